@@ -1,0 +1,70 @@
+package phone
+
+import "time"
+
+// Roam is everything from the first sign of a change to proven, as a timeline.
+type Roam struct {
+	ID       RoamID
+	Account  string
+	Epoch    Epoch
+	Phase    RoamPhase
+	From, To string // "wlan0 192.168.1.23"; empty when there was or is no path
+	Reasons  []string
+	Started  time.Time
+	Steps    []RoamStep
+	Total    time.Duration // first sign to proven; 0 until done
+	Calls    []RoamCall    // filled when done
+	Failure  string        // which step failed and what happens next
+}
+
+// RoamPhase is how a roam stands.
+type RoamPhase int
+
+// Phases of a roam. A RoamStarted roam is in progress.
+const (
+	RoamStarted RoamPhase = iota
+	RoamDone
+	RoamFailed
+	RoamSuperseded
+)
+
+func (p RoamPhase) String() string {
+	return [...]string{"started", "done", "failed", "superseded"}[p]
+}
+
+// RoamStep is one line of the timeline.
+type RoamStep struct {
+	Name     StepName
+	Offset   time.Duration // from the first sign
+	Duration time.Duration // 0: a moment, or still running
+	Running  bool
+	OK       bool
+	Detail   string
+	Call     CallID // 0: not about a call
+}
+
+// StepName is the kind of a step, with the words of the automation contract.
+type StepName string
+
+// The steps of a roam.
+const (
+	StepSign     StepName = "sign"
+	StepPath     StepName = "path"
+	StepOpen     StepName = "open"
+	StepDNS      StepName = "dns"
+	StepConnect  StepName = "connect"
+	StepRegister StepName = "register"
+	StepRepair   StepName = "repair"
+	StepMedia    StepName = "media"
+	StepProven   StepName = "proven"
+	StepClose    StepName = "close"
+)
+
+// RoamCall is what a roam cost one call, measured from packets.
+type RoamCall struct {
+	Call     CallID
+	GapIn    time.Duration // last packet in on the old path to the first in on the new
+	GapOut   time.Duration // the same for packets we sent
+	LostIn   uint64
+	Measured bool // false: no audio was due (held), the gaps mean nothing
+}

@@ -1,0 +1,198 @@
+package phone
+
+import (
+	"net/netip"
+	"time"
+)
+
+// CallID numbers a call for people and scripts: 1, 2, 3 ..., never used twice
+// in one run. It is not the SIP Call-ID.
+type CallID int
+
+// RoamID numbers a roam: 1, 2, 3 ..., over all accounts.
+type RoamID int
+
+// Epoch counts the paths of one account; it only grows.
+type Epoch uint64
+
+// State is everything there is to see, whole, at one moment. Receivers treat
+// it as read-only.
+type State struct {
+	At       time.Time
+	Accounts []Account // in configuration order
+	Calls    []Call    // by number; ended calls stay until the next one starts or a while has passed
+	Network  Network
+	Roams    []Roam // oldest first, the last few
+	Audio    Audio
+	Refused  Refused // who was not allowed to make the phone ring
+}
+
+// Account is one configured address of record and its registration.
+type Account struct {
+	Name      string // label from the configuration
+	URI       string // address of record
+	Enabled   bool
+	Registers bool // false: calls only, no REGISTER
+	State     RegistrationState
+	Contact   string        // the Contact the registrar lists
+	Expires   time.Duration // granted lifetime
+	Until     time.Time     // when the binding ends unless refreshed
+	Code      int           // last SIP status; 0 when none
+	Reason    string        // its phrase, or a plain sentence
+	Hint      string        // what the user can do, empty when nothing is wrong
+	Server    string        // host:port that answers for the account
+	Transport string        // "udp", "tcp", "tls"
+	Epoch     Epoch
+	Source    netip.Addr // path address in use; zero when there is no path
+	Interface string     // interface of that path
+	WasSource netip.Addr // path address before the roam in progress, else zero
+	WasIface  string
+	Roaming   bool
+}
+
+// RegistrationState is what the registrar knows of us.
+type RegistrationState int
+
+// The registration states, with the words of the automation contract.
+const (
+	Unregistered RegistrationState = iota
+	Registering
+	Registered
+	RegistrationFailed // will be tried again
+	NoNetwork
+	RegistrationRefused // will not be tried again by itself
+)
+
+func (s RegistrationState) String() string {
+	return [...]string{"unregistered", "registering", "registered", "failed", "no-network", "refused"}[s]
+}
+
+// Call is one call, from the first INVITE until a while after its end.
+type Call struct {
+	ID          CallID
+	Account     string
+	Direction   Direction
+	State       CallState
+	Held        Hold
+	Muted       bool
+	Recovering  bool      // a roam is repairing it
+	KeepUntil   time.Time // no network: the call ends then; zero when there is a path
+	NeedsRedial bool      // the peer lost the dialog; the user may redial
+	Peer        string    // URI
+	Name        string    // display name, sanitized; empty when none
+	SIPCallID   string
+	Codec       string // "PCMU/8000"; empty before the answer
+	SRTP        string // "" off, else the profile
+	Code        int    // final SIP status when ended by one
+	Reason      string // why it ended, or what it waits for, in words
+	Hint        string // what the user can do
+	Started     time.Time
+	Answered    time.Time // zero until up
+	Ended       time.Time // zero until ended
+	LocalMedia  netip.AddrPort
+	RemoteMedia netip.AddrPort
+	Media       Media
+	Roams       int           // roams this call has lived through
+	LongestGap  time.Duration // longest measured gap of these, either direction
+	Ringback    bool          // local ringback is heard
+}
+
+// Direction says who called.
+type Direction int
+
+// Directions of a call.
+const (
+	Outgoing Direction = iota
+	Incoming
+)
+
+func (d Direction) String() string { return [...]string{"out", "in"}[d] }
+
+// CallState is how far a call has come.
+type CallState int
+
+// The states of a call, with the words of the automation contract.
+const (
+	Dialing CallState = iota // INVITE sent, nothing heard
+	Trying                   // 100
+	Ringing                  // 180, or ringing here
+	Early                    // 183 with media
+	Up
+	Ended
+)
+
+func (s CallState) String() string {
+	return [...]string{"dialing", "trying", "ringing", "early", "up", "ended"}[s]
+}
+
+// Hold says who put the call on hold (RFC 3264 8.4).
+type Hold int
+
+// Hold states.
+const (
+	HeldByNone Hold = iota
+	HeldLocal
+	HeldRemote
+	HeldBoth
+)
+
+func (h Hold) String() string { return [...]string{"none", "local", "remote", "both"}[h] }
+
+// Media is the condition of a call's sound. Counters are cumulative over the
+// call, across roams.
+type Media struct {
+	TxPackets, RxPackets uint64
+	Lost                 uint64 // never arrived
+	Late                 uint64 // arrived after their turn
+	Duplicates           uint64
+	Jitter               time.Duration // RFC 3550 interarrival jitter of what we receive
+	RTT                  time.Duration // from RTCP; 0 unknown
+	Buffer               time.Duration // present delay of the jitter buffer
+	Concealed            time.Duration // audio made up for what was missing
+	MOS                  float64       // E-model estimate (ITU-T G.107, default R0); 0 unknown
+	LevelIn, LevelOut    float64       // dBFS of the last 100 ms; in is what we hear, out what we send
+	Silence              time.Duration // since the last packet arrived; 0 while audio flows
+	JitterTrail          []time.Duration
+}
+
+// Network is what the watcher sees, and who uses it.
+type Network struct {
+	Watching   string // "polling every 500ms", with the notifications if there are any; "off"
+	Interfaces []Interface
+	Paths      []Path
+	Reasons    []string  // of the last change
+	Changed    time.Time // zero: never since the start
+	Since      time.Time // watching since
+}
+
+// Interface is one network interface.
+type Interface struct {
+	Name      string
+	Addresses []netip.Addr
+	Up        bool
+	UsedBy    []string     // accounts whose path goes through it
+	Lost      []netip.Addr // addresses that went away since the last roam ended
+	Ignored   bool         // hints from it are quietened by configuration
+}
+
+// Path is the way towards an account's server.
+type Path struct {
+	Account   string
+	Interface string
+	Source    netip.Addr
+	NextHop   netip.Addr
+}
+
+// Audio is the sound system in use.
+type Audio struct {
+	Backend string // "null", "loop", "file", "portaudio", "pulse"
+	Input   string
+	Output  string
+	Note    string // what is lacking, in words; empty when nothing is
+}
+
+// Refused counts requests from those who may not make the phone ring.
+type Refused struct {
+	Requests uint64
+	Last     string // source address of the last one
+}
