@@ -1,0 +1,146 @@
+package roam
+
+import "time"
+
+// Action is the sealed set of things a Machine asks for. Every action carries
+// the epoch it belongs to; results come back as events with the same epoch.
+type Action interface{ action() }
+
+type (
+	// Open a stack on Path. One of Opened and OpenFailed follows.
+	Open struct {
+		Epoch Epoch
+		Path  Path
+	}
+	// Close the stack of an epoch at once: its transactions end locally, its
+	// sockets are dropped. Nothing follows.
+	Close struct {
+		Epoch  Epoch
+		Reason string
+	}
+	// Register on the epoch's stack. RemoveOld: ask the server to drop the
+	// binding of the former epoch. One of Registered and RegisterFailed follows.
+	Register struct {
+		Epoch     Epoch
+		RemoveOld bool
+	}
+	// Unregister removes our binding, by the epoch's stack. Nothing follows.
+	Unregister struct{ Epoch Epoch }
+
+	// MoveMedia opens media sockets on Path for the call. Switch: send from
+	// them with the next packet (the old path is dead); else keep sending on
+	// the old until SwitchMedia. One of MediaMoved and MediaMoveFailed follows.
+	MoveMedia struct {
+		Epoch  Epoch
+		Call   CallID
+		Path   Path
+		Switch bool
+	}
+	// SwitchMedia sends on the epoch's media sockets from the next packet.
+	SwitchMedia struct {
+		Epoch Epoch
+		Call  CallID
+	}
+	// Repair makes one call whole on the epoch. One of Repaired and
+	// RepairFailed follows.
+	Repair struct {
+		Epoch   Epoch
+		Call    CallID
+		How     How
+		Attempt int // 1, 2, ...
+	}
+	// EndCall ends a call locally; Reason is for the user.
+	EndCall struct {
+		Call   CallID
+		Reason string
+	}
+	// LoseCall: the peer no longer knows the dialog; offer a redial.
+	LoseCall struct {
+		Call   CallID
+		Reason string
+	}
+	// KeepCalls: there is no network; calls are kept until then.
+	KeepCalls struct{ Until time.Time }
+
+	// Began, Stepped and Finished write the timeline.
+	Began struct {
+		Epoch    Epoch
+		From, To Path
+		Reasons  []string
+		At       time.Time // first sign
+	}
+	// Routed: the roam, begun without a path, now has one.
+	Routed struct {
+		Epoch Epoch
+		To    Path
+	}
+	// Stepped is a new line, or the end of a running one (same Name and Call).
+	Stepped struct {
+		Epoch    Epoch
+		Name     string // sign path open dns connect register repair media proven close
+		Offset   time.Duration
+		Duration time.Duration
+		Running  bool
+		OK       bool
+		Detail   string
+		Call     CallID
+	}
+	// Finished is the end of the roam of an epoch.
+	Finished struct {
+		Epoch   Epoch
+		How     Outcome
+		Total   time.Duration
+		Failure string // what failed and what happens next
+		Calls   []Gap
+	}
+)
+
+func (Open) action()        {}
+func (Close) action()       {}
+func (Register) action()    {}
+func (Unregister) action()  {}
+func (MoveMedia) action()   {}
+func (SwitchMedia) action() {}
+func (Repair) action()      {}
+func (EndCall) action()     {}
+func (LoseCall) action()    {}
+func (KeepCalls) action()   {}
+func (Began) action()       {}
+func (Routed) action()      {}
+func (Stepped) action()     {}
+func (Finished) action()    {}
+
+// How a call is repaired.
+type How int
+
+// The ways of repair; the repair tables of the documentation say which when.
+const (
+	ByReinvite    How = iota // re-INVITE with new Contact and media address
+	ByUpdate                 // UPDATE (RFC 3311), falls back to re-INVITE
+	ByCancelFirst            // CANCEL the pending INVITE by the new path, then refresh
+	ByNewInvite              // CANCEL the unanswered call by the new path, then INVITE anew
+	ByAnswer                 // answer their offer with the new address, then refresh
+	ByPlainCodecs            // once more with only the codecs in use (after 488, 606)
+)
+
+func (h How) String() string {
+	return [...]string{"re-INVITE", "UPDATE", "CANCEL, re-INVITE", "CANCEL, INVITE", "answer, re-INVITE", "re-INVITE, codecs in use"}[h]
+}
+
+// Outcome of a roam.
+type Outcome int
+
+// Outcomes.
+const (
+	Done Outcome = iota
+	Failed
+	Superseded
+)
+
+// Gap is what a roam cost one call, measured from packets.
+type Gap struct {
+	Call          CallID
+	GapIn, GapOut time.Duration
+	LostIn        uint64
+	Measured      bool
+}

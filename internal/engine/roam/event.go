@@ -1,0 +1,199 @@
+package roam
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Epoch counts the paths of one account; it only grows. Events that carry an
+// epoch other than the present one are results of the past and fall.
+type Epoch uint64
+
+// CallID is the phone's number of a call.
+type CallID int
+
+// Path is how the account's server is reached. Two paths are the same only
+// when every field is; the fields are those of netwatch.Path.
+type Path struct {
+	Source      netip.Addr
+	Interface   string
+	Index       int
+	NextHop     netip.Addr
+	NextHopLink string
+	Lost        uint64
+}
+
+// Valid reports whether there is a path at all.
+func (p Path) Valid() bool { return p.Source.IsValid() }
+
+func (p Path) String() string {
+	if !p.Valid() {
+		return "no network"
+	}
+	return p.Interface + " " + p.Source.String()
+}
+
+// Event is the sealed set of things that happen to a Machine.
+type Event interface{ event() }
+
+type (
+	// PathChanged: the path towards the account's server is now Path (invalid:
+	// none). Since is the first sign, Reasons say why. OldAlive: the former
+	// path still carries packets, as far as the system can tell.
+	PathChanged struct {
+		Path     Path
+		OldAlive bool
+		Since    time.Time
+		Reasons  []string
+	}
+	// MediaPathChanged: the path towards one call's media peer changed while
+	// the server's did not; that call is repaired without a REGISTER.
+	MediaPathChanged struct {
+		Call     CallID
+		Path     Path
+		OldAlive bool
+		Since    time.Time
+		Reasons  []string
+	}
+	// Forced: the user asked.
+	Forced struct{ What Force }
+	// WantRegistration turns registering on or off (the user's register toggle).
+	WantRegistration struct{ On bool }
+
+	// Opened: the stack of the epoch is ready. Detail says how, for the timeline.
+	Opened struct {
+		Epoch  Epoch
+		Detail string
+	}
+	// OpenFailed: it could not be opened (no socket, no connection, no server address).
+	OpenFailed struct {
+		Epoch   Epoch
+		Failure Failure
+	}
+	// StackLost: a stack that was open died (reset, keep-alive unanswered, read error).
+	StackLost struct {
+		Epoch  Epoch
+		Reason string
+	}
+	// Registered: the REGISTER was answered 2xx and our binding is among those listed.
+	Registered struct {
+		Epoch     Epoch
+		RefreshIn time.Duration
+		Detail    string
+	}
+	// RegisterFailed: any other end of a REGISTER.
+	RegisterFailed struct {
+		Epoch   Epoch
+		Failure Failure
+	}
+
+	// CallAdded and CallChanged tell of a call's condition; CallGone that it ended.
+	CallAdded   struct{ Call Call }
+	CallChanged struct{ Call Call }
+	CallGone    struct{ ID CallID }
+
+	// MediaMoved: the call's media sockets for the epoch are open.
+	MediaMoved struct {
+		Epoch  Epoch
+		Call   CallID
+		Detail string
+	}
+	// MediaMoveFailed: they could not be opened.
+	MediaMoveFailed struct {
+		Epoch   Epoch
+		Call    CallID
+		Failure Failure
+	}
+	// Repaired: the refresh of the call was answered 2xx.
+	Repaired struct {
+		Epoch  Epoch
+		Call   CallID
+		Detail string
+	}
+	// RepairFailed: it was answered otherwise, or not.
+	RepairFailed struct {
+		Epoch   Epoch
+		Call    CallID
+		Failure Failure
+	}
+	// Heard: audio (or RTCP where no audio is due) arrived on the epoch's path.
+	// Gaps are measured from packets.
+	Heard struct {
+		Epoch         Epoch
+		Call          CallID
+		GapIn, GapOut time.Duration
+		LostIn        uint64
+	}
+	// Tick: the time that Next asked for has come.
+	Tick struct{}
+)
+
+func (PathChanged) event()      {}
+func (MediaPathChanged) event() {}
+func (Forced) event()           {}
+func (WantRegistration) event() {}
+func (Opened) event()           {}
+func (OpenFailed) event()       {}
+func (StackLost) event()        {}
+func (Registered) event()       {}
+func (RegisterFailed) event()   {}
+func (CallAdded) event()        {}
+func (CallChanged) event()      {}
+func (CallGone) event()         {}
+func (MediaMoved) event()       {}
+func (MediaMoveFailed) event()  {}
+func (Repaired) event()         {}
+func (RepairFailed) event()     {}
+func (Heard) event()            {}
+func (Tick) event()             {}
+
+// Force is what the user asked for.
+type Force int
+
+// The forces, weakest first.
+const (
+	ForceRegister Force = iota // REGISTER now, on the present stack
+	ForceNetwork               // as if the network changed: new stack, REGISTER, repair
+	ForceRestart               // restart everything, calls kept
+)
+
+// Call is what the machine knows of a call.
+type Call struct {
+	ID         CallID
+	State      CallState
+	AudioDue   bool // audio should be arriving (not held, not recvonly at the peer)
+	OwnsCallID bool // we made the Call-ID: decides the wait after 491 (RFC 3261 14.1)
+}
+
+// CallState is the row of the repair table that a call stands in.
+type CallState int
+
+// The rows.
+const (
+	Idle         CallState = iota // up, no offer pending, held or not
+	OfferPending                  // up, our re-INVITE or UPDATE unanswered
+	AnswerDue                     // up, their offer unanswered
+	Calling                       // outgoing, no final answer yet
+	RingingHere                   // incoming, not answered yet
+)
+
+// Failure is why something did not work.
+type Failure struct {
+	Kind       FailureKind
+	Code       int           // SIP status when Kind is Answered
+	RetryAfter time.Duration // from the answer; 0 none
+	Text       string        // for the timeline and the user
+}
+
+// FailureKind sorts failures by what can be done about them.
+type FailureKind int
+
+// Kinds of failure.
+const (
+	Answered    FailureKind = iota // a final response other than 2xx
+	Refused                        // credentials refused on a fresh nonce: do not try again
+	TimedOut                       // nothing came back
+	Transport                      // the socket said no
+	Unreachable                    // no address for the server, connection refused
+	Cancelled                      // ended by us, stack closed
+)
