@@ -27,8 +27,8 @@ type Resampler struct {
 	phases   int
 	taps     int
 	table    []float32 // phases rows of taps
-	past     []float32 // the last taps-1 samples, then the ones in work
-	time     int       // of the next output: samples of input past the start of those in work, in units of 1/to
+	past     []float32 // input from the first sample that the next output needs
+	time     int       // of the next output after the start of past, in samples/to; less than to
 }
 
 // NewResampler returns one from a rate to another, both positive. Equal rates
@@ -71,17 +71,17 @@ func kernel(taps []float32, fraction, stretch float64) {
 }
 
 // Process takes src as the next input and writes what can be computed from it
-// to dst, whose length it returns. dst must have room: Len(len(src)).
+// to dst, whose length it returns. What dst has no room for comes first the
+// next time.
 func (r *Resampler) Process(dst, src []int16) (n int) {
 	if r.from == r.to {
 		return copy(dst, src)
 	}
-	history := r.taps - 1
 	for _, s := range src {
 		r.past = append(r.past, float32(s))
 	}
-	end := len(src) * r.to
-	for ; r.time < end && n < len(dst); n++ {
+	n = min(len(dst), r.Len(0))
+	for i := range dst[:n] {
 		at, fraction := r.time/r.to, r.time%r.to
 		if r.phases != r.to {
 			fraction = int(int64(fraction) * int64(r.phases) / int64(r.to))
@@ -89,25 +89,26 @@ func (r *Resampler) Process(dst, src []int16) (n int) {
 		row := r.table[fraction*r.taps:][:r.taps]
 		window := r.past[at:][:len(row)]
 		var a, b float32 // two sums halve the wait for each other
-		for i := 0; i+1 < len(row); i += 2 {
-			a += row[i] * window[i]
-			b += row[i+1] * window[i+1]
+		for j := 0; j+1 < len(row); j += 2 {
+			a += row[j] * window[j]
+			b += row[j+1] * window[j+1]
 		}
-		dst[n] = clampFloat(a + b)
+		dst[i] = clampFloat(a + b)
 		r.time += r.from
 	}
-	r.time = max(r.time-end, 0)
-	copy(r.past, r.past[len(r.past)-history:])
-	r.past = r.past[:history]
+	over := min(r.time/r.to, len(r.past))
+	r.time -= over * r.to
+	r.past = r.past[:copy(r.past, r.past[over:])]
 	return n
 }
 
-// Len is how many samples Process writes for the next n of input.
+// Len is how many samples Process can write after n more of input.
 func (r *Resampler) Len(n int) int {
 	if r.from == r.to {
 		return n
 	}
-	return max(0, (n*r.to-r.time+r.from-1)/r.from)
+	end := (len(r.past) + n - r.taps + 1) * r.to
+	return max(0, (end-r.time+r.from-1)/r.from)
 }
 
 // Need is how many samples of input Process needs to write n.
@@ -115,13 +116,7 @@ func (r *Resampler) Need(n int) int {
 	if r.from == r.to || n == 0 {
 		return n
 	}
-	return (r.time+(n-1)*r.from)/r.to + 1
-}
-
-// Reset forgets the past.
-func (r *Resampler) Reset() {
-	clear(r.past)
-	r.time = 0
+	return max(0, (r.time+(n-1)*r.from)/r.to+r.taps-len(r.past))
 }
 
 func sinc(x float64) float64 {

@@ -113,6 +113,24 @@ func TestResamplerNeed(t *testing.T) {
 	}
 }
 
+func TestResamplerKeepsWhatThereWasNoRoomFor(t *testing.T) {
+	for _, pair := range [][2]int{{11025, 48000}, {8000, 48000}, {48000, 8000}, {12345, 48000}} {
+		src := sine(pair[0], pair[0], 500, -6)
+		whole := make([]int16, pair[1]+1)
+		whole = whole[:NewResampler(pair[0], pair[1]).Process(whole, src)]
+		var pulled []int16
+		r, dst := NewResampler(pair[0], pair[1]), make([]int16, 160)
+		for len(src) >= r.Need(160) {
+			need := r.Need(160)
+			pulled = append(pulled, dst[:r.Process(dst, src[:need])]...)
+			src = src[need:]
+		}
+		if len(pulled) < len(whole)-170 || !slices.Equal(pulled, whole[:len(pulled)]) {
+			t.Errorf("%v: %d samples pulled of %d, or others", pair, len(pulled), len(whole))
+		}
+	}
+}
+
 func TestResamplerDelay(t *testing.T) {
 	for _, pair := range [][2]int{{8000, 48000}, {48000, 8000}, {8000, 16000}} {
 		in := make([]int16, pair[0]/10)
