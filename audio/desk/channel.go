@@ -1,0 +1,88 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"ramble/audio"
+)
+
+// channel is a leg's place on the desk.
+type channel struct {
+	id          int
+	leg         Leg
+	muted, held bool
+	hear, feed  audio.Gain
+
+	rate            int // of the leg, which what follows was made for; 0: made for nothing
+	toDevice, toLeg *audio.Resampler
+	frame           []int16 // at the leg's rate
+	heard, fed      *audio.Meter
+}
+
+func newChannel(id int, leg Leg) *channel {
+	c := &channel{id: id, leg: leg}
+	c.hear.Jump(0) // glides in
+	c.feed.Jump(0)
+	c.route()
+	return c
+}
+
+// route lets pass what is to pass; the gains glide there.
+func (c *channel) route() {
+	hear, feed := 1.0, 1.0
+	if c.held {
+		hear, feed = 0, 0
+	}
+	if c.muted {
+		feed = 0
+	}
+	c.hear.Set(hear)
+	c.feed.Set(feed)
+}
+
+// fit makes the channel ready for the leg's present rate, and reports whether
+// there is sound to move.
+func (c *channel) fit(device, leg int, frame time.Duration) bool {
+	if leg == c.rate {
+		return leg != 0
+	}
+	format := audio.Format{Rate: leg, Frame: frame}
+	if !format.Valid() {
+		c.rate = 0
+		return false
+	}
+	c.rate = leg
+	c.frame = make([]int16, format.Samples())
+	c.toDevice, c.toLeg = audio.NewResampler(leg, device), audio.NewResampler(device, leg)
+	c.heard, c.fed = audio.NewMeter(device), audio.NewMeter(device)
+	return true
+}
+
+// play takes the leg's next frame into voice, at the device's rate.
+func (c *channel) play(voice []int16) {
+	c.leg.Play(c.frame)
+	clear(voice[c.toDevice.Process(voice, c.frame):])
+	c.hear.Apply(voice)
+	c.heard.Add(voice)
+}
+
+// capture feeds the leg what the microphone took. voice is to scribble on.
+func (c *channel) capture(mic, voice []int16) {
+	copy(voice, mic)
+	c.feed.Apply(voice)
+	c.fed.Add(voice)
+	clear(c.frame[c.toLeg.Process(c.frame, voice):])
+	c.leg.Capture(c.frame)
+}
+
+func (c *channel) String() string {
+	s := fmt.Sprintf("leg %d at %d Hz", c.id, c.rate)
+	if c.held {
+		s += " held"
+	}
+	if c.muted {
+		s += " muted"
+	}
+	return s
+}

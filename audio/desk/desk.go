@@ -1,0 +1,213 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ramble/audio"
+	"ramble/internal/safego"
+)
+
+const (
+	// DefaultFrame is one packet of telephony (RFC 3551 section 4.2).
+	DefaultFrame = 20 * time.Millisecond
+	// defaultRate is used as long as no device says another.
+	defaultRate = 8000
+)
+
+// Leg is one call's end of the sound. The desk calls it from one goroutine at
+// a time, never again once Remove has returned, and wants it to return within
+// a fraction of a frame. A leg must not call the desk.
+type Leg interface {
+	// Rate is the samples per second that Play and Capture deal in. It may
+	// change between frames; 0 means that the leg has no sound yet.
+	Rate() int
+	// Play fills dst with the next frame to be heard.
+	Play(dst []int16)
+	// Capture takes a frame to be sent. src is the desk's own.
+	Capture(src []int16)
+}
+
+// Device is a microphone and a loudspeaker with a clock.
+type Device interface {
+	String() string
+	// Rate is the samples per second, constant and known before Run.
+	Rate() int
+	// Run calls tick once a frame until the context ends or the device
+	// fails. in is what was captured, out is to be filled; both hold
+	// Rate() x frame samples. They may be the same memory: out is written
+	// before in is read, so such a device returns at once what is played.
+	Run(ctx context.Context, frame time.Duration, tick func(in, out []int16)) error
+}
+
+// Options of a Desk. The zero value is a desk without device, clocked.
+type Options struct {
+	Device    Device
+	Frame     time.Duration // 0: DefaultFrame
+	Country   string        // of the tones: see audio.Countries; "" is "eu"
+	Log       *slog.Logger
+	Guard     *safego.Guard
+	OnTrouble func(error) // the device failed and silence took over; called by Run's goroutine
+}
+
+// Desk mixes. Its methods may be called from any goroutine.
+type Desk struct {
+	frame     time.Duration
+	country   string
+	log       *slog.Logger
+	guard     *safego.Guard
+	onTrouble func(error)
+	changed   chan struct{} // capacity 1: another device is wanted
+
+	mu       sync.Mutex // guards all that follows; Tick holds it for a fraction of a frame
+	wanted   Device     // nil: none
+	running  string     // name of the device that has the clock
+	turn     int        // whose ticks count; those of a device given up do not
+	ticks    int        // of this turn
+	format   audio.Format
+	channels []*channel
+	bell     bell
+	mix      audio.Mix
+	voice    []int16 // one leg's frame at the device's rate
+}
+
+// New returns a desk that stands still until Run.
+func New(o Options) *Desk {
+	d := &Desk{
+		frame: o.Frame, country: o.Country, log: o.Log, guard: o.Guard, onTrouble: o.OnTrouble,
+		changed: make(chan struct{}, 1), wanted: o.Device,
+	}
+	if d.frame <= 0 {
+		d.frame = DefaultFrame
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	d.tune(defaultRate)
+	if o.Device != nil && (audio.Format{Rate: o.Device.Rate(), Frame: d.frame}).Valid() {
+		d.tune(o.Device.Rate())
+	}
+	return d
+}
+
+// tune sets the desk to a device's rate. The caller holds mu or is New.
+func (d *Desk) tune(rate int) {
+	if d.format.Rate == rate {
+		return
+	}
+	d.format = audio.Format{Rate: rate, Frame: d.frame}
+	d.voice = make([]int16, d.format.Samples())
+	d.mix.Reset(len(d.voice))
+	d.bell.tune(rate)
+	for _, c := range d.channels {
+		c.rate = 0 // fitted again by the next tick
+	}
+}
+
+// Add puts a call's leg on the desk, heard and fed. It takes the place of a
+// leg with the same id, and of its mute and hold.
+func (d *Desk) Add(id int, leg Leg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := newChannel(id, leg)
+	for i, old := range d.channels {
+		if old.id == id {
+			d.channels[i] = c
+			return
+		}
+	}
+	d.channels = append(d.channels, c)
+}
+
+// Remove takes a leg off. When it returns, the desk is not using it.
+func (d *Desk) Remove(id int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, c := range d.channels {
+		if c.id == id {
+			d.channels = append(d.channels[:i:i], d.channels[i+1:]...)
+			return
+		}
+	}
+}
+
+// Mute feeds the leg silence instead of the microphone, or no longer.
+func (d *Desk) Mute(id int, mute bool) {
+	d.with(id, func(c *channel) { c.muted = mute; c.route() })
+}
+
+// Hold makes a leg neither heard nor fed, or both again. Its clock goes on:
+// what it plays is dropped, what it captures is silence.
+func (d *Desk) Hold(id int, hold bool) {
+	d.with(id, func(c *channel) { c.held = hold; c.route() })
+}
+
+// Levels are the levels of the last 100 ms in dBFS: in is what is heard of
+// the leg, out what it is fed. No such leg: silence.
+func (d *Desk) Levels(id int) (in, out float64) {
+	in, out = audio.Silence, audio.Silence
+	d.with(id, func(c *channel) {
+		if c.rate > 0 {
+			in, out = c.heard.Level(), c.fed.Level()
+		}
+	})
+	return in, out
+}
+
+func (d *Desk) with(id int, do func(*channel)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.channels {
+		if c.id == id {
+			do(c)
+			return
+		}
+	}
+}
+
+// Tone plays a tone into the output, and there only: no call is fed it. It
+// takes the place of another; the same one plays on undisturbed.
+func (d *Desk) Tone(kind audio.ToneKind) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bell.start(kind, d.country, d.format.Rate)
+}
+
+// StopTone ends the tone, gently.
+func (d *Desk) StopTone() { d.Tone(audio.NoTone) }
+
+// Use makes dev the device from now on, in a call too; nil is none. It
+// returns at once: Run makes the change, and tells of trouble.
+func (d *Desk) Use(dev Device) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wanted = dev
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Device is the name of the device that has the clock; empty before Run.
+func (d *Desk) Device() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.running
+}
+
+// String draws the desk: device, tone and legs with their rates.
+func (d *Desk) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := fmt.Sprintf("%s (%s)", d.running, d.format)
+	if d.bell.kind != audio.NoTone {
+		s += ", tone " + d.bell.kind.String()
+	}
+	for _, c := range d.channels {
+		s += ", " + c.String()
+	}
+	return s
+}
