@@ -24,7 +24,7 @@ const quitBudget = 2500 * time.Millisecond
 
 // Options are the ends of a session. In, Out, Doer and Updates are required.
 type Options struct {
-	In      io.Reader // its end is a quit; closed by Run when it is an io.Closer
+	In      io.Reader // its end is a quit; an io.Closer is closed by Run, and must end a Read then or return an error
 	Out     io.Writer // one Write per object
 	Doer    phone.Doer
 	Updates <-chan phone.Update // ends the session when closed
@@ -64,8 +64,7 @@ func Run(ctx context.Context, o Options) error {
 	s := &session{Options: o, encoder: encoder}
 	s.loop(ctx, lines)
 	close(stop)
-	if c, ok := o.In.(io.Closer); ok {
-		_ = c.Close() // unblocks the reader; nobody waits for more input
+	if c, ok := o.In.(io.Closer); ok && c.Close() == nil {
 		<-done
 	}
 	return s.failed

@@ -164,7 +164,7 @@ func TestProblems(t *testing.T) {
 		{"an open quote in a command is refused", minimal + "password_command = \"pass 'x\"", 3, "account[0].password_command", []string{"quote"}},
 		{"a control character is refused", minimal + "display_name = \"a\\u001bb\"", 3, "account[0].display_name", []string{"control character"}},
 		{"a frame that no codec has is refused", minimal + "[audio]\nframe = \"25ms\"", 4, "audio.frame", []string{"20ms"}},
-		{"files without a name are refused", minimal + "[audio]\nbackend = \"file:in=\"", 4, "audio.backend", []string{"in=A.wav"}},
+		{"files without a name are refused", minimal + "[audio]\nbackend = \"file\"", 4, "audio.backend", []string{"in=A.wav"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

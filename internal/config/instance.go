@@ -46,8 +46,11 @@ func OpenInstance(stateDir string) (*Instance, error) {
 		}
 		return &Instance{URN: urn, file: f}, nil
 	}
-	return &Instance{URN: "urn:uuid:" + uuid.NewString()}, nil
+	return TemporaryInstance(), nil
 }
+
+// TemporaryInstance is an identity for this run alone.
+func TemporaryInstance() *Instance { return &Instance{URN: "urn:uuid:" + uuid.NewString()} }
 
 // Close gives the identity back to the next copy that starts.
 func (i *Instance) Close() error {

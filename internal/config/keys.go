@@ -161,30 +161,19 @@ func asFrame(raw any) (time.Duration, error) {
 	return 0, wrongf(`write "10ms", "20ms", "30ms", "40ms" or "60ms"`, "no packet time of %v", d)
 }
 
-// asBackend checks the name here; the parameters of "file:" belong to the
-// sound system.
+// asBackend checks the kind of device. What follows the colon is the sound
+// system's own grammar, and so are its complaints.
 func asBackend(raw any) (string, error) {
 	s, err := asText(raw)
 	if err != nil {
 		return "", err
 	}
-	if name, files, found := strings.Cut(s, ":"); found && name == "file" {
-		return s, fileBackend(files)
-	}
-	if s == "file" {
+	name, options, _ := strings.Cut(s, ":")
+	if name == "file" && options == "" {
 		return "", wrongf(`write "file:in=A.wav,out=B.wav"; either can be left out`, "which files?")
 	}
-	return oneOf(s, []string{"auto", "null", "loop"}, []string{"portaudio", "pulse"})
-}
-
-func fileBackend(files string) error {
-	for part := range strings.SplitSeq(files, ",") {
-		name, value, _ := strings.Cut(part, "=")
-		if (name != "in" && name != "out") || value == "" {
-			return wrongf(`write "file:in=A.wav,out=B.wav"; either can be left out`, "%q names no file", part)
-		}
-	}
-	return nil
+	_, err = oneOf(name, []string{"auto", "null", "loop", "file"}, []string{"portaudio", "pulse"})
+	return s, err
 }
 
 // asKeys reads [ui.keys]. Whether the actions exist is known to the interface,
