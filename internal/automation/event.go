@@ -1,0 +1,360 @@
+package automation
+
+import (
+	"errors"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"ramble/internal/clean"
+	"ramble/internal/phone"
+)
+
+// version is the "v" of every object.
+const version = 1
+
+// head begins every object.
+type head struct {
+	V    int    `json:"v"`
+	Time stamp  `json:"time"`
+	Type string `json:"type"`
+}
+
+func begin(at time.Time, kind string) head { return head{version, stamp(at), kind} }
+
+// stamp is written as RFC 3339 with nine digits after the point, in UTC, so
+// that lines sort as text.
+type stamp time.Time
+
+func (s stamp) MarshalText() ([]byte, error) {
+	return time.Time(s).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000000000Z07:00"), nil
+}
+
+// millis is a duration in milliseconds, with up to three decimals.
+type millis time.Duration
+
+func (m millis) MarshalJSON() ([]byte, error) {
+	ms := float64(time.Duration(m).Round(time.Microsecond)) / float64(time.Millisecond)
+	return strconv.AppendFloat(nil, ms, 'f', -1, 64), nil
+}
+
+type readyObject struct {
+	head
+	Version  string                    `json:"version"`
+	PID      int                       `json:"pid"`
+	Accounts []string                  `json:"accounts"`
+	Listen   map[string]netip.AddrPort `json:"listen"`
+}
+
+type registrationBody struct {
+	Account   string `json:"account"`
+	State     string `json:"state"`
+	Contact   string `json:"contact,omitempty"`
+	Expires   int64  `json:"expires,omitempty"` // seconds
+	Code      int    `json:"code,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Server    string `json:"server,omitempty"`
+	Transport string `json:"transport,omitempty"`
+}
+
+type callBody struct {
+	Call        phone.CallID   `json:"call"`
+	Account     string         `json:"account"`
+	Direction   string         `json:"direction"`
+	State       string         `json:"state"`
+	Held        string         `json:"held"`
+	Peer        string         `json:"peer,omitempty"`
+	Name        string         `json:"name,omitempty"`
+	CallID      string         `json:"call_id,omitempty"`
+	Codec       string         `json:"codec,omitempty"`
+	SRTP        string         `json:"srtp,omitempty"`
+	Code        int            `json:"code,omitempty"`
+	Reason      string         `json:"reason,omitempty"`
+	Duration    *millis        `json:"duration_ms,omitempty"` // since the answer
+	LocalMedia  netip.AddrPort `json:"local_media,omitzero"`
+	RemoteMedia netip.AddrPort `json:"remote_media,omitzero"`
+}
+
+type mediaBody struct {
+	Call       phone.CallID `json:"call"`
+	TxPackets  uint64       `json:"tx_packets"`
+	RxPackets  uint64       `json:"rx_packets"`
+	Lost       uint64       `json:"lost"`
+	Late       uint64       `json:"late"`
+	Duplicates uint64       `json:"duplicates"`
+	Jitter     *millis      `json:"jitter_ms,omitempty"` // absent until packets came
+	RTT        millis       `json:"rtt_ms,omitzero"`
+	Buffer     millis       `json:"buffer_ms"`
+	Concealed  millis       `json:"concealed_ms"`
+	MOS        float64      `json:"mos,omitempty"`
+	LevelIn    float64      `json:"level_in,omitempty"`
+	LevelOut   float64      `json:"level_out,omitempty"`
+}
+
+type networkBody struct {
+	Interfaces []interfaceBody     `json:"interfaces"`
+	Path       map[string]pathBody `json:"path"`
+	Reasons    []string            `json:"reasons,omitempty"`
+}
+
+type interfaceBody struct {
+	Name      string       `json:"name"`
+	Addresses []netip.Addr `json:"addresses"`
+	Up        bool         `json:"up"`
+	UsedBy    []string     `json:"used_by,omitempty"`
+}
+
+type pathBody struct {
+	Interface string     `json:"interface,omitempty"`
+	Source    netip.Addr `json:"source,omitzero"`
+	NextHop   netip.Addr `json:"next_hop,omitzero"`
+}
+
+type roamBody struct {
+	Roam    phone.RoamID   `json:"roam"`
+	Account string         `json:"account"`
+	Epoch   phone.Epoch    `json:"epoch"`
+	Phase   string         `json:"phase"`
+	From    string         `json:"from,omitempty"`
+	To      string         `json:"to,omitempty"`
+	Reasons []string       `json:"reasons,omitempty"`
+	Detail  string         `json:"detail,omitempty"` // why it failed
+	Total   millis         `json:"total_ms,omitzero"`
+	Calls   []roamCallBody `json:"calls,omitempty"`
+}
+
+type roamCallBody struct {
+	Call   phone.CallID `json:"call"`
+	GapIn  *millis      `json:"gap_in_ms,omitempty"` // these three are absent when no audio was due
+	GapOut *millis      `json:"gap_out_ms,omitempty"`
+	LostIn *uint64      `json:"lost_in,omitempty"`
+}
+
+type stepObject struct {
+	head
+	Roam     phone.RoamID `json:"roam"`
+	Account  string       `json:"account"`
+	Epoch    phone.Epoch  `json:"epoch"`
+	Phase    string       `json:"phase"`
+	From     string       `json:"from,omitempty"`
+	To       string       `json:"to,omitempty"`
+	Reasons  []string     `json:"reasons,omitempty"`
+	Step     string       `json:"step"`
+	Offset   millis       `json:"offset_ms"`
+	Duration *millis      `json:"duration_ms,omitempty"` // this and ok are absent while the step runs
+	OK       *bool        `json:"ok,omitempty"`
+	Detail   string       `json:"detail,omitempty"`
+	Call     phone.CallID `json:"call,omitempty"`
+}
+
+type dtmfObject struct {
+	head
+	Call     phone.CallID `json:"call"`
+	Digit    string       `json:"digit"`
+	Duration millis       `json:"duration_ms"`
+	Method   string       `json:"method"`
+}
+
+type noticeObject struct {
+	head
+	Level string `json:"level"`
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+type okObject struct {
+	head
+	ID   string       `json:"id,omitempty"`
+	Call phone.CallID `json:"call,omitempty"`
+}
+
+type errorObject struct {
+	head
+	ID      string `json:"id,omitempty"`
+	Command string `json:"command"`
+	Reason  string `json:"reason"`
+}
+
+// event is the object for a notice; phone.Ready has its own way.
+func event(n phone.Notice) any {
+	switch w := n.What.(type) {
+	case phone.RegistrationChanged:
+		return struct {
+			head
+			registrationBody
+		}{begin(n.At, "registration"), registration(w.Account)}
+	case phone.CallChanged:
+		return struct {
+			head
+			callBody
+		}{begin(n.At, "call"), call(n.At, w.Call)}
+	case phone.NetworkChanged:
+		return struct {
+			head
+			networkBody
+		}{begin(n.At, "network"), network(w.Network)}
+	case phone.RoamChanged:
+		if w.Step != nil {
+			return step(n.At, w.Roam, *w.Step)
+		}
+		return struct {
+			head
+			roamBody
+		}{begin(n.At, "roam"), roam(w.Roam)}
+	case phone.MediaReport:
+		return struct {
+			head
+			mediaBody
+		}{begin(n.At, "media"), media(w.Call, w.Media)}
+	case phone.DigitHeard:
+		return dtmfObject{begin(n.At, "dtmf"), w.Call, string(w.Digit), millis(w.Duration), w.Method}
+	case phone.Said:
+		return noticeEvent(n.At, w)
+	case phone.Closed:
+		return noticeEvent(n.At, phone.Said{Text: strings.TrimSuffix("stopped: "+w.Reason, ": ")})
+	}
+	return nil
+}
+
+func (s *session) readyEvent(at time.Time, r phone.Ready) any {
+	o := readyObject{begin(at, "ready"), s.Version, s.PID, r.Accounts, r.Listen}
+	if o.Accounts == nil {
+		o.Accounts = []string{}
+	}
+	if o.Listen == nil {
+		o.Listen = map[string]netip.AddrPort{}
+	}
+	return o
+}
+
+func noticeEvent(at time.Time, said phone.Said) any {
+	return noticeObject{begin(at, "notice"), said.Level.String(), clean.Limit(said.Text, 1024), clean.Limit(said.Hint, 1024)}
+}
+
+func acceptance(at time.Time, r request, reply phone.Reply) any {
+	return okObject{begin(at, "ok"), r.id, reply.Call}
+}
+
+func refusal(at time.Time, r request, err error) any {
+	reason := err.Error()
+	if e, ok := errors.AsType[*phone.Error](err); ok {
+		reason = e.Error()
+	}
+	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(reason, 1024)}
+}
+
+func snapshotEvent(at time.Time, st phone.State) any {
+	type state struct {
+		Accounts []registrationBody `json:"accounts"`
+		Calls    []callBody         `json:"calls"`
+		Network  networkBody        `json:"network"`
+		Roams    []roamBody         `json:"roams"`
+	}
+	out := state{[]registrationBody{}, []callBody{}, network(st.Network), []roamBody{}}
+	for _, a := range st.Accounts {
+		out.Accounts = append(out.Accounts, registration(a))
+	}
+	for _, c := range st.Calls {
+		out.Calls = append(out.Calls, call(at, c))
+	}
+	for _, r := range st.Roams {
+		out.Roams = append(out.Roams, roam(r))
+	}
+	return struct {
+		head
+		State state `json:"state"`
+	}{begin(at, "snapshot"), out}
+}
+
+func registration(a phone.Account) registrationBody {
+	return registrationBody{
+		Account: a.Name, State: a.State.String(), Contact: clean.Limit(a.Contact, 1024),
+		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Text(a.Reason),
+		Server: clean.Text(a.Server), Transport: a.Transport,
+	}
+}
+
+func call(at time.Time, c phone.Call) callBody {
+	out := callBody{
+		Call: c.ID, Account: c.Account, Direction: c.Direction.String(), State: c.State.String(), Held: c.Held.String(),
+		Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), CallID: clean.Limit(c.SIPCallID, 1024),
+		Codec: clean.Text(c.Codec), SRTP: c.SRTP, Code: c.Code, Reason: clean.Text(c.Reason),
+		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia,
+	}
+	if !c.Answered.IsZero() {
+		until := at
+		if !c.Ended.IsZero() {
+			until = c.Ended
+		}
+		d := millis(max(0, until.Sub(c.Answered)))
+		out.Duration = &d
+	}
+	return out
+}
+
+func media(id phone.CallID, m phone.Media) mediaBody {
+	out := mediaBody{
+		Call: id, TxPackets: m.TxPackets, RxPackets: m.RxPackets, Lost: m.Lost, Late: m.Late, Duplicates: m.Duplicates,
+		RTT: millis(m.RTT), Buffer: millis(m.Buffer), Concealed: millis(m.Concealed),
+		MOS: finite(m.MOS, 100), LevelIn: finite(m.LevelIn, 10), LevelOut: finite(m.LevelOut, 10),
+	}
+	if m.RxPackets > 0 {
+		jitter := millis(m.Jitter)
+		out.Jitter = &jitter
+	}
+	return out
+}
+
+// finite rounds to 1/parts. JSON has no infinity: digital silence becomes
+// -127 dBFS, the lowest level of RFC 6464.
+func finite(v float64, parts float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return math.Round(min(max(v, -127), 127)*parts) / parts
+}
+
+func network(n phone.Network) networkBody {
+	out := networkBody{Interfaces: []interfaceBody{}, Path: map[string]pathBody{}, Reasons: n.Reasons}
+	for _, i := range n.Interfaces {
+		body := interfaceBody{i.Name, i.Addresses, i.Up, i.UsedBy}
+		if body.Addresses == nil {
+			body.Addresses = []netip.Addr{}
+		}
+		out.Interfaces = append(out.Interfaces, body)
+	}
+	for _, p := range n.Paths {
+		out.Path[p.Account] = pathBody{p.Interface, p.Source, p.NextHop}
+	}
+	return out
+}
+
+func roam(r phone.Roam) roamBody {
+	out := roamBody{
+		Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: r.Phase.String(), From: r.From, To: r.To,
+		Reasons: r.Reasons, Detail: clean.Limit(r.Failure, 1024), Total: millis(r.Total),
+	}
+	for _, c := range r.Calls {
+		body := roamCallBody{Call: c.Call}
+		if c.Measured {
+			in, gone, lost := millis(c.GapIn), millis(c.GapOut), c.LostIn
+			body.GapIn, body.GapOut, body.LostIn = &in, &gone, &lost
+		}
+		out.Calls = append(out.Calls, body)
+	}
+	return out
+}
+
+func step(at time.Time, r phone.Roam, s phone.RoamStep) any {
+	out := stepObject{
+		head: begin(at, "roam"), Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: "step", From: r.From, To: r.To,
+		Reasons: r.Reasons, Step: string(s.Name), Offset: millis(s.Offset), Detail: clean.Limit(s.Detail, 1024), Call: s.Call,
+	}
+	if !s.Running {
+		duration, ok := millis(s.Duration), s.OK
+		out.Duration, out.OK = &duration, &ok
+	}
+	return out
+}

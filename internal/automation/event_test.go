@@ -1,0 +1,119 @@
+package automation
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/exp/golden"
+
+	"ramble/internal/phone"
+)
+
+func start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 60_000_000, time.UTC) }
+
+func sampleAccount() phone.Account {
+	return phone.Account{
+		Name: "work", URI: "sip:alice@example.com", State: phone.Registered, Contact: "<sip:alice@192.168.1.23:51820>",
+		Expires: time.Hour, Code: 200, Reason: "OK", Server: "sip.example.com:5060", Transport: "udp",
+	}
+}
+
+func sampleCall() phone.Call {
+	return phone.Call{
+		ID: 3, Account: "work", Direction: phone.Incoming, State: phone.Up, Held: phone.HeldRemote, Peer: "sip:bob@example.com",
+		Name: "Bob Example", SIPCallID: "a84b4c76e66710", Codec: "PCMU/8000", Started: start().Add(-5 * time.Second),
+		Answered: start().Add(-1500 * time.Millisecond), LocalMedia: netip.MustParseAddrPort("192.168.1.23:40002"),
+		RemoteMedia: netip.MustParseAddrPort("198.51.100.7:40124"),
+	}
+}
+
+func sampleNetwork() phone.Network {
+	return phone.Network{
+		Interfaces: []phone.Interface{
+			{Name: "wlan0", Addresses: []netip.Addr{netip.MustParseAddr("192.168.1.23"), netip.MustParseAddr("fe80::1%wlan0")}, Up: true, UsedBy: []string{"work"}},
+			{Name: "usb0"},
+		},
+		Paths: []phone.Path{{Account: "work", Interface: "wlan0", Source: netip.MustParseAddr("192.168.1.23"), NextHop: netip.MustParseAddr("192.168.1.1")},
+			{Account: "lab"}},
+		Reasons: []string{"address-added wlan0 192.168.1.23"},
+	}
+}
+
+func sampleRoam() phone.Roam {
+	return phone.Roam{
+		ID: 2, Account: "work", Epoch: 7, Phase: phone.RoamDone, From: "wlan0 192.168.1.23", To: "usb0 172.20.10.4",
+		Reasons: []string{"path-changed"}, Started: start(), Total: 84_250 * time.Microsecond,
+		Calls: []phone.RoamCall{{Call: 3, GapIn: 61 * time.Millisecond, GapOut: 0, LostIn: 3, Measured: true}, {Call: 4}},
+	}
+}
+
+// TestEvents holds the shape of every object: one line each, as a script sees it.
+func TestEvents(t *testing.T) {
+	ended := sampleCall()
+	ended.State, ended.Code, ended.Reason, ended.Ended = phone.Ended, 486, "Busy Here", start().Add(-time.Second)
+	hostile := sampleCall()
+	hostile.Name, hostile.Peer = "Bob\x1b]0;pwned\a\u202etxt", "sip:<b>&@example.com"
+	dialing := phone.Call{ID: 1, Account: "work", Peer: "sip:bob@example.com"}
+	failed := phone.Roam{ID: 3, Account: "work", Epoch: 8, Phase: phone.RoamFailed, Failure: "REGISTER: no answer after 3 tries"}
+	events := []phone.Happening{
+		phone.RegistrationChanged{Account: sampleAccount()},
+		phone.RegistrationChanged{Account: phone.Account{Name: "lab", State: phone.NoNetwork}},
+		phone.CallChanged{Call: dialing},
+		phone.CallChanged{Call: sampleCall()},
+		phone.CallChanged{Call: ended},
+		phone.CallChanged{Call: hostile},
+		phone.NetworkChanged{Network: sampleNetwork()},
+		phone.NetworkChanged{},
+		phone.RoamChanged{Roam: phone.Roam{ID: 2, Account: "work", Epoch: 7, From: "wlan0 192.168.1.23", Reasons: []string{"path-lost"}}},
+		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepSign, OK: true, Detail: "usb0 got 172.20.10.4"}},
+		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepRepair, Offset: 2 * time.Millisecond, Running: true, Call: 3}},
+		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepRegister, Offset: 1500 * time.Microsecond, Duration: 12_345_678, OK: false, Detail: "403"}},
+		phone.RoamChanged{Roam: sampleRoam()},
+		phone.RoamChanged{Roam: failed},
+		phone.MediaReport{Call: 3, Media: phone.Media{}},
+		phone.MediaReport{Call: 3, Final: true, Media: phone.Media{
+			TxPackets: 6702, RxPackets: 6698, Lost: 3, Late: 1, Duplicates: 2, Jitter: 7_123_456, RTT: 31 * time.Millisecond,
+			Buffer: 60 * time.Millisecond, Concealed: 40 * time.Millisecond, MOS: 4.34159, LevelIn: -23.46, LevelOut: math.Inf(-1),
+		}},
+		phone.DigitHeard{Call: 3, Digit: '#', Duration: 120 * time.Millisecond, Method: "rtp"},
+		phone.Said{Level: phone.Failure, Text: "403 Forbidden", Hint: "check the password"},
+		phone.Said{Text: "started"},
+		phone.Closed{Reason: "asked to quit"},
+	}
+	var out bytes.Buffer
+	s := &session{Options: Options{Out: &out, Version: "0.1.0", PID: 4711}, encoder: json.NewEncoder(&out)}
+	s.encoder.SetEscapeHTML(false)
+	s.write(s.readyEvent(start(), phone.Ready{Accounts: []string{"work"}, Listen: map[string]netip.AddrPort{
+		"udp": netip.MustParseAddrPort("192.168.1.23:51820"), "tcp": netip.MustParseAddrPort("[2001:db8::1]:5060"),
+	}}))
+	s.write(s.readyEvent(start(), phone.Ready{}))
+	for _, e := range events {
+		s.write(event(phone.Notice{At: start(), What: e}))
+	}
+	s.write(acceptance(start(), request{id: "17"}, phone.Reply{Call: 3}))
+	s.write(acceptance(start(), request{}, phone.Reply{}))
+	s.write(refusal(start(), parse("@18 dtmf 9 123"), &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call 9", Hint: "see the call events"}))
+	s.write(snapshotEvent(start(), phone.State{}))
+	s.write(snapshotEvent(start(), phone.State{
+		Accounts: []phone.Account{sampleAccount()}, Calls: []phone.Call{sampleCall()}, Network: sampleNetwork(), Roams: []phone.Roam{sampleRoam()},
+	}))
+	if s.failed != nil {
+		t.Fatal(s.failed)
+	}
+	for line := range strings.Lines(out.String()) {
+		var object struct {
+			V    int
+			Time time.Time
+			Type string
+		}
+		if err := json.Unmarshal([]byte(line), &object); err != nil || object.V != 1 || object.Type == "" || !object.Time.Equal(start()) {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+	golden.RequireEqual(t, out.Bytes())
+}
