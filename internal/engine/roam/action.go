@@ -12,19 +12,28 @@ type (
 		Epoch Epoch
 		Path  Path
 	}
-	// Close the stack of an epoch at once: its transactions end locally, its
-	// sockets are dropped. Nothing follows.
+	// Keep: the stack that stands, or is being opened, for the epoch Of serves
+	// Epoch from now on; nothing is opened or closed. Only the path of one
+	// call's media changed. Results of what was asked for under Of still count.
+	Keep struct{ Epoch, Of Epoch }
+	// Close the stack of an epoch (the newest that it served) at once: its
+	// transactions end locally, its sockets are dropped. Nothing follows.
 	Close struct {
 		Epoch  Epoch
 		Reason string
 	}
 	// Register on the epoch's stack. RemoveOld: ask the server to drop the
-	// binding of the former epoch. One of Registered and RegisterFailed follows.
+	// binding of the former epoch. OldFirst: drop it before ours is added,
+	// because the server answered 403 to a second one. A REGISTER of an older
+	// epoch still in flight is abandoned: its answer falls. One of Registered
+	// and RegisterFailed follows.
 	Register struct {
 		Epoch     Epoch
 		RemoveOld bool
+		OldFirst  bool
 	}
-	// Unregister removes our binding, by the epoch's stack. Nothing follows.
+	// Unregister removes our binding, by the epoch's stack. Nothing follows; a
+	// Register asked for meanwhile is sent after its end.
 	Unregister struct{ Epoch Epoch }
 
 	// MoveMedia opens media sockets on Path for the call. Switch: send from
@@ -36,13 +45,14 @@ type (
 		Path   Path
 		Switch bool
 	}
-	// SwitchMedia sends on the epoch's media sockets from the next packet.
+	// SwitchMedia sends on the media sockets that MoveMedia opened under the
+	// epoch, from the next packet.
 	SwitchMedia struct {
 		Epoch Epoch
 		Call  CallID
 	}
 	// Repair makes one call whole on the epoch. One of Repaired and
-	// RepairFailed follows.
+	// RepairFailed follows, unless the stack is closed or the call gone.
 	Repair struct {
 		Epoch   Epoch
 		Call    CallID
@@ -59,7 +69,7 @@ type (
 		Call   CallID
 		Reason string
 	}
-	// KeepCalls: there is no network; calls are kept until then.
+	// KeepCalls: there is no network; calls are kept until then. Routed ends it.
 	KeepCalls struct{ Until time.Time }
 
 	// Began, Stepped and Finished write the timeline.
@@ -67,7 +77,8 @@ type (
 		Epoch    Epoch
 		From, To Path
 		Reasons  []string
-		At       time.Time // first sign
+		At       time.Time // first sign, of the overtaken roam where the gap goes on
+		Call     CallID    // only this call's media path changed; 0: the account's path
 	}
 	// Routed: the roam, begun without a path, now has one.
 	Routed struct {
@@ -75,6 +86,7 @@ type (
 		To    Path
 	}
 	// Stepped is a new line, or the end of a running one (same Name and Call).
+	// Offset is where the line starts; a line that ended has a Duration too.
 	Stepped struct {
 		Epoch    Epoch
 		Name     string // sign path open dns connect register repair media proven close
@@ -96,6 +108,7 @@ type (
 )
 
 func (Open) action()        {}
+func (Keep) action()        {}
 func (Close) action()       {}
 func (Register) action()    {}
 func (Unregister) action()  {}
@@ -134,8 +147,10 @@ type Outcome int
 const (
 	Done Outcome = iota
 	Failed
-	Superseded
+	Superseded // a newer change took over; what was not done is done there
 )
+
+func (o Outcome) String() string { return [...]string{"done", "failed", "superseded"}[o] }
 
 // Gap is what a roam cost one call, measured from packets.
 type Gap struct {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Epoch counts the paths of one account; it only grows. Events that carry an
-// epoch other than the present one are results of the past and fall.
+// Epoch counts the paths of one account; it only grows. Events carry the epoch
+// of the action that they answer; those of an epoch whose stack is closed are
+// results of the past and fall.
 type Epoch uint64
 
 // CallID is the phone's number of a call.
@@ -39,7 +40,8 @@ type Event interface{ event() }
 type (
 	// PathChanged: the path towards the account's server is now Path (invalid:
 	// none). Since is the first sign, Reasons say why. OldAlive: the former
-	// path still carries packets, as far as the system can tell.
+	// path still carries packets, as far as the system can tell. The path in
+	// use again, with OldAlive false, tells that the one before it has died.
 	PathChanged struct {
 		Path     Path
 		OldAlive bool
@@ -104,7 +106,8 @@ type (
 		Call    CallID
 		Failure Failure
 	}
-	// Repaired: the refresh of the call was answered 2xx.
+	// Repaired: the refresh of the call was answered 2xx. For ByNewInvite: the
+	// new INVITE was answered provisionally or 2xx; its end is the call's own.
 	Repaired struct {
 		Epoch  Epoch
 		Call   CallID
@@ -157,13 +160,21 @@ const (
 	ForceRestart               // restart everything, calls kept
 )
 
+func (f Force) String() string { return [...]string{"register", "network", "restart"}[f] }
+
 // Call is what the machine knows of a call.
 type Call struct {
 	ID         CallID
 	State      CallState
 	AudioDue   bool // audio should be arriving (not held, not recvonly at the peer)
 	OwnsCallID bool // we made the Call-ID: decides the wait after 491 (RFC 3261 14.1)
+	// Epoch is that of the stack on which the call began; 0: the present one.
+	// Read when the call is added.
+	Epoch Epoch
 }
+
+// up reports whether both sides have agreed on media.
+func (c Call) up() bool { return c.State == Idle || c.State == OfferPending || c.State == AnswerDue }
 
 // CallState is the row of the repair table that a call stands in.
 type CallState int
@@ -176,6 +187,10 @@ const (
 	Calling                       // outgoing, no final answer yet
 	RingingHere                   // incoming, not answered yet
 )
+
+func (s CallState) String() string {
+	return [...]string{"idle", "offer-pending", "answer-due", "calling", "ringing-here"}[s]
+}
 
 // Failure is why something did not work.
 type Failure struct {

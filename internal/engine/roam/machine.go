@@ -1,0 +1,234 @@
+package roam
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Machine decides what follows when the network of one account moves. It has
+// no clock, no dice and no sockets: the same events at the same times give the
+// same actions. It is not safe for use by several goroutines.
+type Machine struct {
+	policy Policy
+	now    time.Time // of the Step under way
+	out    []Action  // of the Step under way
+
+	epoch Epoch        // the newest; only grows
+	path  Path         // in use or being opened; invalid: none
+	noted *PathChanged // Enabled is off: what the user has not yet asked to follow
+	stack stack        // of the present epoch
+	kept  []stack      // older ones on paths that live, oldest first
+	reg   registration
+	calls []*call // in the order they came
+	roam  *roam   // in progress; nil: none
+
+	keepUntil time.Time // no network: calls end then
+}
+
+// New returns a Machine that has no path yet.
+func New(p Policy) *Machine {
+	return &Machine{policy: p.complete(), reg: registration{wanted: p.Register}}
+}
+
+// Phase is where an account stands between a change and peace.
+type Phase int
+
+// The phases.
+const (
+	Offline     Phase = iota // no path
+	Opening                  // the stack is being opened
+	Registering              // the first REGISTER of the stack is in flight; repairs go on beside it
+	Proving                  // registered as far as that goes; a call is not yet whole
+	Steady                   // nothing to do but to refresh
+	Waiting                  // the next try waits for its time
+)
+
+func (p Phase) String() string {
+	return [...]string{"Offline", "Opening", "Registering", "Proving", "Steady", "Waiting"}[p]
+}
+
+// Phase reports where the machine stands.
+func (m *Machine) Phase() Phase {
+	switch {
+	case !m.path.Valid():
+		return Offline
+	case m.stack.state == opening:
+		return Opening
+	case m.stack.state == shut:
+		return Waiting
+	case m.reg.pending() && m.reg.flight != 0:
+		return Registering
+	case slices.ContainsFunc(m.calls, (*call).underRepair):
+		return Proving
+	case m.reg.pending():
+		return Waiting
+	default:
+		return Steady
+	}
+}
+
+// Epoch is the newest epoch that was given out; 0 before the first path.
+func (m *Machine) Epoch() Epoch { return m.epoch }
+
+// Refused reports whether the server refused the registration for good: only
+// the user or a new path makes the machine try again.
+func (m *Machine) Refused() bool { return m.reg.refused }
+
+// Next is when the machine wants a Tick; zero: no timer.
+func (m *Machine) Next() time.Time {
+	var next time.Time
+	want := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	want(m.keepUntil)
+	want(m.stack.retryAt)
+	want(m.reg.due)
+	if m.roam != nil {
+		want(m.roam.deadline)
+	}
+	for _, c := range m.calls {
+		want(c.due)
+		want(c.media.due)
+	}
+	return next
+}
+
+// Step takes an event and returns what is to be done about it, in that order.
+// Events whose epoch, call or moment has passed return nothing.
+func (m *Machine) Step(now time.Time, e Event) []Action {
+	m.now, m.out = now, nil
+	switch e := e.(type) {
+	case PathChanged:
+		m.pathChanged(e)
+	case MediaPathChanged:
+		m.mediaPathChanged(e)
+	case Forced:
+		m.forced(e.What)
+	case WantRegistration:
+		m.wantRegistration(e.On)
+	case Opened:
+		m.opened(e)
+	case OpenFailed:
+		m.openFailed(e)
+	case StackLost:
+		m.stackLost(e)
+	case Registered:
+		m.registered(e)
+	case RegisterFailed:
+		m.registerFailed(e)
+	case CallAdded:
+		m.callAdded(e.Call)
+	case CallChanged:
+		m.callChanged(e.Call)
+	case CallGone:
+		m.forget(e.ID, "the call is over")
+	case MediaMoved:
+		m.mediaMoved(e)
+	case MediaMoveFailed:
+		m.mediaMoveFailed(e)
+	case Repaired:
+		m.repaired(e)
+	case RepairFailed:
+		m.repairFailed(e)
+	case Heard:
+		m.heard(e)
+	case Tick:
+		m.tick()
+	}
+	m.settle()
+	out := m.out
+	m.out = nil
+	return out
+}
+
+func (m *Machine) do(a Action) { m.out = append(m.out, a) }
+
+// due reports whether the time of a timer has come.
+func (m *Machine) due(t time.Time) bool { return !t.IsZero() && !m.now.Before(t) }
+
+// tick does whatever is due.
+func (m *Machine) tick() {
+	if m.due(m.keepUntil) {
+		reason := "no network for " + spoken(m.policy.KeepFor)
+		for _, c := range m.calls {
+			m.roam.blame(fmt.Sprintf("call %d ended: %s", c.ID, reason))
+		}
+		m.endCalls(reason)
+	}
+	if m.due(m.stack.retryAt) {
+		m.open()
+	}
+	if m.due(m.reg.due) {
+		m.register()
+	}
+	epoch := m.epoch
+	for _, c := range slices.Clone(m.calls) {
+		if m.epoch != epoch {
+			return // everything was restarted, and with it every timer
+		}
+		if m.due(c.media.due) {
+			m.moveMedia(c, c.media.path, c.media.switched || c.media.hurry)
+		}
+		if m.due(c.due) {
+			m.callDue(c)
+		}
+	}
+	if m.epoch == epoch && m.roam != nil && m.due(m.roam.deadline) {
+		m.overdue()
+	}
+}
+
+// forced does what the user asked for.
+func (m *Machine) forced(what Force) {
+	m.reg.refused = false
+	switch {
+	case m.noted != nil:
+		e := *m.noted
+		m.noted = nil
+		e.Since = m.now
+		e.Reasons = append([]string{"you asked to follow the network"}, e.Reasons...)
+		m.follow(e)
+	case !m.path.Valid():
+	case what == ForceNetwork:
+		m.begin(change{path: m.path, alive: true, move: true, force: true,
+			reasons: []string{"you asked to act as if the network changed"}})
+	case what == ForceRestart:
+		m.begin(change{path: m.path, move: true, force: true,
+			reasons: []string{"you asked to restart everything"}})
+	case m.stack.state == shut:
+		m.open()
+	default:
+		m.register()
+	}
+}
+
+// settle ends the roam once nothing of it is open, and closes old stacks that
+// nobody needs. It runs after every event.
+func (m *Machine) settle() {
+	if m.roam != nil && m.stack.state == open &&
+		!slices.ContainsFunc(m.calls, (*call).underRepair) &&
+		!(m.roam.full && m.reg.pending()) {
+		m.conclude()
+	}
+	if m.roam == nil {
+		m.closeKept("nobody needs it any more")
+	}
+}
+
+// forget drops a call that ended; why ends its lines in the timeline.
+func (m *Machine) forget(id CallID, why string) {
+	m.calls = slices.DeleteFunc(m.calls, func(c *call) bool { return c.ID == id })
+	m.endLines(id, why)
+}
+
+func (m *Machine) call(id CallID) *call {
+	for _, c := range m.calls {
+		if c.ID == id {
+			return c
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package roam
+
+import "time"
+
+// Policy is what the user has decided about roaming. DefaultPolicy has the
+// usual choices; in a Policy of one's own, times left zero take them too.
+type Policy struct {
+	// Enabled false: changes of path are noted, nothing acts on them until the
+	// user forces it.
+	Enabled bool
+	// Register: the account registers at all.
+	Register bool
+	// RemoveOld: ask the server to drop the binding of the former epoch.
+	RemoveOld bool
+	// MediaFirst: where the old path is dead, send audio from the new address
+	// before any signalling; peers that latch lose nothing more.
+	MediaFirst bool
+	// Refresh is how an idle call tells its peer the new address.
+	Refresh Refresh
+	// Retries are the waits before each new try of a repair that got no answer
+	// or a 5xx; the last one repeats until KeepFor has passed.
+	Retries []time.Duration
+	// KeepFor is how long calls are kept without a network, and how long a
+	// roam that has a path may take until it counts as failed.
+	KeepFor time.Duration
+	// HangupOnLost ends calls at once when there is no network.
+	HangupOnLost bool
+	// ProofWait is how long after the 2xx audio may take to arrive before the
+	// call is refreshed once more.
+	ProofWait time.Duration
+	// RegisterBackoff are the upper bounds of the waits after a failed
+	// REGISTER or a stack that could not be opened; the last one repeats.
+	RegisterBackoff []time.Duration
+	// Between picks a time from lo to hi: the machine has no dice of its own.
+	// Nil picks the middle.
+	Between func(lo, hi time.Duration) time.Duration
+}
+
+// Refresh is how an idle call is refreshed.
+type Refresh int
+
+// The ways of refreshing.
+const (
+	Reinvite Refresh = iota
+	Update           // where the peer allows it; falls back to re-INVITE
+	None             // not at all: only the media move, for peers that latch
+)
+
+const (
+	maxGlares   = 4                // answers of 491 to one repair before it counts as failed
+	shortestTry = time.Second      // between tries once Retries are used up, whatever they say
+	youngDeath  = 30 * time.Second // a stack that answered nothing and lived no longer is opened anew with a back-off
+)
+
+// DefaultPolicy returns the choices of a user who made none.
+func DefaultPolicy() Policy {
+	return Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true}.complete()
+}
+
+// complete fills in what is left zero.
+func (p Policy) complete() Policy {
+	if len(p.Retries) == 0 {
+		p.Retries = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+	}
+	if p.KeepFor <= 0 {
+		p.KeepFor = 45 * time.Second
+	}
+	if p.ProofWait <= 0 {
+		p.ProofWait = 2 * time.Second
+	}
+	if len(p.RegisterBackoff) == 0 {
+		p.RegisterBackoff = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second}
+	}
+	return p
+}
+
+// between asks the dice and holds them to their word.
+func (p Policy) between(lo, hi time.Duration) time.Duration {
+	if p.Between == nil {
+		return lo + (hi-lo)/2
+	}
+	return min(max(p.Between(lo, hi), lo), hi)
+}
+
+// backoff is the wait after so many failures in a row: 50 to 100 % of the
+// bound (RFC 5626 4.5), never shorter than the server asked for.
+func (p Policy) backoff(failures int, retryAfter time.Duration) time.Duration {
+	i := min(max(failures, 1), len(p.RegisterBackoff)) - 1
+	bound := max(p.RegisterBackoff[i], shortestTry)
+	return max(p.between(bound/2, bound), retryAfter)
+}
+
+// retryWait is the wait before the next try of a repair; used counts the ones
+// before. exhausted: the list is used up.
+func (p Policy) retryWait(used int, retryAfter time.Duration) (wait time.Duration, exhausted bool) {
+	if used < len(p.Retries) {
+		return max(p.Retries[used], retryAfter), false
+	}
+	return max(p.Retries[len(p.Retries)-1], retryAfter, shortestTry), true
+}
+
+// glareWait is the wait after a 491 (RFC 3261 14.1).
+func (p Policy) glareWait(ownsCallID bool) time.Duration {
+	if ownsCallID {
+		return p.between(2100*time.Millisecond, 4*time.Second)
+	}
+	return p.between(0, 2*time.Second)
+}

@@ -1,0 +1,189 @@
+package roam
+
+import (
+	"slices"
+	"time"
+)
+
+// registration is the account's binding with its server.
+type registration struct {
+	wanted   bool      // the user wants one
+	refused  bool      // the server does not; nothing is sent until the user or a new path asks
+	ok       bool      // it was granted on the present stack
+	bound    Epoch     // the epoch of the last grant; 0 none
+	flight   Epoch     // of the REGISTER in flight; 0 none. There is never a second
+	again    bool      // asked for while one was in flight: send another after its end
+	leave    bool      // no longer wanted while one was in flight: remove after its end
+	oldFirst bool      // the server allows one contact: the old one goes first
+	failures int       // in a row
+	due      time.Time // of the refresh or the next try
+	text     string    // of the last failure
+}
+
+// pending reports whether the binding is wanted, not there yet and not refused.
+func (r *registration) pending() bool { return r.wanted && !r.refused && !r.ok }
+
+// newStack forgets what belonged to the stack of before. What is with the
+// server stays remembered in bound.
+func (r *registration) newStack() {
+	*r = registration{wanted: r.wanted, refused: r.refused, bound: r.bound}
+}
+
+// register sends a REGISTER now, or after the one in flight.
+func (m *Machine) register() {
+	r := &m.reg
+	if !r.wanted || r.refused || m.stack.state != open {
+		return
+	}
+	if r.flight != 0 {
+		r.again = true
+		return
+	}
+	r.flight, r.due = m.epoch, time.Time{}
+	old := r.bound != 0 && r.bound < m.stack.from
+	m.do(Register{Epoch: m.epoch, RemoveOld: old && m.policy.RemoveOld, OldFirst: old && r.oldFirst})
+	m.runRegister()
+}
+
+func (m *Machine) registered(e Registered) {
+	r := &m.reg
+	if r.flight == 0 || r.flight != e.Epoch {
+		return
+	}
+	first := !r.ok
+	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.text = 0, true, m.epoch, 0, false, ""
+	m.answered()
+	m.endRegister(true, or(e.Detail, "REGISTER 200 OK"))
+	if r.leave {
+		m.unregister()
+		return
+	}
+	if e.RefreshIn > 0 {
+		r.due = m.now.Add(e.RefreshIn)
+	}
+	if r.again {
+		r.again = false
+		m.register()
+	}
+	if first {
+		m.retryUnknown()
+	}
+}
+
+// retryUnknown tries those calls again that the server could not place before
+// it knew our address.
+func (m *Machine) retryUnknown() {
+	for _, c := range m.calls {
+		if c.stage == awaitRegister || c.stage == failed && !m.present(c.home) && c.flight == 0 {
+			m.resume("registered again", 0)
+			m.tryAgain(c)
+		}
+	}
+}
+
+func (m *Machine) registerFailed(e RegisterFailed) {
+	r := &m.reg
+	if r.flight == 0 || r.flight != e.Epoch {
+		return
+	}
+	r.flight, r.ok, r.text = 0, false, "REGISTER "+e.Failure.String()
+	if e.Failure.Kind == Answered || e.Failure.Kind == Refused {
+		m.answered()
+	}
+	switch {
+	case r.leave:
+		m.endRegister(false, r.text)
+		m.unregister()
+	case r.again:
+		// The user asked meanwhile: once more, whatever the answer was.
+		r.again = false
+		m.endRegister(false, r.text+", again as you asked")
+		m.register()
+	case m.oneContactOnly(e.Failure):
+		// Servers that allow one contact answer 403 to the second; seen with
+		// Asterisk, max_contacts=1 without remove_existing.
+		r.oldFirst = true
+		m.endRegister(false, r.text+", again without the old binding")
+		m.register()
+	case e.Failure.final():
+		r.refused = true
+		m.endRegister(false, r.text)
+		m.registerRefused()
+	default:
+		r.failures++
+		wait := m.policy.backoff(r.failures, e.Failure.RetryAfter)
+		r.due = m.now.Add(wait)
+		m.endRegister(false, r.text+", again in "+spoken(wait))
+	}
+}
+
+// oneContactOnly reports whether a refusal may mean only that our old binding
+// is in the way; that is tried once per stack.
+func (m *Machine) oneContactOnly(f Failure) bool {
+	r := &m.reg
+	return f.Kind == Answered && f.Code == 403 && m.policy.RemoveOld && !r.oldFirst &&
+		r.bound != 0 && r.bound < m.stack.from
+}
+
+// registerRefused: no further try by ourselves.
+func (m *Machine) registerRefused() {
+	if m.roam != nil && m.roam.full {
+		m.roam.refused = true
+	}
+	m.release()
+}
+
+// release judges again those calls that waited for a registration which will
+// not come.
+func (m *Machine) release() {
+	for _, c := range slices.Clone(m.calls) {
+		if c.stage == awaitRegister {
+			m.judge(c, c.last)
+		}
+	}
+}
+
+// wantRegistration is the user's register toggle.
+func (m *Machine) wantRegistration(on bool) {
+	r := &m.reg
+	if on == r.wanted {
+		return
+	}
+	r.wanted, r.refused, r.again = on, false, false
+	switch {
+	case r.flight != 0:
+		r.leave = !on // two in flight might be carried out in the other order
+	case on:
+		m.register()
+	default:
+		m.unregister()
+	}
+	if !on {
+		m.release()
+	}
+}
+
+// unregister removes the binding, if there is one and a stack to say so.
+func (m *Machine) unregister() {
+	r := &m.reg
+	r.leave, r.ok, r.due, r.failures = false, false, time.Time{}, 0
+	if r.bound != 0 && m.stack.state == open {
+		r.bound = 0
+		m.do(Unregister{Epoch: m.epoch})
+	}
+}
+
+// runRegister and endRegister write the timeline, where REGISTER is part of
+// the roam.
+func (m *Machine) runRegister() {
+	if m.roam != nil && m.roam.full {
+		m.run("register", 0, "REGISTER sent")
+	}
+}
+
+func (m *Machine) endRegister(ok bool, detail string) { m.end("register", 0, ok, detail) }
+
+// final: trying again by ourselves would get the same answer.
+func (f Failure) final() bool {
+	return f.Kind == Refused || f.Kind == Answered && (f.Code == 403 || f.Code == 404)
+}

@@ -1,0 +1,208 @@
+package roam
+
+import (
+	"slices"
+	"time"
+)
+
+// stack is what the machine knows of one SIP stack.
+type stack struct {
+	from     Epoch // under which it was opened
+	to       Epoch // the last that it served, set when it is left; see Keep
+	path     Path
+	state    stackState
+	answered bool // the server has said something on it
+	since    time.Time
+	failures int       // openings in a row that came to nothing
+	retryAt  time.Time // the next opening; zero: none is waited for
+	text     string    // why the last opening failed
+}
+
+type stackState int
+
+const (
+	shut stackState = iota
+	opening
+	open
+)
+
+// diedYoung: it answered nothing and did not live long. A server that accepts
+// connections only to reset them must not make us open them in a tight loop.
+func (s stack) diedYoung(now time.Time) bool {
+	return !s.answered && now.Sub(s.since) < youngDeath
+}
+
+// serves reports whether an epoch is one of the stack's.
+func (s stack) serves(e Epoch) bool { return s.from != 0 && s.from <= e && e <= s.to }
+
+// present reports whether an epoch is one that the present stack serves.
+func (m *Machine) present(e Epoch) bool {
+	return m.stack.from != 0 && m.stack.from <= e && e <= m.epoch
+}
+
+// live reports whether an epoch is served by a stack that is open.
+func (m *Machine) live(e Epoch) bool {
+	return m.present(e) && m.stack.state == open ||
+		slices.ContainsFunc(m.kept, func(s stack) bool { return s.serves(e) })
+}
+
+// open opens the present epoch's stack.
+func (m *Machine) open() {
+	m.stack.state, m.stack.since, m.stack.retryAt = opening, m.now, time.Time{}
+	m.do(Open{Epoch: m.epoch, Path: m.path})
+	m.run("open", 0, m.path.String())
+}
+
+// reopenLater waits before the next try; it returns for how long.
+func (m *Machine) reopenLater(failures int, retryAfter time.Duration) time.Duration {
+	wait := m.policy.backoff(failures, retryAfter)
+	m.stack.state, m.stack.failures, m.stack.retryAt = shut, failures, m.now.Add(wait)
+	return wait
+}
+
+// opened: REGISTER and repairs start together, none waits for the other.
+func (m *Machine) opened(e Opened) {
+	if !m.present(e.Epoch) || m.stack.state != opening {
+		return
+	}
+	m.stack.state, m.stack.since = open, m.now
+	m.end("open", 0, true, or(e.Detail, m.path.String()))
+	if slices.ContainsFunc(m.calls, (*call).underRepair) {
+		m.resume("the server can be reached again", 0)
+	}
+	m.register()
+	for _, c := range m.calls {
+		c.part = c.part || c.underRepair()
+		c.deadline = m.graceEnds()
+		m.tryRepair(c)
+	}
+}
+
+func (m *Machine) openFailed(e OpenFailed) {
+	if !m.present(e.Epoch) || m.stack.state != opening {
+		return
+	}
+	wait := m.reopenLater(m.stack.failures+1, e.Failure.RetryAfter)
+	m.stack.text = e.Failure.String()
+	m.end("open", 0, false, m.stack.text+", again in "+spoken(wait))
+}
+
+// stackLost: the present stack is replaced on the same path; the media stay
+// where they are, but the Contact's port may change, so calls are refreshed.
+func (m *Machine) stackLost(e StackLost) {
+	if i := slices.IndexFunc(m.kept, func(s stack) bool { return s.serves(e.Epoch) }); i >= 0 {
+		m.dropKept(i, e.Reason)
+		m.reviveLeft()
+		return
+	}
+	if !m.present(e.Epoch) || m.stack.state == shut {
+		return
+	}
+	if m.noted != nil {
+		// The path has changed and the user did not ask to follow: no wonder.
+		m.do(Close{Epoch: m.epoch, Reason: e.Reason})
+		m.stack.state, m.stack.text = shut, e.Reason
+		m.reg.newStack()
+		return
+	}
+	m.begin(change{path: m.path, alive: true, lost: true, reasons: []string{e.Reason}})
+}
+
+// leaveStack closes the stack of before, or keeps it beside the new one while
+// its path lives and somebody needs it.
+func (m *Machine) leaveStack(ch change, overtaking bool) {
+	if !ch.alive {
+		for len(m.kept) > 0 {
+			m.dropKept(0, m.kept[0].path.String()+" is gone")
+		}
+	}
+	s := m.stack
+	if s.state == shut {
+		return
+	}
+	reason := s.path.String() + " is gone"
+	switch {
+	case ch.lost:
+		reason = ch.reasons[0]
+	case ch.alive && s.state == open && (overtaking && m.rings(s) || !overtaking && m.needed(s)):
+		m.kept = append(m.kept, s)
+		return
+	case ch.alive:
+		reason = "overtaken"
+	case ch.force:
+		reason = ch.reasons[0]
+	}
+	m.do(Close{Epoch: s.to, Reason: reason})
+}
+
+// needed reports whether an old stack still has the binding or a call.
+func (m *Machine) needed(s stack) bool {
+	return m.reg.wanted && s.serves(m.reg.bound) ||
+		slices.ContainsFunc(m.calls, func(c *call) bool { return s.serves(c.home) || s.serves(c.flight) })
+}
+
+// rings reports whether a call that is not answered yet lives on the stack.
+func (m *Machine) rings(s stack) bool {
+	return slices.ContainsFunc(m.calls, func(c *call) bool { return !c.up() && s.serves(c.home) })
+}
+
+// closeKept closes the old stacks that nobody needs any more.
+func (m *Machine) closeKept(reason string) {
+	for i := 0; i < len(m.kept); {
+		if s := m.kept[i]; m.needed(s) {
+			i++
+		} else {
+			m.dropKept(i, reason)
+			m.step("close", 0, true, s.path.String())
+		}
+	}
+}
+
+func (m *Machine) dropKept(i int, reason string) {
+	m.do(Close{Epoch: m.kept[i].to, Reason: reason})
+	m.kept = slices.Delete(m.kept, i, i+1)
+}
+
+// keptDied: the path of before, which lived beside the present one, is gone.
+func (m *Machine) keptDied(reason string) {
+	if len(m.kept) == 0 {
+		return
+	}
+	for len(m.kept) > 0 {
+		m.dropKept(0, or(reason, m.kept[0].path.String()+" is gone"))
+	}
+	if m.roam != nil {
+		m.roam.alive = false
+		m.step("sign", 0, false, or(reason, "the old path is gone"))
+	}
+	if m.policy.MediaFirst {
+		for _, c := range m.calls {
+			m.switchMedia(c)
+		}
+	}
+	m.reviveLeft()
+}
+
+// reviveLeft repairs the unanswered calls whose old stack is there no more.
+func (m *Machine) reviveLeft() {
+	for _, c := range m.calls {
+		switch {
+		case c.stage == left && !m.live(c.home):
+			m.resume("the path of before is gone", c.ID)
+			m.prepare(c, true, m.policy.MediaFirst)
+		case c.flight != 0 && !m.live(c.flight):
+			c.flight, c.redo = 0, false
+			m.tryRepair(c)
+		default:
+			m.tryRepair(c)
+		}
+	}
+}
+
+// answered: the server said something, so the stack is alive.
+func (m *Machine) answered() {
+	m.stack.answered, m.stack.failures = true, 0
+	if m.roam != nil {
+		m.roam.answered = true
+	}
+}

@@ -1,0 +1,211 @@
+package roam
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// roam is the one in progress: everything from the first sign of a change
+// until all is proven, or known to have failed.
+type roam struct {
+	at       time.Time // first sign
+	deadline time.Time // proven by then, or failed; zero while there is no path
+	full     bool      // the registration is part of it
+	alive    bool      // the path of before carries packets
+	heard    bool      // audio arrived
+	answered bool      // the server said something
+	restart  bool      // it is the last resort
+	refused  bool      // the registration was refused in it
+	blames   []string  // what failed for good
+	lines    []line    // running
+}
+
+// line is a line of the timeline that has not ended.
+type line struct {
+	name string
+	call CallID
+	at   time.Time
+}
+
+func (r *roam) blame(text string) { r.blames = append(r.blames, text) }
+
+// beginRoam takes the next epoch and opens its timeline. A roam in progress is
+// superseded. Where that one began with a dead path and no audio has arrived
+// since, the gap that the user hears goes on: then the first sign is its.
+func (m *Machine) beginRoam(ch change, b Began) {
+	at := ch.since
+	if at.IsZero() || at.After(m.now) {
+		at = m.now
+	}
+	if r := m.roam; r != nil {
+		if !r.alive && !r.heard && r.at.Before(at) {
+			at = r.at
+		}
+		m.finish(Superseded, "")
+	}
+	m.epoch++
+	m.roam = &roam{at: at, alive: ch.alive, restart: ch.restart}
+	for _, c := range m.calls {
+		c.part = c.underRepair()
+	}
+	b.Epoch, b.At, b.Reasons = m.epoch, at, ch.reasons
+	m.do(b)
+	m.step("sign", b.Call, ch.alive, strings.Join(ch.reasons, ", "))
+}
+
+// resume opens a timeline for what is still to be done after the roam is over:
+// a call that was left on its old path is answered, the server is there again.
+// The stack stays, as in a change of one call's media path.
+func (m *Machine) resume(reason string, id CallID) {
+	if m.roam != nil || m.stack.state == shut {
+		return
+	}
+	of := m.epoch
+	m.beginRoam(change{alive: true, reasons: []string{reason}}, Began{From: m.path, To: m.path, Call: id})
+	m.roam.deadline = m.now.Add(m.policy.KeepFor)
+	m.roam.full = id == 0
+	m.do(Keep{Epoch: m.epoch, Of: of})
+}
+
+// lastResort restarts everything on the same path, once, where nothing was
+// answered at all. It reports whether it did.
+func (m *Machine) lastResort() bool {
+	r := m.roam
+	if r == nil || r.restart || r.answered || m.stack.state != open {
+		return false
+	}
+	m.begin(change{path: m.path, alive: true, lost: true, move: true, force: true, restart: true,
+		reasons: []string{"nothing answers, restart everything"}})
+	return true
+}
+
+// overdue: the roam has had its time.
+func (m *Machine) overdue() {
+	if m.lastResort() {
+		return
+	}
+	r := m.roam
+	if m.stack.state != open {
+		r.blame("no connection on " + m.path.String() + ": " + or(m.stack.text, "no answer") + "; trying on, ! restarts everything")
+	}
+	if r.full && m.reg.pending() {
+		r.blame(or(m.reg.text, "REGISTER: no answer") + "; trying on, r registers now")
+	}
+	for _, c := range m.calls {
+		if !c.underRepair() || m.stack.state != open {
+			continue
+		}
+		m.giveUp(c, map[stage]string{
+			blocked:       "could not be refreshed: its media or another offer stand in the way",
+			inFlight:      "no answer yet to attempt " + fmt.Sprint(c.tries.attempts),
+			waiting:       c.last.String(),
+			awaitRegister: c.last.String() + ", and not registered",
+			proving:       "no audio at the new address yet",
+		}[c.stage])
+	}
+	m.fail()
+}
+
+// conclude ends a roam of which nothing is open any more.
+func (m *Machine) conclude() {
+	r := m.roam
+	if r.refused && m.reg.refused {
+		r.blame(m.reg.text + "; not registered, calls go on: r tries again")
+	}
+	if len(r.blames) > 0 || slices.ContainsFunc(m.calls, func(c *call) bool { return c.part && c.stage == failed }) {
+		m.fail()
+		return
+	}
+	m.step("proven", 0, true, "Recovered in "+spoken(m.now.Sub(r.at))+worst(m.gaps()))
+	m.closeKept("proven on " + m.path.String())
+	m.finish(Done, "")
+}
+
+// fail ends the roam with what failed and what happens next.
+func (m *Machine) fail() {
+	texts := slices.Clone(m.roam.blames)
+	next := "the call is kept: I refreshes it again, b hangs up"
+	if m.roam.full && m.reg.ok {
+		next = "registered again, " + next
+	}
+	for _, c := range m.calls {
+		if c.part && c.stage == failed {
+			texts = append(texts, fmt.Sprintf("call %d: %s; %s", c.ID, c.why, next))
+		}
+	}
+	m.finish(Failed, strings.Join(texts, ". "))
+}
+
+// finish closes the timeline.
+func (m *Machine) finish(how Outcome, failure string) {
+	why := map[Outcome]string{Superseded: "overtaken by a newer change", Failed: "not finished"}[how]
+	for len(m.roam.lines) > 0 {
+		l := m.roam.lines[0]
+		m.end(l.name, l.call, false, why)
+	}
+	m.do(Finished{Epoch: m.epoch, How: how, Total: m.now.Sub(m.roam.at), Failure: failure, Calls: m.gaps()})
+	m.roam = nil
+}
+
+// gaps are those of the calls that took part.
+func (m *Machine) gaps() []Gap {
+	var gaps []Gap
+	for _, c := range m.calls {
+		if c.part && c.up() {
+			gaps = append(gaps, c.gap)
+		}
+	}
+	return gaps
+}
+
+// step writes a line about a moment; it ends a running one of that name.
+func (m *Machine) step(name string, id CallID, ok bool, detail string) {
+	switch {
+	case m.roam == nil:
+	case m.running(name, id) >= 0:
+		m.end(name, id, ok, detail)
+	default:
+		m.do(Stepped{Epoch: m.epoch, Name: name, Offset: m.now.Sub(m.roam.at), OK: ok, Detail: detail, Call: id})
+	}
+}
+
+// run writes a line that will end.
+func (m *Machine) run(name string, id CallID, detail string) {
+	if m.roam == nil {
+		return
+	}
+	m.end(name, id, false, "begun anew")
+	m.roam.lines = append(m.roam.lines, line{name: name, call: id, at: m.now})
+	m.do(Stepped{Epoch: m.epoch, Name: name, Offset: m.now.Sub(m.roam.at), Running: true, Detail: detail, Call: id})
+}
+
+// end ends the running line of that name and call; without one it is silent.
+func (m *Machine) end(name string, id CallID, ok bool, detail string) {
+	if m.roam == nil {
+		return
+	}
+	i := m.running(name, id)
+	if i < 0 {
+		return
+	}
+	l := m.roam.lines[i]
+	m.roam.lines = slices.Delete(m.roam.lines, i, i+1)
+	m.do(Stepped{
+		Epoch: m.epoch, Name: name, Offset: l.at.Sub(m.roam.at), Duration: m.now.Sub(l.at),
+		OK: ok, Detail: detail, Call: id,
+	})
+}
+
+// running is the index of the running line of that name and call, or -1.
+func (m *Machine) running(name string, id CallID) int {
+	return slices.IndexFunc(m.roam.lines, func(l line) bool { return l.name == name && l.call == id })
+}
+
+// endLines ends the running lines of a call that is over.
+func (m *Machine) endLines(id CallID, why string) {
+	for _, name := range []string{"media", "repair"} {
+		m.end(name, id, false, why)
+	}
+}
