@@ -1,0 +1,405 @@
+package siptest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"ramble/internal/safego"
+	"ramble/sip/sdp"
+)
+
+// PeerOptions of a Peer. User is needed; the rest has a useful zero.
+type PeerOptions struct {
+	User      string         // the part before the @
+	Domain    string         // "" is ramble.test, or the own address without a Registrar
+	Addr      netip.AddrPort // port 0: any
+	Transport Transport
+	Registrar netip.AddrPort // registers there and calls through it; the zero value: neither
+	Password  string
+	Expires   time.Duration // 0 is five minutes
+	Codecs    []sdp.Codec   // nil is PCMU and PCMA
+	// OnInvite decides about an incoming call; nil answers at once. It has a
+	// goroutine of its own and may wait, but must come back when the call's
+	// Done is closed.
+	OnInvite func(*PeerCall) Decision
+	// OnRequest may answer a request inside a call otherwise than the book
+	// says; nil from it lets it be. It must not wait.
+	OnRequest func(*PeerCall, *sip.Request) *Reply
+	// OnChange hears every change of a call. It must not wait.
+	OnChange func(*PeerCall, CallState)
+	// Media makes the media of a call; nil, or nil from it, is none.
+	Media   func(*PeerCall) Media
+	Sockets Sockets
+	Guard   *safego.Guard
+	Log     *slog.Logger
+	Trace   func(Traced)
+}
+
+// Decision is what becomes of an incoming call.
+type Decision struct {
+	Ring time.Duration // 180 first, the rest after this time
+	Code int           // 300 to 699 refuses with it; anything else accepts
+}
+
+// Media is one call's audio, which this package knows nothing of.
+type Media interface {
+	// Local is where audio is wanted. It is asked for each description that is
+	// sent and should be quick after the first time.
+	Local(ctx context.Context) (netip.AddrPort, error)
+	// Remote tells what was negotiated, at first and after each change.
+	Remote(n sdp.Negotiated)
+	// Close ends it; Remote is not called after it.
+	Close()
+}
+
+// Peer is a scripted telephone. It has one transport and one address at a
+// time, to which Move can give a successor.
+type Peer struct {
+	o     PeerOptions
+	ready chan struct{}
+	inbox chan inbound
+	wg    sync.WaitGroup // all goroutines but the loop
+
+	regMu sync.Mutex // one REGISTER at a time
+	reg   struct {
+		callID string
+		cseq   uint32
+	}
+
+	mu      sync.Mutex // guards the rest
+	ctx     context.Context
+	wire    *wire
+	stop    context.CancelFunc // of wire
+	calls   map[string]*PeerCall
+	pending map[string]chan *sip.Response // client transactions
+	acks    map[string]ack                // refusals to our INVITEs, in case they are repeated
+	served  map[string]*served
+	counts  map[string]int
+	ended   bool
+}
+
+type ack struct {
+	raw []byte
+	at  time.Time
+}
+
+// served is a server transaction: enough to answer a retransmission.
+type served struct {
+	at    time.Time
+	last  []byte
+	to    flow
+	acked chan struct{} // INVITE only; closed by the ACK of a refusal
+	once  sync.Once
+}
+
+// NewPeer makes a Peer that does nothing until Run.
+func NewPeer(o PeerOptions) *Peer {
+	if !o.Addr.IsValid() {
+		o.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	}
+	if o.Domain == "" && o.Registrar.IsValid() {
+		o.Domain = "ramble.test"
+	}
+	o.Expires = cmp.Or(o.Expires, 5*time.Minute)
+	if len(o.Codecs) == 0 {
+		o.Codecs = []sdp.Codec{{Name: "PCMU", ClockRate: 8000}, {Name: "PCMA", ClockRate: 8000}}
+	}
+	o.Sockets, o.Log = orSystem(o.Sockets), orDiscard(o.Log)
+	p := &Peer{
+		o: o, ready: make(chan struct{}), inbox: make(chan inbound),
+		calls: make(map[string]*PeerCall), pending: make(map[string]chan *sip.Response),
+		acks: make(map[string]ack), served: make(map[string]*served), counts: make(map[string]int),
+	}
+	p.reg.callID = newBranch()
+	return p
+}
+
+// Run listens, registers, and serves until ctx ends; then it returns nil and
+// its calls are gone without a BYE. Its error says that it could not listen
+// or was refused by the Registrar (*Refused). It may be called once.
+func (p *Peer) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer p.end()
+	defer cancel()
+	p.mu.Lock()
+	p.ctx = ctx
+	p.mu.Unlock()
+	if err := p.listen(ctx, p.o.Addr); err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	if p.o.Registrar.IsValid() {
+		p.spawn("peer registration", func() {
+			if err := p.keepRegistered(ctx); err != nil {
+				failed <- err
+			}
+		})
+	} else {
+		close(p.ready)
+	}
+	for {
+		select {
+		case in := <-p.inbox:
+			p.message(in)
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// end drops the calls and waits for every goroutine.
+func (p *Peer) end() {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	for _, c := range p.Calls() {
+		c.finish(0, "the peer stopped", false)
+	}
+	p.wg.Wait()
+}
+
+// Ready is closed when the Peer listens and, with a Registrar, is registered.
+func (p *Peer) Ready() <-chan struct{} { return p.ready }
+
+// Addr is where it listens now.
+func (p *Peer) Addr() netip.AddrPort {
+	if w := p.now(); w != nil {
+		return w.local
+	}
+	return netip.AddrPort{}
+}
+
+// URI is its address of record.
+func (p *Peer) URI() string {
+	u := p.aor()
+	return u.String()
+}
+
+// Count is how many requests of a method arrived, retransmissions apart.
+func (p *Peer) Count(method string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts[method]
+}
+
+// Calls are those that have not ended, in no order.
+func (p *Peer) Calls() []*PeerCall {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []*PeerCall
+	for _, c := range p.calls {
+		out = append(out, c)
+	}
+	return out
+}
+
+// Move gives the Peer another address, as a roaming telephone gets one: new
+// sockets, a REGISTER, and a re-INVITE in each call that is up. The old
+// sockets are closed first, without a word. The error joins what failed.
+func (p *Peer) Move(ctx context.Context, local netip.AddrPort) error {
+	p.mu.Lock()
+	run, stop := p.ctx, p.stop
+	p.mu.Unlock()
+	if run == nil || stop == nil {
+		return errStopped
+	}
+	stop()
+	if err := p.listen(run, local); err != nil {
+		return err
+	}
+	var errs []error
+	if p.o.Registrar.IsValid() {
+		_, err := p.register(ctx, p.o.Expires)
+		errs = append(errs, err)
+	}
+	for _, c := range p.Calls() {
+		if c.State().Phase == Up {
+			errs = append(errs, c.Reinvite(ctx, nil))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Unregister removes the binding of the present address.
+func (p *Peer) Unregister(ctx context.Context) error {
+	_, err := p.register(ctx, 0)
+	return err
+}
+
+func (p *Peer) listen(ctx context.Context, local netip.AddrPort) error {
+	w := &wire{sockets: p.o.Sockets, guard: p.o.Guard, log: p.o.Log, trace: p.o.Trace}
+	if err := w.open(ctx, local, []Transport{p.o.Transport}); err != nil {
+		return err
+	}
+	wireCtx, stop := context.WithCancel(ctx)
+	w.deliver = func(in inbound) {
+		select {
+		case p.inbox <- in:
+		case <-wireCtx.Done():
+		}
+	}
+	p.mu.Lock()
+	p.wire, p.stop = w, stop
+	p.mu.Unlock()
+	if !p.spawn("peer sockets", func() { w.run(wireCtx) }) {
+		stop()
+		w.shut()
+		return errStopped
+	}
+	return nil
+}
+
+// spawn starts a goroutine of Run's; it does not once Run ends.
+func (p *Peer) spawn(name string, fn func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return false
+	}
+	p.wg.Add(1)
+	p.o.Guard.Go(name, func() {
+		defer p.wg.Done()
+		fn()
+	})
+	return true
+}
+
+func (p *Peer) now() *wire {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wire
+}
+
+func (p *Peer) aor() sip.Uri {
+	if p.o.Domain == "" {
+		return makeURI(p.o.User, p.Addr(), p.o.Transport)
+	}
+	return sip.Uri{Scheme: "sip", User: p.o.User, Host: p.o.Domain}
+}
+
+func (p *Peer) contact() sip.Uri { return makeURI(p.o.User, p.Addr(), p.o.Transport) }
+
+// keepRegistered returns an error when the first registration fails; later
+// ones are tried again.
+func (p *Peer) keepRegistered(ctx context.Context) error {
+	first := true
+	for {
+		granted, err := p.register(ctx, p.o.Expires)
+		if err != nil && first && ctx.Err() == nil {
+			return fmt.Errorf("register %s: %w", p.URI(), err)
+		}
+		if first && err == nil {
+			first = false
+			close(p.ready)
+		}
+		wait := granted * 8 / 10
+		if err != nil {
+			p.o.Log.Warn("registration failed", "peer", p.o.User, "error", err)
+			wait = 2 * time.Second
+		}
+		select {
+		case <-time.After(max(wait, time.Second)):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// register adds the present Contact, or removes it where expires is 0.
+func (p *Peer) register(ctx context.Context, expires time.Duration) (granted time.Duration, err error) {
+	p.regMu.Lock()
+	defer p.regMu.Unlock()
+	aor := p.aor()
+	build := func() *sip.Request {
+		p.reg.cseq++
+		req := sip.NewRequest(sip.REGISTER, sip.Uri{Scheme: "sip", Host: aor.Host, Port: aor.Port})
+		callID := sip.CallIDHeader(p.reg.callID)
+		hops := sip.MaxForwardsHeader(70)
+		req.AppendHeader(&hops)
+		req.AppendHeader(&sip.FromHeader{Address: aor, Params: sip.HeaderParams{{K: "tag", V: newTag()}}})
+		req.AppendHeader(&sip.ToHeader{Address: aor})
+		req.AppendHeader(&callID)
+		req.AppendHeader(&sip.CSeqHeader{SeqNo: p.reg.cseq, MethodName: sip.REGISTER})
+		req.AppendHeader(&sip.ContactHeader{Address: p.contact()})
+		req.AppendHeader(sip.NewHeader("Expires", fmt.Sprint(int(expires/time.Second))))
+		req.SetBody(nil)
+		return req
+	}
+	res, err := p.authorized(ctx, build, p.o.Registrar, nil)
+	if err != nil {
+		return 0, err
+	}
+	if !res.IsSuccess() {
+		return 0, &Refused{res.StatusCode, res.Reason}
+	}
+	return p.granted(res, expires), nil
+}
+
+// granted is the lifetime of our binding in a 2xx to REGISTER.
+func (p *Peer) granted(res *sip.Response, asked time.Duration) time.Duration {
+	mine := p.contact()
+	for _, h := range res.GetHeaders("Contact") {
+		c, ok := h.(*sip.ContactHeader)
+		if !ok || uriKey(&c.Address) != uriKey(&mine) {
+			continue
+		}
+		v, _ := c.Params.Get("expires")
+		if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+			return time.Duration(n) * time.Second
+		}
+	}
+	return asked
+}
+
+// sweep forgets old server transactions and ACKs.
+func (p *Peer) sweep(now time.Time) {
+	if len(p.served)+len(p.acks) < 256 {
+		return
+	}
+	for k, s := range p.served {
+		if now.Sub(s.at) > 2*deadline {
+			delete(p.served, k)
+		}
+	}
+	for k, a := range p.acks {
+		if now.Sub(a.at) > 2*deadline {
+			delete(p.acks, k)
+		}
+	}
+}
+
+// find is the call that a request or response belongs to, by the tag that is
+// ours in it.
+func (p *Peer) find(callID, ourTag, theirTag string) *PeerCall {
+	p.mu.Lock()
+	c := p.calls[callID+"|"+ourTag]
+	p.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.d.remoteTag != "" && c.d.remoteTag != theirTag {
+		return nil
+	}
+	return c
+}
+
+// allow is what a Peer knows.
+const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO"
+
+func allowed(m sip.RequestMethod) bool {
+	return slices.Contains([]sip.RequestMethod{sip.BYE, sip.UPDATE, sip.INVITE, sip.OPTIONS, sip.INFO, sip.MESSAGE, sip.NOTIFY}, m)
+}
