@@ -29,7 +29,7 @@ func (c *Call) Cancel(ctx context.Context) error {
 	case <-o.done:
 	case <-o.heard:
 	case <-ctx.Done():
-		o.ct.fail(ErrCancelled) // a 2xx that still comes is hung up by lateAnswer
+		o.fail(ErrCancelled) // a 2xx that still comes is hung up by lateAnswer
 		return contextError(ctx)
 	}
 	select {
@@ -37,10 +37,7 @@ func (c *Call) Cancel(ctx context.Context) error {
 	default:
 		return c.cancelLive(ctx, o)
 	}
-	c.mu.Lock()
-	final := o.final
-	c.mu.Unlock()
-	if final {
+	if o.isFinal() {
 		return nil
 	}
 	if st == nil || st.isClosed() {
@@ -83,7 +80,7 @@ func (c *Call) cancelLive(ctx context.Context, o *ourInvite) error {
 		}
 	}
 	// No 487 came: consider it cancelled (RFC 3261 9.1).
-	o.ct.fail(ErrCancelled)
+	o.fail(ErrCancelled)
 	if err != nil {
 		return fmt.Errorf("cancelling: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -35,10 +36,41 @@ type ourInvite struct {
 	req   *sip.Request
 	st    *Stack
 	flow  flow
-	ct    *clientTx
-	final bool          // a final response came; guarded by Call.mu
 	heard chan struct{} // closed at the first provisional response
 	done  chan struct{} // closed when the transaction has ended, however
+
+	mu     sync.Mutex
+	ct     *clientTx // nil before it is sent
+	final  bool      // a final response came
+	failed error     // why it is to end, when that is known before ct is
+}
+
+// fail ends the transaction locally.
+func (o *ourInvite) fail(err error) {
+	o.mu.Lock()
+	o.failed = err
+	ct := o.ct
+	o.mu.Unlock()
+	if ct != nil {
+		ct.fail(err)
+	}
+}
+
+// sent takes note of the transaction.
+func (o *ourInvite) sent(ct *clientTx) {
+	o.mu.Lock()
+	o.ct = ct
+	err := o.failed
+	o.mu.Unlock()
+	if err != nil {
+		ct.fail(err)
+	}
+}
+
+func (o *ourInvite) isFinal() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.final
 }
 
 // Invite sends the INVITE on st and blocks until its final answer. progress,
@@ -131,16 +163,24 @@ func (c *Call) answered(ctx context.Context, st *Stack, req *sip.Request, res *s
 func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
 	o := &ourInvite{req: req, st: st, flow: f, heard: make(chan struct{}), done: make(chan struct{})}
 	defer close(o.done)
+	c.mu.Lock()
+	c.ours = o // before the INVITE is out: Cancel must find it
+	c.mu.Unlock()
+	forget := func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.ours == o {
+			c.ours = nil
+		}
+	}
 	ct, err := st.begin(req, f)
 	if err != nil {
+		forget()
 		return nil, err
 	}
 	// A 2xx that comes again, or another fork's.
 	ct.tx.OnRetransmission(func(res *sip.Response) { c.lateAnswer(st, res) })
-	o.ct = ct
-	c.mu.Lock()
-	c.ours = o
-	c.mu.Unlock()
+	o.sent(ct)
 	heard := false
 	res, err := st.await(ctx, ct, req, func(res *sip.Response) {
 		if !heard {
@@ -152,12 +192,10 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 		}
 	})
 	if err == nil {
-		c.mu.Lock()
+		o.mu.Lock()
 		o.final = true
-		if c.ours == o {
-			c.ours = nil
-		}
-		c.mu.Unlock()
+		o.mu.Unlock()
+		forget()
 	}
 	return res, err
 }

@@ -101,7 +101,7 @@ func (s *Stack) admitConn(f *stream) bool {
 			same++
 		}
 	}
-	if all >= maxConns || same >= maxConnsPerAddr || s.conns[f.to] != nil {
+	if all >= maxConns || (same >= maxConnsPerAddr && !s.trusts(f.to.Addr())) || s.conns[f.to] != nil {
 		return false
 	}
 	s.conns[f.to] = f
