@@ -1,0 +1,90 @@
+package sip
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Transport is how messages travel.
+type Transport int
+
+// The transports. TLS is known by name and refused by Open until it is built.
+const (
+	UDP Transport = iota
+	TCP
+	TLS
+)
+
+func (t Transport) String() string { return [...]string{"udp", "tcp", "tls"}[t] }
+
+// via is the transport's name in a Via (RFC 3261 20.42).
+func (t Transport) via() string { return [...]string{"UDP", "TCP", "TLS"}[t] }
+
+// ParseTransport reads "udp", "tcp" or "tls".
+func ParseTransport(s string) (Transport, error) {
+	for _, t := range []Transport{UDP, TCP, TLS} {
+		if s == t.String() {
+			return t, nil
+		}
+	}
+	return UDP, fmt.Errorf("%q is not a transport; there are udp, tcp and tls", s)
+}
+
+// Server is one resolved target.
+type Server struct {
+	Transport Transport
+	Addr      netip.AddrPort
+	Host      string // the name it was resolved from, for TLS and for matching routes
+}
+
+// Account is one address of record as SIP sees it. It is immutable.
+type Account struct {
+	AOR         URI
+	DisplayName string
+	AuthUser    string                 // empty: the AOR's user
+	Password    func() (string, error) // asked for when a challenge needs it; nil: no password
+	Realm       string                 // besides the AOR's domain, the realm credentials are for; empty: learnt from the registrar
+	Registrar   URI                    // zero: the AOR's domain
+	Proxy       URI                    // outbound proxy, becomes a Route; zero: none
+	Transport   Transport
+	Expires     time.Duration  // asked lifetime of the binding; 0: 10 minutes
+	InstanceID  string         // "urn:uuid:..." (RFC 5626 4.1); empty: no outbound
+	AllowFrom   []netip.Prefix // who may call besides the server
+	AllowAny    bool           // anyone may call
+}
+
+func (a *Account) registrar() URI {
+	if !a.Registrar.IsZero() {
+		return a.Registrar
+	}
+	return URI{Scheme: a.AOR.Scheme, Host: a.AOR.Host, Port: a.AOR.Port}
+}
+
+func (a *Account) authUser() string {
+	if a.AuthUser != "" {
+		return a.AuthUser
+	}
+	return a.AOR.User
+}
+
+// nameAddr is the account as it stands in From and To, without a tag.
+func (a *Account) nameAddr() string {
+	if a.DisplayName == "" {
+		return "<" + a.AOR.Bare() + ">"
+	}
+	return quote(a.DisplayName) + " <" + a.AOR.Bare() + ">"
+}
+
+// allows says whether src may make this account's phone ring by configuration.
+func (a *Account) allows(src netip.Addr) bool {
+	if a.AllowAny {
+		return true
+	}
+	for _, p := range a.AllowFrom {
+		if p.Contains(src) {
+			return true
+		}
+	}
+	return false
+}

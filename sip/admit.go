@@ -1,0 +1,83 @@
+package sip
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"ramble/internal/clean"
+)
+
+// Rates at which strangers are answered and reported; the rest is silence.
+const (
+	strangerAnswers = 10 // per second, of a few hundred bytes
+	strangerReports = 4  // per second
+)
+
+// strangers counts requests of those who may not make the phone ring. Its
+// fields are guarded by Stack.mu.
+type strangers struct {
+	second   time.Time
+	answers  int // in this second
+	reports  int
+	unspoken int // counted and not reported yet
+}
+
+// trusts says whether a source may start things here: the server, addresses of
+// the account's domain, and whom the account allows.
+func (s *Stack) trusts(src netip.Addr) bool {
+	return (s.o.Server.Addr.IsValid() && src == s.o.Server.Addr.Addr()) ||
+		slices.ContainsFunc(s.o.Trusted, func(a netip.Addr) bool { return a.Unmap() == src }) ||
+		s.o.Account.allows(src)
+}
+
+// admit decides about a request before it costs anything, from its source and
+// the dialog that it claims (threat model: who may make the phone ring; forged
+// requests within a call). nil lets it in.
+func (s *Stack) admit(m *rawMessage, src netip.AddrPort) *flaw {
+	if s.trusts(src.Addr()) {
+		return nil
+	}
+	callID, _ := m.get("Call-ID")
+	toTag := m.tag("To")
+	if toTag != "" {
+		if c := s.dialogs.find(callID, toTag); c != nil && c.remoteTag() == m.tag("From") && c.mayComeFrom(src) {
+			return nil
+		}
+	}
+	f := &flaw{}
+	switch {
+	case m.method() == "INVITE" && toTag == "":
+		f = &flaw{code: 403, reason: "Forbidden"}
+	case m.method() != "ACK" && toTag != "" && s.dialogs.knows(callID):
+		f = &flaw{code: 481, reason: "Call/Transaction Does Not Exist"}
+	}
+	if !s.reportStranger(m, src) {
+		f.code = 0
+	}
+	return f
+}
+
+// reportStranger counts a refused request, tells it unless there are too many,
+// and says whether it may be answered.
+func (s *Stack) reportStranger(m *rawMessage, src netip.AddrPort) bool {
+	now := s.now()
+	s.mu.Lock()
+	st := &s.strange
+	if d := now.Sub(st.second); d >= time.Second || d < 0 {
+		st.second, st.answers, st.reports = now, 0, 0
+	}
+	st.answers++
+	st.unspoken++
+	answer := st.answers <= strangerAnswers
+	count := 0
+	if st.reports < strangerReports {
+		st.reports++
+		count, st.unspoken = st.unspoken, 0
+	}
+	s.mu.Unlock()
+	if count > 0 {
+		s.emit(RefusedRequest{Source: src, Method: clean.Limit(m.method(), 16), Count: count})
+	}
+	return answer
+}

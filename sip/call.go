@@ -1,0 +1,359 @@
+package sip
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"ramble/internal/clean"
+)
+
+// Timers of RFC 3261 17.1.1.1 where the call layer keeps them itself.
+const (
+	t1 = 500 * time.Millisecond
+	t2 = 4 * time.Second
+)
+
+type callState int
+
+const (
+	idle    callState = iota // made, nothing sent
+	calling                  // our INVITE is out
+	ringing                  // their INVITE waits for an answer
+	up
+	leaving // Bye was called and not yet answered
+	ended
+)
+
+// Call is one call, from the first INVITE to the end. It survives stacks:
+// after Move, all its requests and the Contact of its responses are of the new
+// one. Its methods block where they talk to the network, take a context, and
+// may be called from several goroutines.
+type Call struct {
+	acct     *Account
+	auth     *Credentials
+	outgoing bool
+	dialogs  *Dialogs
+	sem      chan struct{}   // capacity 1: one Modify at a time
+	life     context.Context // ends when the call has ended
+	kill     context.CancelFunc
+
+	mu         sync.Mutex
+	stack      *Stack
+	state      callState
+	d          dialog
+	ours       *ourInvite   // our INVITE in progress, or whose fate is unknown
+	theirs     *theirInvite // their last INVITE
+	offers     offers
+	peer       address
+	allow      string // the peer's Allow, upper case, comma before and after each
+	signalling netip.AddrPort
+	cancelled  bool            // Cancel was called
+	challenged bool            // the server challenged a request within the dialog
+	forks      map[string]bool // To tags of answers that lost the race
+}
+
+// offers are offers of UPDATEs in progress (RFC 3311 5.2); those of INVITEs are
+// ours and theirs above.
+type offers struct{ ours, theirs bool }
+
+// NewCall prepares a call to target. Nothing is sent before Invite.
+func NewCall(acct *Account, auth *Credentials, target URI) *Call {
+	c := newCall(acct, auth)
+	c.outgoing = true
+	c.peer = address{uri: target.Bare()}
+	c.d = dialog{callID: randomToken(), localTag: randomToken(), local: acct.nameAddr(),
+		remote: "<" + target.Bare() + ">", target: target.String(), routes: preloaded(acct)}
+	return c
+}
+
+func newCall(acct *Account, auth *Credentials) *Call {
+	c := &Call{acct: acct, auth: auth, sem: make(chan struct{}, 1)}
+	c.life, c.kill = context.WithCancel(context.Background())
+	return c
+}
+
+// dialog is the state of RFC 3261 12. It is a value: forks are copies.
+type dialog struct {
+	callID              string
+	localTag, remoteTag string
+	local, remote       string // name-addr, without tags
+	seq                 uint32 // last sent
+	remoteSeq           uint32 // last received
+	target              string // remote target, exactly as the peer wrote it
+	routes              []string
+	viaServer           bool // the next hop is the account's server, wherever that is reached
+}
+
+// confirmed is the dialog that a response to our INVITE makes (RFC 3261
+// 12.1.2).
+func (d dialog) confirmed(st *Stack, res *sip.Response) dialog {
+	if to := res.To(); to != nil {
+		d.remoteTag = tagOf(to.Params)
+	}
+	if contact := contactOf(res); contact != "" {
+		d.target = contact
+	}
+	d.routes = nil
+	rr := values(res, "Record-Route")
+	for i := range rr {
+		d.routes = append(d.routes, rr[len(rr)-1-i])
+	}
+	d.viaServer = st.serves(d.firstHop())
+	return d
+}
+
+// firstHop is the URI that the next request is sent towards.
+func (d dialog) firstHop() string {
+	if len(d.routes) > 0 {
+		if a, err := parseAddress(d.routes[0]); err == nil {
+			return a.uri
+		}
+	}
+	return d.target
+}
+
+func (s *Stack) serves(uri string) bool {
+	u, err := ParseURI(uri)
+	return err == nil && s.servesURI(u)
+}
+
+// draft starts a request within the dialog (RFC 3261 12.2.1.1).
+func (d dialog) draft(method string, seq uint32) draft {
+	out := draft{method: method, target: d.target, routes: d.routes, from: d.local + ";tag=" + d.localTag,
+		to: d.remote, callID: d.callID, seq: seq}
+	if d.remoteTag != "" {
+		out.to += ";tag=" + d.remoteTag
+	}
+	if first, err := ParseURI(d.firstHop()); err == nil && len(d.routes) > 0 {
+		if _, loose := first.Param("lr"); !loose { // a strict router
+			out.target = first.String()
+			out.routes = append(append([]string(nil), d.routes[1:]...), "<"+d.target+">")
+		}
+	}
+	return out
+}
+
+// hop finds the way for a request of a dialog from this stack. A dialog whose
+// next hop was the account's server follows that to whatever address it has on
+// this path (another family, for one).
+func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err error) {
+	if d.viaServer && s.o.Server.Addr.IsValid() {
+		f, err = s.serverFlow()
+		return f, true, err
+	}
+	at, server, err := s.nextHop(ctx, d.firstHop())
+	if err != nil {
+		return nil, false, err
+	}
+	if server {
+		f, err = s.serverFlow()
+		return f, true, err
+	}
+	f, err = s.flowTo(ctx, at)
+	return f, false, err
+}
+
+// do sends one request of the call other than INVITE, ACK and CANCEL on the
+// present stack, through challenges, and returns its final response. It stamps
+// everything that the stack and the dialog decide.
+func (c *Call) do(ctx context.Context, method string, body []byte) (*sip.Response, *Stack, error) {
+	st := c.Stack()
+	f, sc, err := c.way(ctx, st)
+	if err != nil {
+		return nil, st, err
+	}
+	s := sender{st: st, auth: c.auth, flow: f, scope: sc,
+		build: func() (*sip.Request, error) { return c.build(st, method, body) }}
+	res, _, err := s.run(ctx)
+	c.noteChallenge(s.rounds)
+	return res, st, err
+}
+
+// noteChallenge remembers that requests within the dialog need credentials.
+func (c *Call) noteChallenge(rounds int) {
+	if rounds > 1 {
+		c.mu.Lock()
+		c.challenged = true
+		c.mu.Unlock()
+	}
+}
+
+// way is hop with what credentials need to know.
+func (c *Call) way(ctx context.Context, st *Stack) (flow, scope, error) {
+	c.mu.Lock()
+	d, known := c.d, c.challenged
+	c.mu.Unlock()
+	f, server, err := st.hop(ctx, d)
+	sc := scope{inDialog: true, routed: len(d.routes) > 0, known: known}
+	if server {
+		sc.server = st.o.Server.Addr
+	}
+	return f, sc, err
+}
+
+// build makes the next request of the dialog.
+func (c *Call) build(st *Stack, method string, body []byte) (*sip.Request, error) {
+	c.mu.Lock()
+	c.d.seq++
+	dr := c.d.draft(method, c.d.seq)
+	c.mu.Unlock()
+	dr.body = body
+	if method == "INVITE" || method == "UPDATE" {
+		dr.headers = c.capabilities(st)
+	}
+	return st.build(dr)
+}
+
+// capabilities are the headers of requests and responses that set up or
+// refresh a session.
+func (c *Call) capabilities(st *Stack) []header {
+	return []header{{"Contact", "<" + st.Contact(c.acct) + ">"}, {"Allow", allowed}}
+}
+
+// Move has all later requests, and the Contact of responses, use another
+// stack. What is in progress on the old one stays there.
+func (c *Call) Move(st *Stack) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stack = st
+}
+
+// Stack is where the call sends at present; nil before Invite.
+func (c *Call) Stack() *Stack {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stack
+}
+
+// CallID is the SIP Call-ID, sanitized.
+func (c *Call) CallID() string { return clean.Text(c.d.callID) }
+
+// OwnsCallID says whether this side made the Call-ID, and so waits longer
+// after a 491 (RFC 3261 14.1).
+func (c *Call) OwnsCallID() bool { return c.outgoing }
+
+// Outgoing says who called.
+func (c *Call) Outgoing() bool { return c.outgoing }
+
+// Peer is who is at the other end, as dialled or as the caller says, sanitized.
+func (c *Call) Peer() (uri, displayName string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clean.Text(c.peer.uri), clean.Text(c.peer.name)
+}
+
+// PeerAllows says whether the peer listed a method in its last Allow.
+func (c *Call) PeerAllows(method string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Contains(c.allow, ","+strings.ToUpper(method)+",")
+}
+
+// RemoteSignalling is where the dialog's last message came from; zero when
+// nothing did yet.
+func (c *Call) RemoteSignalling() netip.AddrPort {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.signalling
+}
+
+// Offer is the SDP of the INVITE that made an incoming call; nil when it had
+// none, or the call is outgoing.
+func (c *Call) Offer() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.outgoing || c.theirs == nil {
+		return nil
+	}
+	return c.theirs.offer
+}
+
+// Over is closed when the call has ended, by whichever side.
+func (c *Call) Over() <-chan struct{} { return c.life.Done() }
+
+// Drop ends the call without a word to the peer: the dialog is lost, or the
+// grace time without a network ran out.
+func (c *Call) Drop() { c.end() }
+
+// end marks the call ended; it reports whether this call did it.
+func (c *Call) end() bool {
+	c.mu.Lock()
+	if c.state == ended {
+		c.mu.Unlock()
+		return false
+	}
+	c.state = ended
+	c.kill()
+	d, id, tag, st := c.dialogs, c.d.callID, c.d.localTag, c.stack
+	c.mu.Unlock()
+	if d != nil && st != nil {
+		d.bury(id, tag, st.now())
+	}
+	return true
+}
+
+func (c *Call) remoteTag() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.d.remoteTag
+}
+
+func (c *Call) isRinging() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == ringing
+}
+
+// mayComeFrom says whether a request with the right tags is believed although
+// its source is not trusted: only where the route set is empty, so that the
+// peer itself sends it, from wherever it roamed to.
+func (c *Call) mayComeFrom(netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.d.routes) == 0 && !c.d.viaServer
+}
+
+// matches says whether a request belongs to this living dialog: both tags, the
+// Call-ID having been looked up.
+func (c *Call) matches(in *inbound) bool {
+	from := in.raw.tag("From")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == ended || from == "" || c.d.remoteTag != from {
+		return false
+	}
+	c.signalling = in.flow.remote()
+	return true
+}
+
+// note takes what a message of the peer says about it. The caller holds mu.
+func (c *Call) note(msg interface{ GetHeaders(string) []sip.Header }, source string) {
+	if allow := values(msg, "Allow"); len(allow) > 0 {
+		c.allow = "," + strings.ToUpper(strings.NewReplacer(" ", "", "\t", "").Replace(strings.Join(allow, ","))) + ","
+	}
+	if at, err := netip.ParseAddrPort(source); err == nil {
+		c.signalling = at
+	}
+}
+
+// retarget follows the peer's Contact (RFC 3261 12.2.1.2, 12.2.2).
+func (c *Call) retarget(st *Stack, contact string) {
+	if contact == "" {
+		return
+	}
+	c.mu.Lock()
+	moved := c.d.target != contact
+	c.d.target = contact
+	if len(c.d.routes) == 0 {
+		c.d.viaServer = st.serves(contact)
+	}
+	c.mu.Unlock()
+	if moved {
+		st.emit(TargetMoved{Call: c})
+	}
+}

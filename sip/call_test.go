@@ -1,0 +1,295 @@
+package sip
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// dialled is a call of ours that the peer answered.
+func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*Call, *leg) {
+	t.Helper()
+	c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+	m := p.expect("INVITE")
+	m.reply(180, "Ringing", "bobtag", "", p.contact())
+	m.reply(200, "OK", "bobtag", sdpB, append([]string{p.contact(), "Allow: INVITE, ACK, BYE, UPDATE"}, vary...)...)
+	a, err := wait(t, ans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(a.SDP) != sdpB || a.Code != 200 {
+		t.Fatalf("answer %d %q", a.Code, a.SDP)
+	}
+	ack := p.expect("ACK")
+	if ack.cseq() != m.cseq() || ack.tag("To") != "bobtag" {
+		t.Fatalf("the ACK does not fit: %s", ack.text)
+	}
+	return c, m.legOf("bobtag")
+}
+
+// called is a call of the peer that the phone answered.
+func called(t *testing.T, ph *phone, p *peer, extra ...string) (*Call, *leg) {
+	t.Helper()
+	l := p.call(ph.st.Local())
+	l.send("INVITE", sdpB, extra...)
+	c := event[Incoming](ph).Call
+	if err := c.Ring(ctxOf(t), 180); err != nil {
+		t.Fatal(err)
+	}
+	p.expect("SIP/2.0 180")
+	accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+	ok := p.expect("SIP/2.0 200", "INVITE")
+	l.answeredBy(ok)
+	l.send("ACK", "")
+	if _, err := wait(t, accepted); err != nil {
+		t.Fatal(err)
+	}
+	return c, l
+}
+
+func TestOutgoingCall(t *testing.T) {
+	both(t, func(t *testing.T, transport Transport) {
+		p := newPeer(t, transport)
+		ph := open(t, account(), p.server())
+		t.Run("is answered, and we hang up", func(t *testing.T) {
+			c, _ := dialled(t, ph, p)
+			if uri, _ := c.Peer(); uri != "sip:bob@example.test" {
+				t.Errorf("peer %q", uri)
+			}
+			if !c.PeerAllows("UPDATE") || c.PeerAllows("REFER") {
+				t.Error("Allow was not read")
+			}
+			bye := errJob(func() error { return c.Bye(ctxOf(t)) })
+			m := p.expect("BYE")
+			if m.tag("To") != "bobtag" {
+				t.Errorf("BYE without the peer's tag: %s", m.text)
+			}
+			m.reply(200, "OK", "", "")
+			if _, err := wait(t, bye); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Bye(ctxOf(t)); err != nil {
+				t.Errorf("a second Bye: %v", err)
+			}
+		})
+		t.Run("is answered, and the peer hangs up", func(t *testing.T) {
+			c, l := dialled(t, ph, p)
+			l.send("BYE", "", `Reason: Q.850;cause=16;text="all said"`)
+			p.expect("SIP/2.0 200", "BYE")
+			if e := event[Ended](ph); e.Call != c || e.Reason != "all said" || e.Code != 200 {
+				t.Fatalf("got %+v", e)
+			}
+			<-c.Over()
+		})
+		t.Run("shows its progress", func(t *testing.T) {
+			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			seen := make(chan Progress, 4)
+			ans := job(func() (Answer, error) {
+				return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(p Progress) { seen <- p })
+			})
+			m := p.expect("INVITE")
+			m.reply(183, "Session\x1b[2J", "tag1", sdpB, p.contact())
+			if g := <-seen; g.Code != 183 || string(g.SDP) != sdpB || g.ToTag != "tag1" || strings.Contains(g.Reason, "\x1b") {
+				t.Errorf("got %+v", g)
+			}
+			m.reply(486, "Busy Here", "tag1", "")
+			_, err := wait(t, ans)
+			var re *ResponseError
+			if !errors.As(err, &re) || re.Code != 486 {
+				t.Fatalf("got %v", err)
+			}
+			p.expect("ACK")
+		})
+		t.Run("is cancelled while it rings", func(t *testing.T) {
+			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			inv := p.expect("INVITE")
+			inv.reply(180, "Ringing", "x", "", p.contact())
+			cancelled := errJob(func() error { return c.Cancel(ctxOf(t)) })
+			m := p.expect("CANCEL")
+			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.tag("To") != "" {
+				t.Errorf("the CANCEL does not fit its INVITE:\n%s\n%s", inv.text, m.text)
+			}
+			m.reply(200, "OK", "x", "")
+			inv.reply(487, "Request Terminated", "x", "")
+			if _, err := wait(t, cancelled); err != nil {
+				t.Error(err)
+			}
+			if _, err := wait(t, ans); !errors.Is(err, ErrCancelled) {
+				t.Errorf("got %v", err)
+			}
+			p.expect("ACK")
+		})
+		t.Run("is answered while the CANCEL is under way, and hung up", func(t *testing.T) {
+			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			inv := p.expect("INVITE")
+			inv.reply(180, "Ringing", "x", "", p.contact())
+			cancelled := errJob(func() error { return c.Cancel(ctxOf(t)) })
+			m := p.expect("CANCEL")
+			inv.reply(200, "OK", "x", sdpB, p.contact())
+			p.expect("ACK")
+			p.expect("BYE").reply(200, "OK", "", "")
+			m.reply(481, "Call/Transaction Does Not Exist", "x", "")
+			if _, err := wait(t, ans); !errors.Is(err, ErrCancelled) {
+				t.Errorf("got %v", err)
+			}
+			_, _ = wait(t, cancelled)
+		})
+		t.Run("is not redirected by itself", func(t *testing.T) {
+			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			p.expect("INVITE").reply(302, "Moved", "x", "", "Contact: <sip:evil@192.0.2.9>")
+			_, err := wait(t, ans)
+			var re *RedirectError
+			if !errors.As(err, &re) || len(re.Contacts) != 1 || re.Contacts[0] != "sip:evil@192.0.2.9" {
+				t.Fatalf("got %v", err)
+			}
+		})
+		t.Run("of two forks that answer, the second is hung up", func(t *testing.T) {
+			c, first := dialled(t, ph, p)
+			var inv *message
+			p.mu.Lock()
+			for _, m := range p.seen {
+				if m.method() == "INVITE" && m.value("Call-ID") == first.callID {
+					inv = m
+				}
+			}
+			p.mu.Unlock()
+			inv.reply(200, "OK", "othertag", sdpB, p.contact())
+			if m := p.expect("ACK"); m.tag("To") != "othertag" {
+				t.Errorf("ACK to %q", m.tag("To"))
+			}
+			m := p.expect("BYE")
+			if m.tag("To") != "othertag" {
+				t.Errorf("BYE to %q", m.tag("To"))
+			}
+			m.reply(200, "OK", "", "")
+			inv.reply(200, "OK", "bobtag", sdpB, p.contact())
+			if m := p.expect("ACK"); m.tag("To") != "bobtag" {
+				t.Errorf("ACK again to %q", m.tag("To"))
+			}
+			first.send("BYE", "")
+			event[Ended](ph)
+			<-c.Over()
+		})
+	})
+}
+
+func TestIncomingCall(t *testing.T) {
+	both(t, func(t *testing.T, transport Transport) {
+		p := newPeer(t, transport)
+		ph := open(t, account(), p.server())
+		t.Run("is answered, and the peer hangs up", func(t *testing.T) {
+			c, l := called(t, ph, p)
+			if uri, name := c.Peer(); uri != "sip:peer@example.test" || name != "Peer" {
+				t.Errorf("peer %q %q", uri, name)
+			}
+			if string(c.Offer()) != sdpB {
+				t.Errorf("offer %q", c.Offer())
+			}
+			l.send("BYE", "")
+			p.expect("SIP/2.0 200", "BYE")
+			if e := event[Ended](ph); e.Call != c {
+				t.Fatal("another call ended")
+			}
+		})
+		t.Run("is answered, and we hang up", func(t *testing.T) {
+			c, l := called(t, ph, p)
+			bye := errJob(func() error { return c.Bye(ctxOf(t)) })
+			m := p.expect("BYE")
+			if m.value("From") != l.remote || m.value("To") != l.local {
+				t.Errorf("From and To of the BYE: %q %q, want %q %q", m.value("From"), m.value("To"), l.remote, l.local)
+			}
+			m.reply(200, "OK", "", "")
+			if _, err := wait(t, bye); err != nil {
+				t.Fatal(err)
+			}
+		})
+		t.Run("is cancelled by the caller", func(t *testing.T) {
+			l := p.call(ph.st.Local())
+			l.send("INVITE", sdpB)
+			c := event[Incoming](ph).Call
+			l.send("CANCEL", "", `Reason: SIP;cause=200;text="answered elsewhere"`)
+			p.expect("SIP/2.0 200", "CANCEL")
+			m := p.expect("SIP/2.0 487")
+			if m.tag("To") != c.d.localTag {
+				t.Errorf("the 487 has tag %q, the call %q", m.tag("To"), c.d.localTag)
+			}
+			if e := event[Ended](ph); e.Call != c || !e.Cancelled || e.Code != 200 || e.Reason != "answered elsewhere" {
+				t.Fatalf("got %+v", e)
+			}
+			if err := c.Accept(ctxOf(t), []byte(sdpA)); !errors.Is(err, ErrEnded) {
+				t.Errorf("Accept after CANCEL: %v", err)
+			}
+			l.answeredBy(m)
+			l.branchACK()
+		})
+		t.Run("is declined", func(t *testing.T) {
+			l := p.call(ph.st.Local())
+			l.send("INVITE", sdpB)
+			c := event[Incoming](ph).Call
+			if err := c.Reject(ctxOf(t), 603, "Decline"); err != nil {
+				t.Fatal(err)
+			}
+			l.answeredBy(p.expect("SIP/2.0 603"))
+			l.branchACK()
+		})
+		t.Run("without an offer gets ours, and its answer is told", func(t *testing.T) {
+			l := p.call(ph.st.Local())
+			l.send("INVITE", "")
+			c := event[Incoming](ph).Call
+			if c.Offer() != nil {
+				t.Error("an offer from nowhere")
+			}
+			accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+			l.answeredBy(p.expect("SIP/2.0 200", "INVITE"))
+			l.send("ACK", sdpB)
+			if e := event[Answered](ph); e.Call != c || string(e.SDP) != sdpB {
+				t.Errorf("got %+v", e)
+			}
+			if _, err := wait(t, accepted); err != nil {
+				t.Fatal(err)
+			}
+			l.send("BYE", "")
+			event[Ended](ph)
+		})
+		t.Run("is repeated until the ACK comes", func(t *testing.T) {
+			l := p.call(ph.st.Local())
+			l.send("INVITE", sdpB)
+			c := event[Incoming](ph).Call
+			accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+			p.expect("SIP/2.0 200", "INVITE")
+			l.answeredBy(p.expect("SIP/2.0 200", "INVITE"))
+			l.send("ACK", "")
+			if _, err := wait(t, accepted); err != nil {
+				t.Fatal(err)
+			}
+			l.send("BYE", "")
+			event[Ended](ph)
+		})
+		t.Run("of too many at once, the last hears busy", func(t *testing.T) {
+			var calls []*Call
+			for range 4 {
+				p.call(ph.st.Local()).send("INVITE", sdpB)
+				calls = append(calls, event[Incoming](ph).Call)
+			}
+			p.call(ph.st.Local()).send("INVITE", sdpB)
+			p.expect("SIP/2.0 486")
+			for _, c := range calls {
+				if err := c.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	})
+}
+
+// branchACK acknowledges a refusal: the branch of the INVITE stays.
+func (l *leg) branchACK() {
+	branch := l.branch
+	l.p.write(l.to, l.conn, strings.Join([]string{"ACK " + l.target + " SIP/2.0",
+		"Via: SIP/2.0/" + l.p.transport.via() + " " + l.p.addr.String() + ";branch=" + branch + ";rport",
+		"From: " + l.local, "To: " + l.remote, "Call-ID: " + l.callID, "CSeq: 101 ACK", "Content-Length: 0", "", ""}, "\r\n"))
+}

@@ -1,0 +1,201 @@
+package sip
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// receive takes one message from a socket through scanning, validation,
+// admission and parsing to its transaction, on the reader's goroutine, so that
+// messages of one connection are handled in their order. It reports false when
+// the stream that brought it is to be closed.
+func (s *Stack) receive(b []byte, f flow) bool {
+	src := f.remote()
+	s.trace(false, src, b)
+	raw, err := scan(b)
+	if err != nil {
+		s.log.Debug("not a SIP message", "from", src, "err", err)
+		return false
+	}
+	if fl := validate(raw, !f.reliable()); fl != nil {
+		// A stranger is not told what is wrong with his request.
+		if raw.isResponse() || s.trusts(src.Addr()) || s.reportStranger(raw, src) {
+			s.turnAway(raw, f, fl)
+		}
+		return !fl.close
+	}
+	if raw.isResponse() {
+		if msg, err := s.parse(raw.bytes()); err == nil {
+			if res, ok := msg.(*sip.Response); ok {
+				s.heard.Store(true)
+				res.SetTransport(s.transport.via())
+				res.SetSource(src.String())
+				s.response(res, f)
+			}
+		}
+		return true
+	}
+	if fl := s.admit(raw, src); fl != nil {
+		s.turnAway(raw, f, fl)
+		return true
+	}
+	msg, err := s.parse(raw.bytes())
+	req, ok := msg.(*sip.Request)
+	if err != nil || !ok {
+		s.turnAway(raw, f, &flaw{code: 400, reason: "Bad Request"})
+		return true
+	}
+	s.heard.Store(true)
+	req.SetTransport(s.transport.via())
+	req.SetSource(src.String())
+	s.request(req, raw, s.answerFlow(req, f))
+	return true
+}
+
+// answerFlow is where responses to a request go: back on its connection, and
+// over UDP to its source, at the port that Via asks for (RFC 3581 4, RFC 3261
+// 18.2.2).
+func (s *Stack) answerFlow(req *sip.Request, f flow) flow {
+	via := req.Via()
+	if f.reliable() || via == nil || via.Params.Has("rport") {
+		return f
+	}
+	port := uint16(5060)
+	if via.Port > 0 {
+		port = uint16(via.Port)
+	}
+	return datagram{s, netip.AddrPortFrom(f.remote().Addr(), port)}
+}
+
+// turnAway answers a request that never becomes a transaction, without keeping
+// any state. Everything in the answer is the sender's own text.
+func (s *Stack) turnAway(m *rawMessage, f flow, fl *flaw) {
+	if fl.code == 0 || m.isResponse() {
+		return
+	}
+	s.log.Debug("request turned away", "from", f.remote(), "code", fl.code, "reason", fl.reason)
+	res := rawMessage{start: "SIP/2.0 " + strconv.Itoa(fl.code) + " " + fl.reason}
+	for i, v := range m.all("Via") {
+		if i == 0 {
+			v += ";received=" + f.remote().Addr().String()
+		}
+		res.headers = append(res.headers, header{"Via", v})
+	}
+	for _, name := range []string{"From", "To", "Call-ID", "CSeq"} {
+		if v, n := m.get(name); n > 0 {
+			if name == "To" && m.tag("To") == "" {
+				v += ";tag=" + randomToken()
+			}
+			res.headers = append(res.headers, header{name, v})
+		}
+	}
+	if fl.header.name != "" {
+		res.headers = append(res.headers, fl.header)
+	}
+	if err := s.writeRaw(f, res.bytes()); err != nil {
+		s.log.Debug("turning away", "err", err)
+	}
+}
+
+// response takes a response to its transaction, or to what is left of it.
+func (s *Stack) response(res *sip.Response, f flow) {
+	key, err := sip.ClientTxKeyMake(res)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	ct := s.clients[key]
+	s.mu.Unlock()
+	if ct == nil {
+		s.strayResponse(res, f)
+		return
+	}
+	select {
+	case ct.in <- res:
+	default:
+		s.log.Debug("a transaction does not keep up, response dropped", "code", res.StatusCode)
+	}
+}
+
+// strayResponse settles a 2xx to an INVITE whose transaction is over: it comes
+// again because our ACK was lost, or it crossed our giving up (RFC 3261
+// 13.2.2.4). All else is a retransmission that nobody waits for.
+func (s *Stack) strayResponse(res *sip.Response, f flow) {
+	from := res.From()
+	if !res.IsSuccess() || res.CSeq().MethodName != sip.INVITE || from == nil || res.CallID() == nil {
+		return
+	}
+	if c := s.dialogs.find(res.CallID().Value(), tagOf(from.Params)); c != nil {
+		c.lateAnswer(s, res)
+	}
+}
+
+// handle is the table of methods. Each handler answers its transaction, now or
+// through the call that it starts.
+func (s *Stack) handle(in *inbound) {
+	toTag := in.raw.tag("To")
+	if toTag == "" {
+		s.handleOutside(in)
+		return
+	}
+	callID, _ := in.raw.get("Call-ID")
+	c := s.dialogs.find(callID, toTag)
+	if c == nil || !c.matches(in) {
+		s.refuse(in, 481, "Call/Transaction Does Not Exist")
+		return
+	}
+	switch in.req.Method {
+	case sip.INVITE:
+		c.onInvite(in)
+	case sip.UPDATE:
+		c.onUpdate(in)
+	case sip.BYE:
+		c.onBye(in)
+	case sip.OPTIONS:
+		s.options(in)
+	default:
+		s.notAllowed(in)
+	}
+}
+
+// handleOutside answers requests that belong to no dialog. All of them come
+// from sources that admit trusts.
+func (s *Stack) handleOutside(in *inbound) {
+	switch in.req.Method {
+	case sip.INVITE:
+		s.incoming(in)
+	case sip.OPTIONS:
+		s.options(in)
+	case sip.BYE, sip.UPDATE, sip.NOTIFY, sip.INFO, sip.PRACK:
+		// Nothing without a dialog or a subscription (RFC 6665 4.1.3).
+		s.refuse(in, 481, "Call/Transaction Does Not Exist")
+	default:
+		s.notAllowed(in)
+	}
+}
+
+// options says what this phone can do (RFC 3261 11.2).
+func (s *Stack) options(in *inbound) {
+	s.refuse(in, 200, "OK", header{"Allow", allowed}, header{"Accept", "application/sdp"}, header{"Supported", "outbound, path"})
+}
+
+func (s *Stack) notAllowed(in *inbound) {
+	s.refuse(in, 405, "Method Not Allowed", header{"Allow", allowed})
+}
+
+// refuse is a final answer that needs nothing else.
+func (s *Stack) refuse(in *inbound, code int, reason string, headers ...header) {
+	if err := in.reply(code, reason, randomToken(), headers...); err != nil {
+		s.log.Debug("answering", "method", in.req.Method, "code", code, "err", err)
+	}
+}
+
+// ack takes an ACK to its call; one that fits nothing is dropped.
+func (s *Stack) ack(in *inbound) {
+	callID, _ := in.raw.get("Call-ID")
+	if c := s.dialogs.find(callID, in.raw.tag("To")); c != nil && c.matches(in) {
+		c.onACK(in)
+	}
+}

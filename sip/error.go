@@ -1,0 +1,142 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors to branch on with errors.Is.
+var (
+	ErrTimeout     = errors.New("no answer in time")
+	ErrTransport   = errors.New("the message could not be sent")
+	ErrStackClosed = errors.New("the path was given up")
+	ErrPortInUse   = errors.New("the port is in use")
+	ErrTooLarge    = errors.New("the message is too large for UDP")
+	ErrCancelled   = errors.New("the call was cancelled")
+	ErrEnded       = errors.New("the call has ended")
+	ErrWrongState  = errors.New("the call is not in a state for this")
+)
+
+// ResponseError is a final answer that is not a success.
+type ResponseError struct {
+	Method     string
+	Code       int
+	Reason     string        // sanitized
+	RetryAfter time.Duration // 0: none given
+	Warning    string        // sanitized
+}
+
+func (e *ResponseError) Error() string {
+	return fmt.Sprintf("%s was answered %d %s", e.Method, e.Code, e.Reason)
+}
+
+// RefusedError says that the server did not take our credentials for fresh
+// nonces, twice: trying again with the same ones is useless (and locks
+// accounts). It unwraps to the *ResponseError.
+type RefusedError struct {
+	Realm    string
+	Stale    bool // the server called every nonce stale instead
+	Response *ResponseError
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("the credentials were refused for realm %q: %v", e.Realm, e.Response)
+}
+
+func (e *RefusedError) Unwrap() error { return e.Response }
+
+// RedirectError is a 3xx. Redirects are not followed: who wrote the contacts
+// is not known to be who was asked.
+type RedirectError struct {
+	Code     int
+	Reason   string
+	Contacts []string // URIs, sanitized
+}
+
+func (e *RedirectError) Error() string {
+	return fmt.Sprintf("redirected: %d %s %q", e.Code, e.Reason, e.Contacts)
+}
+
+// explanation is one line of the table behind Explain.
+type explanation struct{ text, hint string }
+
+// Explain puts an error of this package into words for a person: what it
+// means with its likely cause, and what to do. hint may be empty.
+func Explain(err error) (text, hint string) {
+	if err == nil {
+		return "", ""
+	}
+	var refused *RefusedError
+	var response *ResponseError
+	var redirect *RedirectError
+	var resolve *ResolveError
+	e := explanation{text: err.Error()}
+	switch {
+	case errors.As(err, &refused) && refused.Stale:
+		e = explanation{"The server calls every login attempt out of date.", "Its clock or its nonce store is broken; ask its operator."}
+	case errors.As(err, &refused):
+		e = explanation{fmt.Sprintf("The server does not accept the user name or the password (realm %q).", refused.Realm),
+			"Check auth_user and the password of this account, then register again."}
+	case errors.As(err, &redirect):
+		e = explanation{fmt.Sprintf("The call was redirected (%d) to another address.", redirect.Code), "Dial the new address if you trust it."}
+	case errors.As(err, &resolve):
+		e = explanation{fmt.Sprintf("The name %s has no address in DNS.", resolve.Host),
+			"Check the spelling of the domain and whether the network's DNS works."}
+	case errors.As(err, &response):
+		e = explainCode(response)
+	case errors.Is(err, ErrPortInUse):
+		e = explanation{"The SIP port is taken by another program.", "Stop the other phone, or set port = 0 to take any free port."}
+	case errors.Is(err, ErrTooLarge):
+		e = explanation{"The message is larger than 1300 bytes, more than UDP may carry.", "Set transport = \"tcp\" for this account, or offer fewer codecs."}
+	case errors.Is(err, ErrStackClosed):
+		e = explanation{"The network path was replaced while the request was under way.", ""}
+	case errors.Is(err, ErrEnded):
+		e = explanation{"The call has ended.", ""}
+	case errors.Is(err, ErrCancelled):
+		e = explanation{"The call was cancelled.", ""}
+	case errors.Is(err, ErrTimeout):
+		e = explanation{"The server does not answer.", "Check the server's address, port and transport, and whether a firewall is in the way."}
+	case errors.Is(err, ErrTransport):
+		e = explanation{"The network does not carry our messages to the server.", "Check the connection; the transport or the port may be blocked."}
+	}
+	return e.text, e.hint
+}
+
+func explainCode(e *ResponseError) explanation {
+	x := explanation{}
+	switch e.Code {
+	case 401, 407:
+		x = explanation{"wants a login that this account has no credentials for", "Check the account's user, password and domain."}
+	case 403:
+		x = explanation{"forbidden: the server knows us and will not do this", "Wrong password on some servers; else the account may not call there or has too many devices."}
+	case 404:
+		x = explanation{"not found: nobody has this address", "Check the address you dialled."}
+	case 408:
+		x = explanation{"request timeout: the other side was not reached", "Try again; the other phone may be off or behind a dead path."}
+	case 480:
+		x = explanation{"temporarily unavailable: the other phone is not registered or not to be disturbed", "Try again later."}
+	case 481:
+		x = explanation{"the other side no longer knows this call", "Redial."}
+	case 486, 600:
+		x = explanation{"busy", "Try again later."}
+	case 487:
+		x = explanation{"the call was cancelled before it was answered", ""}
+	case 488, 606:
+		x = explanation{"not acceptable: no codec or kind of encryption in common", "Allow more codecs, or check the srtp setting of both sides."}
+	case 503:
+		x = explanation{"service unavailable: the server is overloaded or its own line is down", "Try again in a moment."}
+	case 603:
+		x = explanation{"declined", ""}
+	default:
+		x.text = e.Reason
+		switch {
+		case e.Code >= 500 && e.Code < 600:
+			x.hint = "The server has a problem; try again later."
+		case e.Code >= 400:
+			x.hint = "The trace shows the whole answer."
+		}
+	}
+	x.text = fmt.Sprintf("%d: %s", e.Code, x.text)
+	return x
+}

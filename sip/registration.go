@@ -1,0 +1,251 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Bounds on what a registrar may ask for.
+const (
+	defaultExpires = 10 * time.Minute
+	maxExpires     = 24 * time.Hour
+)
+
+// Registration is an account's binding at its registrar. It survives stacks:
+// the same Call-ID throughout, CSeq plus one each time (RFC 3261 10.2.4), the
+// same instance (RFC 5626). Safe for concurrent use; one REGISTER at a time.
+type Registration struct {
+	acct *Account
+	auth *Credentials
+	busy chan struct{} // capacity 1, held while a REGISTER is under way
+
+	// Owned by whoever holds busy.
+	callID  string
+	tag     string
+	seq     uint32
+	expires time.Duration // asked for; 423 raises it
+	plain   bool          // 439: no reg-id
+	contact string        // last registered, for Unregister
+}
+
+// RegisterOptions vary one REGISTER.
+type RegisterOptions struct {
+	// Remove lists contacts (URIs) of older bindings to take away with the
+	// same request.
+	Remove []string
+}
+
+// Registered is what a registrar granted.
+type Registered struct {
+	Contact            string        // the URI that we registered
+	Expires            time.Duration // granted
+	RefreshIn          time.Duration // register again after this
+	Bindings           []Binding     // what the registrar lists, ours included
+	Listed             bool          // ours is among them; false also where it lists none
+	Received           netip.AddrPort
+	ServerDoesOutbound bool // RFC 5626: Require: outbound in the answer
+	RoundTrips         int
+	OldRemoved         bool // none of RegisterOptions.Remove is listed any more
+}
+
+// Binding is one contact that the registrar knows for the account.
+type Binding struct {
+	URI     string
+	Expires time.Duration
+	Mine    bool // this instance's, at the present address or another
+}
+
+// NewRegistration returns a registration that sent nothing yet.
+func NewRegistration(acct *Account, auth *Credentials) *Registration {
+	expires := acct.Expires
+	if expires <= 0 {
+		expires = defaultExpires
+	}
+	return &Registration{acct: acct, auth: auth, busy: make(chan struct{}, 1),
+		callID: randomToken(), tag: randomToken(), expires: expires}
+}
+
+// Register binds the account to the stack's address and waits for the answer.
+// It waits its turn while another REGISTER of this registration is under way.
+// Errors: *ResponseError, *RefusedError, ErrTimeout, ErrStackClosed,
+// ErrTransport.
+func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOptions) (Registered, error) {
+	if err := r.lock(ctx); err != nil {
+		return Registered{}, err
+	}
+	defer r.unlock()
+	contact := st.Contact(r.acct)
+	got := Registered{Contact: contact}
+	res, err := r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, o.Remove) })
+	if err != nil {
+		return got, err
+	}
+	r.contact = contact
+	r.read(&got, res, o.Remove)
+	if len(o.Remove) > 0 && !got.Listed && len(got.Bindings) > 0 {
+		// The server took the removal for the new binding (a rewritten Contact):
+		// add it again, once.
+		if res, err = r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, nil) }); err != nil {
+			return got, err
+		}
+		r.read(&got, res, o.Remove)
+	}
+	if got.ServerDoesOutbound {
+		st.outbound.Store(true)
+	}
+	return got, nil
+}
+
+// Unregister removes the binding that Register made last, if there is one.
+func (r *Registration) Unregister(ctx context.Context, st *Stack) error {
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	defer r.unlock()
+	if r.contact == "" {
+		return nil
+	}
+	trips := 0
+	_, err := r.send(ctx, st, &trips, func() []header {
+		return []header{{"Contact", r.own(r.contact) + ";expires=0"}, {"Expires", "0"}}
+	})
+	if err == nil {
+		r.contact = ""
+	}
+	return err
+}
+
+func (r *Registration) lock(ctx context.Context) error {
+	select {
+	case r.busy <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+}
+
+func (r *Registration) unlock() { <-r.busy }
+
+// own is our Contact value for a URI.
+func (r *Registration) own(uri string) string {
+	v := "<" + uri + ">"
+	if r.acct.InstanceID != "" {
+		v += `;+sip.instance="<` + r.acct.InstanceID + `>"`
+		if !r.plain {
+			v += ";reg-id=1"
+		}
+	}
+	return v
+}
+
+// contacts are the headers of a REGISTER that adds uri and removes others.
+func (r *Registration) contacts(uri string, remove []string) []header {
+	seconds := strconv.Itoa(int(r.expires / time.Second))
+	hs := []header{{"Contact", r.own(uri) + ";expires=" + seconds}}
+	for _, old := range remove {
+		if old != uri {
+			hs = append(hs, header{"Contact", "<" + old + ">;expires=0"})
+		}
+	}
+	return append(hs, header{"Expires", seconds})
+}
+
+// send carries out one REGISTER, through challenges, 423 and 439.
+func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers func() []header) (*sip.Response, error) {
+	f, err := st.serverFlow()
+	if err != nil {
+		return nil, err
+	}
+	for range 3 { // at most one 423 and one 439
+		s := sender{st: st, auth: r.auth, flow: f, scope: scope{server: st.o.Server.Addr, register: true},
+			build: func() (*sip.Request, error) {
+				r.seq++
+				aor := "<" + r.acct.AOR.Bare() + ">"
+				return st.build(draft{method: "REGISTER", target: r.acct.registrar().String(), routes: preloaded(r.acct),
+					from: r.acct.nameAddr() + ";tag=" + r.tag, to: aor, callID: r.callID, seq: r.seq,
+					headers: append(headers(), header{"Supported", "outbound, path"}, header{"Allow", allowed})})
+			}}
+		res, _, err := s.run(ctx)
+		*trips += s.rounds
+		switch {
+		case err != nil:
+			return nil, err
+		case res.IsSuccess():
+			return res, nil
+		case res.StatusCode == 423 && r.raise(value(res, "Min-Expires")):
+		case res.StatusCode == 439 && !r.plain:
+			r.plain = true
+		default:
+			return nil, failure("REGISTER", res)
+		}
+	}
+	return nil, fmt.Errorf("%w: the registrar asks for something else each time", ErrTransport)
+}
+
+// raise takes a registrar's minimum (RFC 3261 10.2.8), unless it is absurd.
+func (r *Registration) raise(minimum string) bool {
+	n, err := strconv.ParseUint(strings.TrimSpace(minimum), 10, 31)
+	asked := time.Duration(n) * time.Second
+	if err != nil || asked <= r.expires || asked > maxExpires {
+		return false
+	}
+	r.expires = asked
+	return true
+}
+
+// read takes in a 2xx.
+func (r *Registration) read(got *Registered, res *sip.Response, removed []string) {
+	ours, _ := ParseURI(got.Contact)
+	got.Received = seen(res)
+	got.Expires = seconds(value(res, "Expires"), r.expires)
+	got.Bindings, got.Listed, got.OldRemoved = nil, false, true
+	for _, v := range values(res, "Contact") {
+		a, err := parseAddress(v)
+		if err != nil {
+			continue
+		}
+		u, err := ParseURI(a.uri)
+		if err != nil {
+			continue
+		}
+		b := Binding{URI: a.uri, Expires: got.Expires}
+		if v, ok := a.param("expires"); ok { // wins over the header (RFC 3261 10.2.4)
+			b.Expires = seconds(v, b.Expires)
+		}
+		instance, _ := a.param("+sip.instance")
+		b.Mine = u.SameAddress(ours) || (r.acct.InstanceID != "" && strings.EqualFold(instance, "<"+r.acct.InstanceID+">"))
+		// A server may list us under the address that it sees.
+		rewritten := got.Received.IsValid() && u.User == ours.User && u.Host == got.Received.Addr().String() && u.port() == got.Received.Port()
+		if u.SameAddress(ours) || rewritten {
+			b.Mine, got.Listed = true, true
+			got.Expires = b.Expires
+		}
+		for _, old := range removed {
+			if o, err := ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) {
+				got.OldRemoved = false
+			}
+		}
+		got.Bindings = append(got.Bindings, b)
+	}
+	got.RefreshIn = refreshIn(got.Expires)
+	for _, v := range values(res, "Require") {
+		for _, option := range splitList(v, ',') {
+			got.ServerDoesOutbound = got.ServerDoesOutbound || strings.EqualFold(option, "outbound")
+		}
+	}
+}
+
+// seconds reads a delta-seconds; other is taken for what is no number, or 0.
+func seconds(v string, other time.Duration) time.Duration {
+	n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
+	if err != nil || n == 0 {
+		return other
+	}
+	return min(time.Duration(n)*time.Second, maxExpires)
+}

@@ -1,0 +1,288 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Bounds on connections that others make, and on patience with a socket that
+// only reports errors.
+const (
+	maxConnsPerAddr = 8
+	maxConns        = 64
+	maxReadErrors   = 20
+	pongTimeout     = 10 * time.Second // RFC 5626 4.4.1
+	pingTimeout     = 5 * time.Second
+)
+
+// readDatagrams reads the UDP socket until Close. Errors of single datagrams
+// (ICMP on some systems, oversize on Windows) do not end it.
+func (s *Stack) readDatagrams() {
+	buf := make([]byte, maxMessage+1)
+	for failures := 0; ; {
+		n, from, err := s.pc.ReadFrom(buf)
+		if s.isClosed() {
+			return
+		}
+		if err != nil {
+			if failures++; failures >= maxReadErrors || errors.Is(err, net.ErrClosed) {
+				s.fail(fmt.Errorf("%w: reading: %w", ErrTransport, err))
+				return
+			}
+			continue
+		}
+		failures = 0
+		to := addrPort(from)
+		if n > maxMessage || !to.IsValid() || isKeepAlive(buf[:n]) {
+			continue
+		}
+		s.receive(buf[:n:n], datagram{s, to})
+	}
+}
+
+// isKeepAlive matches CRLFs, lone NULs and the like, which some peers send to
+// hold a NAT open.
+func isKeepAlive(b []byte) bool {
+	if len(b) > 4 {
+		return false
+	}
+	for _, c := range b {
+		if c != '\r' && c != '\n' && c != 0 && c != ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// accept takes connections of others until Close.
+func (s *Stack) accept() {
+	for failures := 0; ; {
+		conn, err := s.ln.Accept()
+		if s.isClosed() {
+			if err == nil {
+				conn.Close()
+			}
+			return
+		}
+		if err != nil {
+			if failures++; failures >= maxReadErrors || errors.Is(err, net.ErrClosed) {
+				s.fail(fmt.Errorf("%w: accepting: %w", ErrTransport, err))
+				return
+			}
+			continue
+		}
+		failures = 0
+		if f := newStream(s, conn, false); !s.admitConn(f) {
+			conn.Close()
+		} else {
+			s.serve(f)
+		}
+	}
+}
+
+// admitConn counts a connection in, or not when there are too many.
+func (s *Stack) admitConn(f *stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	all, same := 0, 0
+	for to, c := range s.conns {
+		if c.ours {
+			continue
+		}
+		all++
+		if to.Addr() == f.to.Addr() {
+			same++
+		}
+	}
+	if all >= maxConns || (same >= maxConnsPerAddr && !s.trusts(f.to.Addr())) || s.conns[f.to] != nil {
+		return false
+	}
+	s.conns[f.to] = f
+	return true
+}
+
+// serve reads a connection that is in conns. When it ends, so do its
+// transactions: nothing waits for timers on a dead connection.
+func (s *Stack) serve(f *stream) {
+	started := s.spawn("sip tcp", func() {
+		err := f.read()
+		f.Close()
+		close(f.gone)
+		s.forget(f, fmt.Errorf("%w: the connection to %v ended: %w", ErrTransport, f.to, err))
+	})
+	if !started {
+		f.Close()
+	}
+}
+
+func (s *Stack) forget(f *stream, why error) {
+	s.mu.Lock()
+	if s.conns[f.to] == f {
+		delete(s.conns, f.to)
+	}
+	var clients []*clientTx
+	for _, ct := range s.clients {
+		if ct.flow == flow(f) {
+			clients = append(clients, ct)
+		}
+	}
+	s.mu.Unlock()
+	for _, ct := range clients {
+		ct.fail(why)
+	}
+	if f == s.server {
+		s.fail(why)
+	}
+}
+
+// flowTo finds or makes the way to a peer. The connection to the server is
+// never made again: a stack that lost it is to be replaced.
+func (s *Stack) flowTo(ctx context.Context, to netip.AddrPort) (flow, error) {
+	to = unmap(to)
+	if s.isClosed() {
+		return nil, ErrStackClosed
+	}
+	if s.pc != nil {
+		return datagram{s, to}, nil
+	}
+	s.mu.Lock()
+	f := s.conns[to]
+	s.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	if s.server != nil && to == s.server.to {
+		return nil, fmt.Errorf("%w: the connection to the server ended", ErrTransport)
+	}
+	dialCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	conn, err := s.o.Sockets.Dial(dialCtx, netip.AddrPortFrom(s.o.Local, 0), to, s.o.Interface)
+	if err != nil {
+		if s.isClosed() {
+			return nil, ErrStackClosed
+		}
+		return nil, openError(ctx, "connect to", to, err)
+	}
+	f = newStream(s, conn, true)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		conn.Close()
+		return nil, ErrStackClosed
+	}
+	if other := s.conns[f.to]; other != nil { // someone else was faster
+		s.mu.Unlock()
+		conn.Close()
+		return other, nil
+	}
+	s.conns[f.to] = f
+	s.mu.Unlock()
+	s.serve(f)
+	return f, nil
+}
+
+// serverFlow is the way to the account's server.
+func (s *Stack) serverFlow() (flow, error) {
+	switch {
+	case s.isClosed():
+		return nil, ErrStackClosed
+	case !s.o.Server.Addr.IsValid():
+		return nil, fmt.Errorf("%w: the account has no server", ErrTransport)
+	case s.pc != nil:
+		return datagram{s, s.o.Server.Addr}, nil
+	}
+	select {
+	case <-s.server.gone:
+		return nil, fmt.Errorf("%w: the connection to the server ended", ErrTransport)
+	default:
+		return s.server, nil
+	}
+}
+
+// keepAlive holds NATs open and notices dead connections. A pong is expected
+// only of a server that is known to answer pings: it said so (RFC 5626) or did
+// so before.
+func (s *Stack) keepAlive() {
+	tick := time.NewTicker(s.o.KeepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		f, err := s.serverFlow()
+		if err == nil {
+			s.dropPong() // an old one proves nothing
+			err = f.send([]byte("\r\n\r\n"))
+		}
+		if err == nil && s.server != nil {
+			err = s.awaitPong()
+		}
+		if err != nil {
+			s.fail(err)
+			return
+		}
+	}
+}
+
+func (s *Stack) dropPong() {
+	if s.server != nil {
+		select {
+		case <-s.server.pongs:
+		default:
+		}
+	}
+}
+
+func (s *Stack) awaitPong() error {
+	timer := time.NewTimer(min(pongTimeout, s.o.KeepAlive))
+	defer timer.Stop()
+	select {
+	case <-s.server.pongs:
+		s.outbound.Store(true)
+	case <-timer.C:
+		if s.outbound.Load() {
+			return fmt.Errorf("%w: no pong within %v", ErrTimeout, pongTimeout)
+		}
+	case <-s.server.gone:
+		return fmt.Errorf("%w: the connection to the server ended", ErrTransport)
+	case <-s.ctx.Done():
+	}
+	return nil
+}
+
+// Ping asks the server for any sign of life with an OPTIONS (RFC 3261 11) and
+// returns the time until its answer, whatever that says. Without a deadline
+// in ctx it waits 5 s.
+func (s *Stack) Ping(ctx context.Context) (time.Duration, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+	}
+	f, err := s.serverFlow()
+	if err != nil {
+		return 0, err
+	}
+	req, err := s.optionsRequest()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	_, err = s.exchange(ctx, req, f, nil)
+	return time.Since(start), err
+}
+
+// isServer says whether an address is the account's server's.
+func (s *Stack) isServer(a netip.AddrPort) bool {
+	return s.o.Server.Addr.IsValid() && unmap(a) == s.o.Server.Addr
+}

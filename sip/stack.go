@@ -1,0 +1,285 @@
+package sip
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"ramble/internal/safego"
+)
+
+// Sockets is the seam to the network: the operating system, or addresses that
+// no operating system has. iface "" means unpinned, port 0 any.
+type Sockets interface {
+	ListenPacket(ctx context.Context, local netip.AddrPort, iface string) (net.PacketConn, error)
+	Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error)
+	Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error)
+}
+
+// StackOptions says what a Stack is made of. Local, Sockets and Account are
+// needed; the rest has useful zero values.
+type StackOptions struct {
+	Account   *Account
+	Server    Server     // where the account's requests go; zero: calls go straight to their targets
+	Local     netip.Addr // the path address
+	Interface string     // the path's interface, for pinning
+	Port      uint16     // to listen on; 0: any
+	Sockets   Sockets
+	Auth      *Credentials  // for requests within incoming calls; nil: none
+	Dialogs   *Dialogs      // shared by the account's stacks; nil: this stack's own
+	Trusted   []netip.Addr  // who may make the phone ring besides Server and Account.AllowFrom
+	Lookup    Lookup        // for next hops that are names; nil: literals only
+	KeepAlive time.Duration // between keep-alives to the server; 0: 25 s; negative: none
+	MaxCalls  int           // incoming calls that ring at once; 0: 4
+	UserAgent string        // "" sends none
+	Events    func(Event)
+	Trace     func(TraceEntry)
+	Guard     *safego.Guard
+	Log       *slog.Logger     // nil: discard
+	Now       func() time.Time // nil: time.Now
+}
+
+// Stack is one path: sockets on one local address and the transactions on
+// them. Its methods are safe for concurrent use.
+type Stack struct {
+	o         StackOptions
+	transport Transport
+	local     netip.AddrPort
+	dialogs   *Dialogs
+	log       *slog.Logger
+	parser    *sip.Parser
+	pc        net.PacketConn // UDP
+	ln        net.Listener   // TCP
+	server    *stream        // TCP, when there is a Server
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	ready  chan struct{}
+	wg     sync.WaitGroup // children; Add under mu while not closed
+
+	heard    atomic.Bool // a message came: the path's neighbours are known
+	outbound atomic.Bool // the server answers pings (RFC 5626)
+	failed   sync.Once
+	public   atomic.Pointer[netip.AddrPort] // see Announce
+
+	mu      sync.Mutex
+	closed  bool
+	clients map[string]*clientTx
+	servers map[string]*serverTx
+	conns   map[netip.AddrPort]*stream
+	strange strangers
+}
+
+// Open makes a stack's sockets: for UDP one bound to the path address, for TCP
+// a listener there and a connection to the server. It respects ctx. Nothing is
+// received before Run. Errors are ErrPortInUse, ErrTimeout or ErrTransport.
+func Open(ctx context.Context, o StackOptions) (*Stack, error) {
+	if o.Account == nil || o.Sockets == nil || !o.Local.IsValid() {
+		return nil, errors.New("sip.Open: Account, Sockets and Local are needed")
+	}
+	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: newParser(),
+		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
+		conns: map[netip.AddrPort]*stream{}}
+	if o.Server.Addr.IsValid() {
+		s.transport = o.Server.Transport
+		s.o.Server.Addr = unmap(o.Server.Addr)
+	}
+	if s.dialogs == nil {
+		s.dialogs = NewDialogs()
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.o.Now == nil {
+		s.o.Now = time.Now
+	}
+	s.o.MaxCalls = cmp.Or(o.MaxCalls, 4)
+	s.o.KeepAlive = cmp.Or(o.KeepAlive, 25*time.Second)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.bind(ctx, netip.AddrPortFrom(o.Local, o.Port)); err != nil {
+		s.cancel()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
+	switch s.transport {
+	case UDP:
+		if s.pc, err = s.o.Sockets.ListenPacket(ctx, at, s.o.Interface); err != nil {
+			return openError(ctx, "listen on", at, err)
+		}
+		s.local = addrPort(s.pc.LocalAddr())
+		return nil
+	case TCP:
+		if s.ln, err = s.o.Sockets.Listen(ctx, at, s.o.Interface); err != nil {
+			return openError(ctx, "listen on", at, err)
+		}
+		s.local = addrPort(s.ln.Addr())
+		if !s.o.Server.Addr.IsValid() {
+			return nil
+		}
+		conn, err := s.o.Sockets.Dial(ctx, netip.AddrPortFrom(s.o.Local, 0), s.o.Server.Addr, s.o.Interface)
+		if err != nil {
+			s.ln.Close()
+			return openError(ctx, "connect to", s.o.Server.Addr, err)
+		}
+		s.server = newStream(s, conn, true)
+		s.conns[s.server.to] = s.server
+		return nil
+	case TLS:
+	}
+	return fmt.Errorf("%w: %v is not supported yet", ErrTransport, s.transport)
+}
+
+func openError(ctx context.Context, what string, at netip.AddrPort, err error) error {
+	kind := ErrTransport
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		kind = ErrPortInUse
+	case errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)):
+		kind = ErrTimeout
+	}
+	return fmt.Errorf("%w: %s %v: %w", kind, what, at, err)
+}
+
+// Run serves until Close or until ctx ends, which closes the stack. It returns
+// nil after all of the stack's goroutines have.
+func (s *Stack) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	if s.pc != nil {
+		s.spawn("sip udp", s.readDatagrams)
+	}
+	if s.ln != nil {
+		s.spawn("sip accept", s.accept)
+	}
+	if s.server != nil {
+		s.serve(s.server)
+	}
+	if s.o.Server.Addr.IsValid() && s.o.KeepAlive > 0 {
+		s.spawn("sip keep-alive", s.keepAlive)
+	}
+	close(s.ready)
+	<-s.ctx.Done()
+	s.wg.Wait()
+	return nil
+}
+
+// Ready is closed when requests may be sent.
+func (s *Stack) Ready() <-chan struct{} { return s.ready }
+
+// Done is closed when the stack is.
+func (s *Stack) Done() <-chan struct{} { return s.ctx.Done() }
+
+// Local is the address that the stack listens on.
+func (s *Stack) Local() netip.AddrPort { return s.local }
+
+// Server is where the account's requests go.
+func (s *Stack) Server() Server { return s.o.Server }
+
+// Transport is how the stack's messages travel.
+func (s *Stack) Transport() Transport { return s.transport }
+
+// Announce has Contact say another address than Local: the one that the server
+// or a STUN server saw, behind a NAT. The zero AddrPort takes it back. That a
+// private address never replaces a public one is the caller's policy.
+func (s *Stack) Announce(addr netip.AddrPort) {
+	if !addr.IsValid() {
+		s.public.Store(nil)
+		return
+	}
+	s.public.Store(&addr)
+}
+
+// Contact is the URI under which the account is reached on this path.
+func (s *Stack) Contact(acct *Account) string {
+	at := s.local
+	if p := s.public.Load(); p != nil {
+		at = *p
+	}
+	u := URI{Scheme: "sip", User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
+	if s.transport != UDP {
+		u.Params = ";transport=" + s.transport.String()
+	}
+	return u.String()
+}
+
+// Close drops sockets, connections and transactions at once and sends nothing.
+// What is in flight fails with ErrStackClosed. Calls and registrations stay.
+func (s *Stack) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	clients, servers, conns := s.clients, s.servers, s.conns
+	s.clients, s.servers, s.conns = nil, nil, nil
+	s.mu.Unlock()
+	s.cancel()
+	var err error
+	if s.pc != nil {
+		err = s.pc.Close()
+	}
+	if s.ln != nil {
+		err = errors.Join(err, s.ln.Close())
+	}
+	for _, f := range conns {
+		f.Close()
+	}
+	for _, ct := range clients {
+		ct.tx.Terminate()
+	}
+	for _, st := range servers {
+		st.tx.Terminate()
+	}
+	return err
+}
+
+func (s *Stack) isClosed() bool { return s.ctx.Err() != nil }
+
+func (s *Stack) now() time.Time { return s.o.Now() }
+
+func (s *Stack) emit(e Event) {
+	if s.o.Events != nil {
+		s.o.Events(e)
+	}
+}
+
+// fail reports, once, that the way to the server is dead.
+func (s *Stack) fail(err error) {
+	if s.isClosed() {
+		return
+	}
+	s.failed.Do(func() {
+		s.log.Info("the path to the server is dead", "local", s.local, "err", err)
+		s.emit(StackFailed{Stack: s, Err: err})
+	})
+}
+
+// spawn starts a child that Run waits for. It reports false when the stack is
+// closed.
+func (s *Stack) spawn(name string, fn func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wg.Add(1)
+	s.o.Guard.Go(name, func() {
+		defer s.wg.Done()
+		fn()
+	})
+	return true
+}

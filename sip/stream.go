@@ -1,0 +1,194 @@
+package sip
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Deadlines of a connection's reads.
+const (
+	halfMessage  = 10 * time.Second // from a message's first byte to its last
+	strangerIdle = 30 * time.Second // an accepted connection that said nothing valid yet
+	acceptedIdle = 15 * time.Minute // an accepted connection between messages
+)
+
+// stream is a flow over one TCP connection.
+type stream struct {
+	st    *Stack
+	conn  net.Conn
+	to    netip.AddrPort
+	ours  bool          // we dialled it
+	pongs chan struct{} // capacity 1: a pong came since it was last emptied
+	gone  chan struct{} // closed when reading ended
+
+	mu     sync.Mutex // keeps messages whole
+	closed bool
+}
+
+func newStream(st *Stack, conn net.Conn, ours bool) *stream {
+	return &stream{st: st, conn: conn, to: addrPort(conn.RemoteAddr()), ours: ours,
+		pongs: make(chan struct{}, 1), gone: make(chan struct{})}
+}
+
+func (f *stream) LocalAddr() net.Addr            { return f.conn.LocalAddr() }
+func (f *stream) WriteMsg(msg sip.Message) error { return f.st.write(f, msg) }
+func (f *stream) remote() netip.AddrPort         { return f.to }
+func (f *stream) reliable() bool                 { return true }
+func (f *stream) Ref(int) int                    { return 1 }
+func (f *stream) TryClose() (int, error)         { return 1, nil }
+
+// Close closes the connection; its reader then reports the end.
+func (f *stream) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	return f.conn.Close()
+}
+
+func (f *stream) send(b []byte) error {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return f.st.sendError(net.ErrClosed)
+	}
+	err := f.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err == nil {
+		_, err = f.conn.Write(b)
+	}
+	f.mu.Unlock()
+	if err != nil {
+		f.Close() // half a message may be on the wire: the stream is spoilt
+		return f.st.sendError(err)
+	}
+	return nil
+}
+
+var errFraming = errors.New("the stream carries no SIP messages")
+
+// read serves the connection until it ends. Whole messages go to the stack;
+// keep-alives are answered here (RFC 5626 3.5.1, 4.4.1).
+func (f *stream) read() error {
+	var buf []byte
+	chunk := make([]byte, 16<<10)
+	var started time.Time // of the message in buf
+	trusted := f.ours
+	for {
+		deadline := time.Time{}
+		switch {
+		case len(buf) > 0:
+			deadline = started.Add(halfMessage)
+		case !trusted:
+			deadline = time.Now().Add(strangerIdle)
+		case !f.ours:
+			deadline = time.Now().Add(acceptedIdle)
+		}
+		if err := f.conn.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+		n, err := f.conn.Read(chunk)
+		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && len(buf) > 0 {
+				return fmt.Errorf("half a message for %v: %w", halfMessage, err)
+			}
+			return err
+		}
+		if len(buf) == 0 {
+			started = time.Now()
+		}
+		buf = append(buf, chunk[:n]...)
+		for {
+			rest, msg, err := f.next(buf)
+			if err != nil {
+				return err
+			}
+			buf = rest
+			if msg == nil {
+				break
+			}
+			if !f.st.receive(msg, f) {
+				return errFraming
+			}
+			trusted, started = true, time.Now()
+		}
+		if len(buf) == 0 {
+			buf = nil // do not hold on to a large message's memory
+		}
+	}
+}
+
+// next takes one message off the front of b; nil when it is not whole yet.
+func (f *stream) next(b []byte) (rest, msg []byte, err error) {
+	if b, err = f.keepAlives(b); err != nil || len(b) == 0 {
+		return b, nil, err
+	}
+	end := bytes.Index(b, []byte("\r\n\r\n"))
+	if end < 0 {
+		if len(b) > maxMessage {
+			return nil, nil, errFraming
+		}
+		return b, nil, nil
+	}
+	length, ok := contentLength(b[:end])
+	total := end + 4 + length
+	switch {
+	case !ok || total > maxMessage:
+		// No boundary to find again. What was read is shown to validate, which
+		// answers it and has the connection closed.
+		f.st.receive(b[:min(len(b), maxMessage)], f)
+		return nil, nil, errFraming
+	case len(b) < total:
+		return b, nil, nil
+	}
+	return b[total:], b[:total:total], nil
+}
+
+// keepAlives strips CRLFs between messages: two are a ping to answer, one is
+// the pong to our own.
+func (f *stream) keepAlives(b []byte) ([]byte, error) {
+	for len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
+		if len(b) >= 4 && b[2] == '\r' && b[3] == '\n' {
+			b = b[4:]
+			if err := f.send([]byte("\r\n")); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		b = b[2:]
+		select {
+		case f.pongs <- struct{}{}:
+		default:
+		}
+	}
+	return b, nil
+}
+
+// contentLength finds the length for framing, in raw headers. It fails when
+// there is none, or several, or no number: the grammar is validate's business.
+func contentLength(head []byte) (int, bool) {
+	length, found := 0, false
+	for line := range strings.SplitSeq(string(head), "\r\n") {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || longName(strings.TrimRight(name, " \t")) != "Content-Length" {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31)
+		if err != nil || found {
+			return 0, false
+		}
+		length, found = int(n), true
+	}
+	return length, found
+}

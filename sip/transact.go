@@ -1,0 +1,308 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+const (
+	// maxServers bounds the requests of others in progress; a flood beyond it
+	// is dropped, and retransmissions bring back what was meant seriously.
+	maxServers = 512
+	// freshPath is when the first request on a UDP path is sent once more: the
+	// first packet on a fresh link often dies with the ARP request, and T1 is
+	// 500 ms. A documented departure from RFC 3261 17.1.1.1.
+	freshPath = 100 * time.Millisecond
+	// responseQueue holds responses between the reader and a transaction,
+	// which is never busy for longer than a callback of Invite takes.
+	responseQueue = 32
+)
+
+// newParser makes sipgo's parser with only the headers whose parsed form its
+// transactions need. The others stay text, read by parseAddress.
+func newParser() *sip.Parser {
+	all, some := sip.DefaultHeadersParser(), map[string]sip.HeaderParser{}
+	for _, name := range []string{"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type"} {
+		some[name] = all[name]
+	}
+	return sip.NewParser(sip.WithHeadersParsers(some))
+}
+
+// parse runs sipgo's parser, and treats a panic in it as an error: it runs on
+// bytes of strangers.
+func (s *Stack) parse(b []byte) (msg sip.Message, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the parser failed: %v", v)
+		}
+	}()
+	return s.parser.ParseSIP(b)
+}
+
+// clientTx is a request of ours in progress.
+type clientTx struct {
+	tx   *sip.ClientTx
+	flow flow
+	in   chan *sip.Response // from the reader to pump
+
+	mu  sync.Mutex
+	err error // why it failed, when the reader knows better than sipgo
+}
+
+// fail ends the transaction with a reason.
+func (ct *clientTx) fail(err error) {
+	ct.mu.Lock()
+	if ct.err == nil {
+		ct.err = err
+	}
+	ct.mu.Unlock()
+	ct.tx.Terminate()
+}
+
+// begin sends a request and keeps its transaction until it is terminated. The
+// request must not be changed afterwards.
+func (s *Stack) begin(req *sip.Request, f flow) (*clientTx, error) {
+	key, err := sip.ClientTxKeyMake(req)
+	if err != nil {
+		return nil, err
+	}
+	ct := &clientTx{tx: sip.NewClientTx(key, req, f, s.log), flow: f, in: make(chan *sip.Response, responseQueue)}
+	ct.tx.OnTerminate(func(string, error) {
+		s.mu.Lock()
+		delete(s.clients, key)
+		s.mu.Unlock()
+	})
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, ErrStackClosed
+	}
+	s.clients[key] = ct
+	s.mu.Unlock()
+	if err := ct.tx.Init(); err != nil {
+		ct.tx.Terminate()
+		return nil, s.sendFailure(err)
+	}
+	// sipgo blocks while it hands a response on, so the reader must not.
+	if !s.spawn("sip transaction", func() {
+		for {
+			select {
+			case res := <-ct.in:
+				ct.tx.Receive(res)
+			case <-ct.tx.Done():
+				return
+			}
+		}
+	}) {
+		ct.tx.Terminate()
+		return nil, ErrStackClosed
+	}
+	return ct, nil
+}
+
+// sendFailure maps errors of a write through sipgo to ours.
+func (s *Stack) sendFailure(err error) error {
+	switch {
+	case s.isClosed():
+		return ErrStackClosed
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrTransport):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrTransport, err)
+}
+
+// await returns the final response of a transaction. provisional, which may be
+// nil, gets the others. However it ends otherwise, the transaction is gone.
+func (s *Stack) await(ctx context.Context, ct *clientTx, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
+	var again <-chan time.Time
+	if !ct.flow.reliable() && !s.heard.Load() {
+		timer := time.NewTimer(freshPath)
+		defer timer.Stop()
+		again = timer.C
+	}
+	for {
+		select {
+		case res := <-ct.tx.Responses():
+			again = nil
+			if !res.IsProvisional() {
+				return res, nil
+			}
+			if provisional != nil {
+				provisional(res)
+			}
+		case <-again:
+			again = nil
+			if err := ct.flow.WriteMsg(req); err != nil {
+				ct.fail(s.sendFailure(err))
+			}
+		case <-ct.tx.Done():
+			return nil, s.ended(ct)
+		case <-ctx.Done():
+			ct.tx.Terminate()
+			return nil, contextError(ctx)
+		}
+	}
+}
+
+// exchange runs a whole non-INVITE transaction.
+func (s *Stack) exchange(ctx context.Context, req *sip.Request, f flow, provisional func(*sip.Response)) (*sip.Response, error) {
+	ct, err := s.begin(req, f)
+	if err != nil {
+		return nil, err
+	}
+	// Timer K only absorbs retransmitted responses; receive drops those anyway.
+	defer ct.tx.Terminate()
+	return s.await(ctx, ct, req, provisional)
+}
+
+// ended says why a transaction is over that had no final response.
+func (s *Stack) ended(ct *clientTx) error {
+	if s.isClosed() {
+		return ErrStackClosed
+	}
+	ct.mu.Lock()
+	err := ct.err
+	ct.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case errors.Is(ct.tx.Err(), sip.ErrTransactionTimeout):
+		return fmt.Errorf("%w: Timer B or F (RFC 3261 17.1)", ErrTimeout)
+	}
+	return s.sendFailure(ct.tx.Err())
+}
+
+// contextError names the end of a context, as a timeout where it is one.
+func contextError(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrTimeout, context.Cause(ctx))
+	}
+	return context.Cause(ctx)
+}
+
+// serverTx is a request of theirs in progress.
+type serverTx struct {
+	tx     *sip.ServerTx
+	cancel func(*inbound) // an INVITE's: what its CANCEL does; nil when nothing any more
+}
+
+// inbound is a request as the handlers get it.
+type inbound struct {
+	st   *Stack
+	req  *sip.Request
+	raw  *rawMessage
+	flow flow // to whom responses go
+	key  string
+	tx   *sip.ServerTx
+}
+
+// reply answers a request. Where a tag is due and the request has none, tag is
+// put into To; "" takes a random one.
+func (in *inbound) reply(code int, reason, tag string, headers ...header) error {
+	return in.tx.Respond(in.response(code, reason, tag, nil, headers...))
+}
+
+func (in *inbound) response(code int, reason, tag string, body []byte, headers ...header) *sip.Response {
+	return buildResponse(in.req, code, reason, tag, body, headers...)
+}
+
+// onCancel sets what a CANCEL does from now on.
+func (in *inbound) onCancel(fn func(*inbound)) {
+	in.st.mu.Lock()
+	defer in.st.mu.Unlock()
+	if st := in.st.servers[in.key]; st != nil {
+		st.cancel = fn
+	}
+}
+
+// request takes a request to its transaction, and a new one to its handler.
+func (s *Stack) request(req *sip.Request, raw *rawMessage, f flow) {
+	key, err := sip.ServerTxKeyMake(req)
+	if err != nil {
+		return // validate has seen to it
+	}
+	s.mu.Lock()
+	st, full := s.servers[key], len(s.servers) >= maxServers
+	s.mu.Unlock()
+	in := &inbound{st: s, req: req, raw: raw, flow: f, key: key}
+	switch {
+	case st != nil:
+		// A retransmission, or the ACK to a refusal. (A peer that puts the
+		// INVITE's branch into the ACK of a 2xx lands here, too.)
+		if err := st.tx.Receive(req); err != nil {
+			s.log.Debug("a request does not fit its transaction", "err", err)
+		}
+		if req.Method == sip.ACK {
+			s.ack(in)
+		}
+	case req.Method == sip.ACK:
+		s.ack(in)
+	case req.Method == sip.CANCEL:
+		s.cancelRequest(in)
+	case full:
+		s.log.Debug("too many requests in progress, one dropped", "from", f.remote())
+	default:
+		in.tx = sip.NewServerTx(key, req, f, s.log)
+		if s.keep(in) {
+			s.handle(in)
+		}
+	}
+}
+
+// keep enters a server transaction into the table.
+func (s *Stack) keep(in *inbound) bool {
+	key := in.key
+	in.tx.OnTerminate(func(string, error) {
+		s.mu.Lock()
+		delete(s.servers, key)
+		s.mu.Unlock()
+	})
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return false
+	}
+	s.servers[key] = &serverTx{tx: in.tx}
+	s.mu.Unlock()
+	return in.tx.Init() == nil
+}
+
+// cancelRequest carries out a CANCEL (RFC 3261 9.2): 200 for itself, and the
+// INVITE with its branch ends with 487.
+func (s *Stack) cancelRequest(in *inbound) {
+	invite := in.key
+	if i := strings.LastIndex(invite, sip.TxSeperator+"CANCEL"); i >= 0 {
+		invite = invite[:i] + sip.TxSeperator + "INVITE"
+	}
+	s.mu.Lock()
+	st := s.servers[invite]
+	var cancel func(*inbound)
+	if st != nil {
+		cancel = st.cancel
+	}
+	s.mu.Unlock()
+	code, reason := 200, "OK"
+	if st == nil {
+		code, reason = 481, "Call/Transaction Does Not Exist"
+	}
+	// Stateless: a retransmitted CANCEL gets the same answer again.
+	if err := s.write(in.flow, in.response(code, reason, "", nil)); err != nil {
+		s.log.Debug("answering CANCEL", "err", err)
+	}
+	if cancel != nil {
+		cancel(in)
+	}
+}
+
+// inProgress is how many transactions there are, for tests and doctors.
+func (s *Stack) inProgress() (clients, servers int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients), len(s.servers)
+}
