@@ -1,0 +1,178 @@
+package stream
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const (
+	reportEvery = 5 * time.Second // RFC 3550 6.2, least interval
+	maxRTT      = 10 * time.Second
+	ntpEpoch    = 2208988800 // 1970 in seconds since 1900
+)
+
+// interval is spread over 0.5 to 1.5 times, so that reports do not fall into
+// step (RFC 3550 6.3.1).
+func interval() time.Duration {
+	return reportEvery/2 + time.Duration(rand.Int64N(int64(reportEvery)))
+}
+
+// cname is a short-term persistent name that tells nothing (RFC 7022 4.2).
+func cname() string {
+	var b [12]byte
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// ntp is the time in the format of RFC 3550 section 4.
+func ntp(t time.Time) uint64 {
+	return uint64(t.Unix()+ntpEpoch)<<32 | uint64(t.Nanosecond())<<32/1e9
+}
+
+// report sends a sender report, or a receiver report where nothing was sent.
+func (s *Stream) report(now time.Time) { s.sendControl(now, false) }
+
+// sayBye tells the peer that the stream ends (RFC 3550 6.6).
+func (s *Stream) sayBye(now time.Time) { s.sendControl(now, true) }
+
+func (s *Stream) sendControl(now time.Time, bye bool) {
+	s.mu.Lock()
+	packets := s.compose(now, bye)
+	l, mux := s.paths.sending, s.media.Mux
+	to := s.controlTarget()
+	ready := to.IsValid() && to.Port() != 0 && !to.Addr().IsUnspecified() && !s.paths.closed
+	s.mu.Unlock()
+	if !ready {
+		return
+	}
+	b, err := rtcp.Marshal(packets)
+	if err == nil {
+		if mux {
+			err = l.sock.Send(b, to)
+		} else {
+			err = l.sock.SendRTCP(b, to)
+		}
+	}
+	s.mu.Lock()
+	if err != nil {
+		s.count.sendErrors++
+	}
+	s.mu.Unlock()
+}
+
+// controlTarget is where RTCP goes. A latch moves it with the audio.
+func (s *Stream) controlTarget() netip.AddrPort {
+	to := s.gate.target()
+	switch {
+	case s.media.Mux:
+		return to
+	case s.media.RemoteRTCP.IsValid() && to == s.media.Remote:
+		return s.media.RemoteRTCP
+	case to.Port() == 0 || to.Port() == 65535:
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(to.Addr(), to.Port()+1)
+}
+
+// compose builds the compound packet (RFC 3550 6.1: a report first, then the
+// CNAME).
+func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
+	t := &s.tx
+	ssrc := t.header.SSRC
+	var blocks []rtcp.ReceptionReport
+	if r := &s.rx.from; r.received > 0 {
+		fraction, lost, highest := r.block()
+		b := rtcp.ReceptionReport{
+			SSRC: r.ssrc, FractionLost: fraction, TotalLost: lost, LastSequenceNumber: highest,
+			Jitter: uint32(samples(s.media.Codec.ClockRate(), s.rx.stats().Jitter)),
+		}
+		if !r.srAt.IsZero() {
+			b.LastSenderReport = r.sr
+			b.Delay = uint32(now.Sub(r.srAt) * 65536 / time.Second)
+		}
+		blocks = append(blocks, b)
+	}
+	var report rtcp.Packet = &rtcp.ReceiverReport{SSRC: ssrc, Reports: blocks}
+	if t.packets > 0 && s.media.Send {
+		since := samples(s.media.Codec.ClockRate(), min(max(now.Sub(t.last), 0), stall))
+		report = &rtcp.SenderReport{
+			SSRC: ssrc, NTPTime: ntp(now), RTPTime: t.header.Timestamp + uint32(since),
+			PacketCount: uint32(t.packets), OctetCount: uint32(t.octets), Reports: blocks,
+		}
+	}
+	packets := []rtcp.Packet{report, rtcp.NewCNAMESourceDescription(ssrc, t.cname)}
+	if bye {
+		packets = append(packets, &rtcp.Goodbye{Sources: []uint32{ssrc}})
+	}
+	return packets
+}
+
+// control takes an RTCP compound packet.
+func (s *Stream) control(now time.Time, l *leg, b []byte, src netip.AddrPort) {
+	s.mu.Lock()
+	ok := s.gate.admitControl(now, src.Addr())
+	if !ok {
+		s.count.strange++
+	}
+	s.mu.Unlock()
+	if !ok {
+		return
+	}
+	packets, err := rtcp.Unmarshal(b)
+	s.mu.Lock()
+	if err != nil {
+		s.count.garbage++
+		s.mu.Unlock()
+		return
+	}
+	s.count.controlIn++
+	for _, p := range packets {
+		s.learn(now, p)
+	}
+	var o outcome
+	if !s.media.Receive { // no audio is due: RTCP proves the path
+		o.heard, o.tell, o.look = s.paths.arrived(now, l, 0, s.sends())
+	}
+	s.mu.Unlock()
+	s.announce(o)
+}
+
+func (s *Stream) learn(now time.Time, p rtcp.Packet) {
+	r := &s.rx.from
+	switch p := p.(type) {
+	case *rtcp.SenderReport:
+		if r.known && p.SSRC == r.ssrc {
+			r.sr, r.srAt = uint32(p.NTPTime>>16), now
+		}
+		s.measure(now, p.Reports)
+	case *rtcp.ReceiverReport:
+		s.measure(now, p.Reports)
+	case *rtcp.Goodbye:
+		for _, ssrc := range p.Sources {
+			r.bye = r.bye || r.known && ssrc == r.ssrc
+		}
+	}
+}
+
+// measure takes the round trip time from the block about us (RFC 3550 6.4.1).
+func (s *Stream) measure(now time.Time, blocks []rtcp.ReceptionReport) {
+	for _, b := range blocks {
+		if b.SSRC != s.tx.header.SSRC {
+			continue
+		}
+		s.count.lossOut = float64(b.FractionLost) / 256
+		if b.LastSenderReport == 0 {
+			continue
+		}
+		units := uint32(ntp(now)>>16) - b.LastSenderReport - b.Delay
+		if rtt := time.Duration(units) * time.Second / 65536; rtt > 0 && rtt < maxRTT {
+			s.count.rtt = rtt
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package tui
+
+import (
+	"time"
+
+	"ramble/internal/phone"
+)
+
+// registrationMark is the mark and role of an account's state.
+func (l *look) registrationMark(a phone.Account) (string, role) {
+	switch {
+	case !a.Enabled:
+		return l.off, faint
+	case a.Roaming || a.State == phone.Registering:
+		return l.trying, busy
+	}
+	switch a.State {
+	case phone.Registered:
+		return l.on, good
+	case phone.RegistrationFailed, phone.RegistrationRefused:
+		return l.failed, bad
+	case phone.NoNetwork:
+		return l.off, busy
+	}
+	return l.off, faint
+}
+
+// registrationWord is the state in words, for the header.
+func registrationWord(a phone.Account) string {
+	switch {
+	case a.Name == "":
+		return "no accounts"
+	case !a.Enabled:
+		return "off"
+	case a.State == phone.NoNetwork:
+		return "no network"
+	case a.Roaming || a.State == phone.Registering && !a.Until.IsZero():
+		return "re-registering"
+	}
+	switch a.State {
+	case phone.Registering:
+		return "registering"
+	case phone.Registered:
+		return "registered"
+	case phone.RegistrationFailed, phone.RegistrationRefused:
+		if s := status(a.Code, a.Reason); s != "" {
+			return s
+		}
+		return a.State.String()
+	}
+	return either(a.Registers, "not registered", "calls only")
+}
+
+// registrationShort is the state for the Accounts pane's narrow column.
+func registrationShort(a phone.Account, now time.Time) string {
+	switch {
+	case !a.Enabled:
+		return "off"
+	case a.State == phone.NoNetwork:
+		return "no net"
+	case a.Roaming || a.State == phone.Registering:
+		return "..."
+	}
+	switch a.State {
+	case phone.Registered:
+		if a.Until.IsZero() {
+			return "on"
+		}
+		return left(a.Until.Sub(now))
+	case phone.RegistrationFailed, phone.RegistrationRefused:
+		if a.Code != 0 {
+			return status(a.Code, "")
+		}
+		return a.State.String()
+	}
+	return either(a.Registers, "off", "calls")
+}
+
+// accountRows is the content of the Accounts pane: one line each, and what is
+// worth knowing about the selected one below.
+func (m *model) accountRows(w int) []row {
+	if len(m.state.Accounts) == 0 {
+		return []row{{left: []span{{"no accounts configured", faint}}}}
+	}
+	selected := m.selected().Name
+	var rows []row
+	for _, a := range m.state.Accounts {
+		mark, r := m.look.registrationMark(a)
+		name := either(a.Enabled, plain, faint)
+		if a.Name == selected && len(m.state.Accounts) > 1 {
+			name = chosen
+		}
+		rows = append(rows, row{
+			left:     []span{{mark + " ", r}, {address(a.URI), name}},
+			right:    []span{{a.Transport + " ", faint}, {registrationShort(a, m.now), r}},
+			selected: a.Name == selected,
+		})
+	}
+	return append(rows, m.accountDetail(m.selected(), w)...)
+}
+
+func (m *model) accountDetail(a phone.Account, w int) []row {
+	rows := []row{{}}
+	if a.State == phone.RegistrationFailed || a.State == phone.RegistrationRefused {
+		for _, line := range m.look.wrap(status(a.Code, a.Reason), w) {
+			rows = append(rows, row{left: []span{{line, bad}}})
+		}
+	}
+	if a.Hint != "" {
+		for _, line := range m.look.wrap(a.Hint, w) {
+			rows = append(rows, row{left: []span{{line, faint}}})
+		}
+	}
+	for _, label := range []struct{ name, value string }{
+		{"contact ", contactAddress(a.Contact)},
+		{"server  ", a.Server},
+	} {
+		if label.value != "" && a.Enabled {
+			rows = append(rows, row{left: []span{{label.name, faint}, {m.look.fitMiddle(label.value, w-len(label.name)), plain}}})
+		}
+	}
+	if len(rows) == 1 {
+		return nil
+	}
+	return rows
+}

@@ -1,0 +1,217 @@
+package tui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+
+	"ramble/internal/phone"
+)
+
+// Action is something a key does. One table of them makes the key line, the
+// help, the palette, what is available when, the README and `ramble help keys`.
+type Action struct {
+	ID      string   // the name in [ui.keys] and, with spaces for hyphens, in the palette
+	Keys    []string // as Bubble Tea writes them: "a", "alt+a", "ctrl+l", "f1", "pgup"
+	Short   string   // for the key line; empty: not shown there
+	Help    string   // one line
+	Group   Group
+	Needs   string               // said when the key is pressed and Enabled says no: "a call"
+	Enabled func(Situation) bool // nil: always
+
+	// What it does, one of these two.
+	Command func(Situation) phone.Command   // asked of the engine
+	Do      func(ctx context.Context) error // anything else, off the interface's goroutine
+
+	short  func(Situation) string // Short that depends
+	effect func(*model) tea.Cmd   // a change in the interface itself
+}
+
+// Group is a heading of the help.
+type Group string
+
+// The groups of the interface's own actions. Extra actions may bring others.
+const (
+	GroupCalls   Group = "Calls"
+	GroupNetwork Group = "Registration and network"
+	GroupScreen  Group = "Screen"
+)
+
+// Situation is what an action may look at: the state, and what the user has in
+// hand. A Call with ID 0 and an Account without a name stand for none.
+type Situation struct {
+	State   phone.State
+	Call    phone.Call    // the call that keys are about; never an ended one
+	Ringing phone.Call    // the incoming call that waits for an answer
+	Account phone.Account // the selected account
+	Recent  phone.Call    // the row of Recent under the cursor, or a call that needs redialling
+	RoamTab bool          // the Roam tab has the focus
+}
+
+// InCall says that there is a call which has not ended.
+func (s Situation) InCall() bool { return s.Call.ID != 0 }
+
+func (s Situation) up() bool { return s.Call.ID != 0 && s.Call.State == phone.Up }
+
+func (s Situation) ringing() bool { return s.Ringing.ID != 0 }
+
+func (s Situation) lines() bool { return len(liveCalls(s.State)) > 1 }
+
+func (s Situation) heldByUs() bool {
+	return s.Call.Held == phone.HeldLocal || s.Call.Held == phone.HeldBoth
+}
+
+func (s Situation) ended() phone.Command {
+	if s.ringing() {
+		return phone.Hangup{Call: s.Ringing.ID}
+	}
+	return phone.Hangup{Call: s.Call.ID}
+}
+
+// again calls the peer of an earlier call. The engine knows the latest calls
+// by number; older ones are dialled afresh.
+func (s Situation) again() phone.Command {
+	for _, c := range s.State.Calls {
+		if c.ID == s.Recent.ID {
+			return phone.Redial{Call: c.ID}
+		}
+	}
+	return phone.Dial{Target: s.Recent.Peer, Account: s.Recent.Account}
+}
+
+// callActions, networkActions and screenActions are the table. Their order is
+// that of the key line and the help.
+func callActions() []Action {
+	return []Action{
+		{ID: "answer", Keys: []string{"a", "alt+a"}, Short: "answer", Help: "answer the ringing call",
+			Needs: "a ringing call", Enabled: Situation.ringing,
+			Command: func(s Situation) phone.Command { return phone.Answer{Call: s.Ringing.ID} }},
+		{ID: "hangup", Keys: []string{"b"}, Short: "hang up", Help: "hang up, decline or cancel",
+			Needs: "a call", Enabled: func(s Situation) bool { return s.InCall() || s.ringing() },
+			short: hangupWord, Command: Situation.ended},
+		{ID: "silence", Keys: []string{"s"}, Short: "silence", Help: "stop the ringing, the call keeps waiting",
+			Needs: "a ringing call", Enabled: Situation.ringing,
+			Command: func(s Situation) phone.Command { return phone.Silence{Call: s.Ringing.ID} }},
+		{ID: "dial", Keys: []string{"d"}, Short: "dial", Help: "dial; a digit, *, # or + starts it too",
+			effect: (*model).openDial},
+		{ID: "mute", Keys: []string{"m"}, Short: "mute", Help: "mute or unmute the microphone",
+			Needs: "a call", Enabled: Situation.InCall,
+			short: func(s Situation) string { return either(s.Call.Muted, "unmute", "mute") },
+			Command: func(s Situation) phone.Command {
+				if s.Call.Muted {
+					return phone.Unmute{Call: s.Call.ID}
+				}
+				return phone.Mute{Call: s.Call.ID}
+			}},
+		{ID: "hold", Keys: []string{"x"}, Short: "hold", Help: "hold or resume",
+			Needs: "an answered call", Enabled: Situation.up,
+			short: func(s Situation) string { return either(s.heldByUs(), "resume", "hold") },
+			Command: func(s Situation) phone.Command {
+				if s.heldByUs() {
+					return phone.ResumeCall{Call: s.Call.ID}
+				}
+				return phone.HoldCall{Call: s.Call.ID}
+			}},
+		{ID: "keypad", Keys: []string{"#"}, Short: "keypad", Help: "keypad for tones; a digit opens it too",
+			Needs: "an answered call", Enabled: Situation.up, effect: (*model).openKeypad},
+		{ID: "previous-line", Keys: []string{"["}, Help: "previous call", Needs: "a second call", Enabled: Situation.lines,
+			effect: func(m *model) tea.Cmd { return m.switchLine(-1) }},
+		{ID: "next-line", Keys: []string{"]"}, Short: "other call", Help: "next call", Needs: "a second call", Enabled: Situation.lines,
+			effect: func(m *model) tea.Cmd { return m.switchLine(1) }},
+		{ID: "redial", Keys: []string{"enter"}, Short: "call again", Help: "call the selected recent call again",
+			Needs: "a recent call", Enabled: func(s Situation) bool { return s.Recent.ID != 0 }, Command: Situation.again},
+	}
+}
+
+func networkActions() []Action {
+	hasAccount := func(s Situation) bool { return s.Account.Name != "" }
+	return []Action{
+		{ID: "register", Keys: []string{"r"}, Short: "re-register", Help: "register this account again",
+			Group: GroupNetwork, Needs: "an account", Enabled: hasAccount,
+			Command: func(s Situation) phone.Command { return phone.Register{Account: s.Account.Name} }},
+		{ID: "register-all", Keys: []string{"R"}, Help: "register all accounts again", Group: GroupNetwork,
+			Needs: "an account", Enabled: hasAccount,
+			Command: func(Situation) phone.Command { return phone.Register{} }},
+		{ID: "unregister", Keys: []string{"u"}, Help: "take this account off the server, or on again", Group: GroupNetwork,
+			Needs: "an account", Enabled: hasAccount,
+			short: func(s Situation) string { return either(bound(s.Account), "unregister", "register") },
+			Command: func(s Situation) phone.Command {
+				if bound(s.Account) {
+					return phone.Unregister{Account: s.Account.Name}
+				}
+				return phone.Register{Account: s.Account.Name}
+			}},
+		{ID: "refresh", Keys: []string{"I"}, Help: "re-INVITE this call", Group: GroupNetwork,
+			Needs: "an answered call", Enabled: Situation.up,
+			Command: func(s Situation) phone.Command { return phone.Refresh{Call: s.Call.ID} }},
+		{ID: "network-changed", Keys: []string{"N"}, Help: "act as if the network changed", Group: GroupNetwork,
+			Command: func(Situation) phone.Command { return phone.NetworkSign{} }},
+		{ID: "restart", Keys: []string{"!"}, Help: "restart everything, calls kept", Group: GroupNetwork,
+			Command: func(Situation) phone.Command { return phone.Restart{} }},
+	}
+}
+
+func screenActions() []Action {
+	scroll := func(n int) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.move(n) } }
+	focus := func(p pane) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.focusPane(p) } }
+	inRoam := func(s Situation) bool { return s.RoamTab && len(s.State.Roams) > 0 }
+	screen := []Action{
+		{ID: "statistics", Keys: []string{"c"}, Help: "more or fewer statistics of the call", Needs: "a call",
+			Enabled: Situation.InCall, effect: (*model).toggleStats},
+		{ID: "accounts", Keys: []string{"f2"}, Help: "go to Accounts", effect: focus(paneAccounts)},
+		{ID: "network", Keys: []string{"f3"}, Help: "go to Network", effect: focus(paneNetwork)},
+		{ID: "call", Keys: []string{"f4"}, Help: "go to Call", effect: focus(paneCall)},
+		{ID: "events", Keys: []string{"f5"}, Help: "go to Events and Roam, again: the other tab", effect: focus(paneLower)},
+		{ID: "next-pane", Keys: []string{"tab"}, Help: "next pane", effect: func(m *model) tea.Cmd { return m.cyclePane(1) }},
+		{ID: "previous-pane", Keys: []string{"shift+tab"}, Help: "previous pane", effect: func(m *model) tea.Cmd { return m.cyclePane(-1) }},
+		{ID: "zoom", Keys: []string{"z"}, Help: "give the pane the whole screen, or back", effect: (*model).toggleZoom},
+		{ID: "up", Keys: []string{"k", "up"}, Help: "up", effect: scroll(-1)},
+		{ID: "down", Keys: []string{"j", "down"}, Help: "down", effect: scroll(1)},
+		{ID: "top", Keys: []string{"g", "home"}, Help: "to the top", effect: scroll(-farAway)},
+		{ID: "bottom", Keys: []string{"G", "end"}, Help: "to the bottom", effect: scroll(farAway)},
+		{ID: "page-up", Keys: []string{"pgup"}, Help: "a page up", effect: scroll(-pageRows)},
+		{ID: "page-down", Keys: []string{"pgdown"}, Help: "a page down", effect: scroll(pageRows)},
+		{ID: "older-roam", Keys: []string{"h", "left"}, Help: "older roam", Needs: "the Roam tab with a roam in it", Enabled: inRoam,
+			effect: func(m *model) tea.Cmd { return m.browseRoams(-1) }},
+		{ID: "newer-roam", Keys: []string{"l", "right"}, Help: "newer roam", Needs: "the Roam tab with a roam in it", Enabled: inRoam,
+			effect: func(m *model) tea.Cmd { return m.browseRoams(1) }},
+		{ID: "copy", Keys: []string{"y"}, Help: "copy the error, Call-ID or address", effect: (*model).copy},
+		{ID: "redraw", Keys: []string{"ctrl+l"}, Help: "draw the screen afresh", effect: func(*model) tea.Cmd { return tea.ClearScreen }},
+		{ID: "suspend", Keys: []string{"ctrl+z"}, Help: "suspend; refused in a call", effect: (*model).suspend},
+		{ID: "suspend!", Help: "suspend even in a call, which will fall silent", effect: func(*model) tea.Cmd { return tea.Suspend }},
+		{ID: "back", Keys: []string{"esc"}, Help: "back, close, hide", effect: (*model).back},
+		{ID: "palette", Keys: []string{":", "ctrl+p"}, Short: "commands", Help: "all commands by name", effect: (*model).openPalette},
+		{ID: "help", Keys: []string{"?", "f1"}, Short: "help", Help: "this help", effect: (*model).openHelp},
+		{ID: "quit", Keys: []string{"q", "ctrl+c"}, Short: "quit", Help: "quit; asks in a call; ctrl+c twice: at once", effect: (*model).quit},
+	}
+	for i := range screen {
+		screen[i].Group = GroupScreen
+	}
+	return screen
+}
+
+func hangupWord(s Situation) string {
+	c := s.Call
+	if s.ringing() {
+		c = s.Ringing
+	}
+	switch {
+	case c.State == phone.Up:
+		return "hang up"
+	case c.Direction == phone.Incoming:
+		return "decline"
+	}
+	return "cancel"
+}
+
+// bound says that the registrar holds, or is about to hold, a binding of ours.
+func bound(a phone.Account) bool {
+	return a.State == phone.Registered || a.State == phone.Registering
+}
+
+func either[T any](yes bool, a, b T) T {
+	if yes {
+		return a
+	}
+	return b
+}
