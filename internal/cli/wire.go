@@ -3,17 +3,23 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
+	"time"
 
+	"ramble/audio/device"
+	"ramble/internal/automation"
 	"ramble/internal/config"
+	"ramble/internal/engine"
+	"ramble/internal/phone"
+	"ramble/tui"
 )
 
-// This file builds the parts of the phone from the configuration and puts them
-// together. It is the only one in this package that knows them.
+// This file puts the parts together; parts.go builds them from the
+// configuration. Nothing else in this package knows them.
 //
 //	ctx ends with the first signal or crash; each run* then has two seconds to
-//	end calls, remove bindings and restore the terminal, and returns. It is
-//	meant to start bubbletea with WithContext(ctx) and WithoutSignalHandler():
-//	signals and panics are caught in life.go.
+//	end calls, remove bindings and restore the terminal, and returns.
 //
 //	A *phone.Error decides the exit code (ErrAudio 6, ErrNoNetwork 7, ...).
 
@@ -24,23 +30,91 @@ func wired() apps {
 	}
 }
 
-var errNotWired = errors.New("this part of the phone is not wired into the program yet")
-
 // runUI is `ramble`.
-func runUI(context.Context, *Session) error { return errNotWired }
+func runUI(ctx context.Context, s *Session) error {
+	p, err := parts(s)
+	if err != nil {
+		return err
+	}
+	e := engine.New(p)
+	return withEngine(ctx, s, e, func(ctx context.Context, updates <-chan phone.Update) error {
+		return tui.Run(ctx, screenOptions(s, e, updates))
+	})
+}
 
-// runHeadless is `ramble headless`: automation.Run over an engine.
-func runHeadless(context.Context, *Session, Headless) error { return errNotWired }
+// withEngine runs the phone under one of its faces: the phone says goodbye
+// when the face ends, and the face ends with the phone.
+func withEngine(ctx context.Context, s *Session, e *engine.Engine, face func(context.Context, <-chan phone.Update) error) error {
+	updates := e.Subscribe()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	s.Guard.Go("engine", func() { ended <- e.Run(ctx) })
+	err := face(ctx, updates)
+	cancel()
+	return errors.Join(err, <-ended)
+}
 
-// runDemo is `ramble demo`. Its Session has no account, password or instance.
-func runDemo(context.Context, *Session) error { return errNotWired }
+func screenOptions(s *Session, e *engine.Engine, updates <-chan phone.Update) tui.Options {
+	ui := s.Config.UI
+	return tui.Options{
+		Doer: e, Updates: updates, Guard: s.Guard, Log: s.Log, Version: s.Version,
+		Theme: string(ui.Theme), ASCII: string(ui.ASCII), Motion: string(ui.Motion), Layout: string(ui.Layout),
+		Time: string(ui.Time), Confirm: string(ui.ConfirmQuit), Keys: ui.Keys, Refresh: ui.Refresh, NoColor: s.NoColor,
+	}
+}
+
+// runHeadless is `ramble headless`: automation over an engine.
+func runHeadless(ctx context.Context, s *Session, h Headless) error {
+	p, err := parts(s)
+	if err != nil {
+		return err
+	}
+	p.StatsEvery, p.NoRegister = h.Stats, h.NoRegister
+	e := engine.New(p)
+	// The engine outlives ctx a little: automation asks it to quit and passes
+	// on what still happens.
+	return withEngine(context.WithoutCancel(ctx), s, e, func(_ context.Context, updates <-chan phone.Update) error {
+		return automation.Run(ctx, automation.Options{
+			In: s.In, Out: s.Out, Doer: e, Updates: updates, Version: s.Version, PID: os.Getpid(),
+			Stats: h.Stats > 0, Log: s.Log, Guard: s.Guard,
+		})
+	})
+}
 
 // keyTable is `ramble help keys`.
-func keyTable() string { return "" }
+func keyTable() string {
+	var b strings.Builder
+	group := tui.Group("")
+	for _, row := range tui.KeyTable() {
+		if row.Group != group {
+			group = row.Group
+			b.WriteString("\n" + string(group) + "\n")
+		}
+		b.WriteString(keyRow(strings.Join(row.Keys, " "), row.Help+"  ("+row.ID+")"))
+	}
+	return strings.TrimPrefix(b.String(), "\n")
+}
 
-// checkParts complains, by c.Complain, about what only the parts know: actions
-// in [ui.keys] that do not exist, a sound device that cannot be opened.
-func checkParts(*config.Config) error { return nil }
+// checkParts complains about what only the parts know: actions in [ui.keys]
+// that do not exist, a sound device that cannot be opened.
+func checkParts(c *config.Config) error {
+	if err := tui.CheckKeys(c.UI.Keys); err != nil {
+		return c.Complain("ui.keys", err.Error(), "`ramble help keys` lists the actions")
+	}
+	return nil
+}
 
 // audioBackends are the sound systems of this build, for `ramble version`.
-func audioBackends() []string { return []string{"null", "loop", "file"} }
+func audioBackends() []string {
+	var names []string
+	for _, b := range device.List() {
+		if b.Ready {
+			names = append(names, b.Name)
+		}
+	}
+	return names
+}
+
+// commandPatience bounds how long a command waits for the engine's loop.
+const commandPatience = 5 * time.Second

@@ -66,6 +66,8 @@ type (
 	Swap struct{}
 	// Redial calls the last dialled target, or the given ended call's peer, again.
 	Redial struct{ Call CallID }
+	// Remark puts a line among the events: a script tells the user what it does.
+	Remark struct{ Text string }
 	// Quit ends calls, removes bindings and stops, two seconds at most.
 	Quit struct{}
 )
@@ -89,4 +91,5 @@ func (Silence) command()     {}
 func (Focus) command()       {}
 func (Swap) command()        {}
 func (Redial) command()      {}
+func (Remark) command()      {}
 func (Quit) command()        {}

@@ -25,6 +25,7 @@ type State struct {
 	Roams    []Roam // oldest first, the last few
 	Audio    Audio
 	Refused  Refused // who was not allowed to make the phone ring
+	Current  CallID  // the call that keys without a number mean; 0 none
 }
 
 // Account is one configured address of record and its registration.

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"ramble/audio/desk"
+	"ramble/audio/device"
+	"ramble/audio/path"
+	"ramble/internal/config"
+	"ramble/internal/engine"
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/internal/socket"
+	"ramble/netwatch"
+	"ramble/sip"
+)
+
+// parts turns a session into what the engine is built from, on the system's
+// own network.
+func parts(s *Session) (engine.Parts, error) {
+	c := s.Config
+	p := engine.Parts{
+		Network: netwatch.Options{
+			Poll: c.Network.Poll, Ignore: c.Network.Ignore, Interfaces: c.Network.Interfaces,
+			Settle: c.Roaming.Settle, SettleMax: c.Roaming.SettleMax,
+		},
+		Watching:   "polling every " + c.Network.Poll.String(),
+		Sockets:    &socket.System{Log: s.Log},
+		Lookup:     net.DefaultResolver,
+		MediaPorts: path.Range(c.Network.RTPPorts),
+		JitterMin:  c.Audio.JitterBuffer.Min, JitterMax: c.Audio.JitterBuffer.Max,
+		Frame: c.Audio.Frame, SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
+		Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
+		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
+		UserAgent: "ramble/" + s.Version, Log: s.Log, Guard: s.Guard,
+	}
+	if c.Network.Watch == config.WatchOff {
+		p.Watching = "off"
+		p.Network.Poll = 24 * time.Hour // the first look is needed all the same
+	}
+	for i := range c.Accounts {
+		p.Accounts = append(p.Accounts, engineAccount(s, &c.Accounts[i]))
+	}
+	dev, err := device.Open(c.Audio.Backend)
+	if err != nil {
+		return p, &phone.Error{Code: phone.ErrAudio, Text: err.Error(), Hint: "set [audio] backend, or start with --audio null"}
+	}
+	p.Desk = desk.New(desk.Options{Device: dev, Frame: c.Audio.Frame, Log: s.Log, Guard: s.Guard})
+	p.Audio = engine.AudioNote{Backend: dev.Backend(), Input: dev.Input(), Output: dev.Output(), Note: dev.Note()}
+	return p, nil
+}
+
+// engineAccount turns one configured account into the engine's.
+func engineAccount(s *Session, a *config.Account) engine.Account {
+	password, given := s.Passwords[a.Name]
+	acct := engine.Account{
+		Name: a.Name, Enabled: a.Enabled, Register: a.Register, Codecs: a.Codecs,
+		AutoAnswer: map[config.AutoAnswer]engine.AutoAnswer{
+			config.AutoAnswerHeader: engine.AutoHeader, config.AutoAnswerAlways: engine.AutoAlways,
+		}[a.AutoAnswer],
+		SIP: sip.Account{
+			AOR:         sip.URI{Scheme: "sip", User: a.URI.User, Host: a.URI.Host, Port: a.URI.Port},
+			DisplayName: a.DisplayName, AuthUser: a.AuthUser,
+			Registrar: serverURI(a.Registrar), Proxy: serverURI(a.Proxy),
+			Transport: transport(a), Expires: a.Expires, InstanceID: s.Instance,
+			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any,
+		},
+		Policy: policy(s.Config, a),
+	}
+	if given {
+		acct.SIP.Password = func() (string, error) { return password, nil }
+	}
+	return acct
+}
+
+func serverURI(v config.Server) sip.URI {
+	if v.IsZero() {
+		return sip.URI{}
+	}
+	return sip.URI{Scheme: "sip", Host: v.Host, Port: v.Port}
+}
+
+// transport is the account's choice, else what its server's URI names, else UDP.
+func transport(a *config.Account) sip.Transport {
+	for _, t := range []config.Transport{a.Transport, a.Proxy.Transport, a.Registrar.Transport} {
+		switch t {
+		case config.TransportTCP:
+			return sip.TCP
+		case config.TransportUDP:
+			return sip.UDP
+		}
+	}
+	return sip.UDP
+}
+
+func policy(c *config.Config, a *config.Account) roam.Policy {
+	r := c.Roaming
+	return roam.Policy{
+		Enabled: r.Enabled, Register: a.Register, RemoveOld: r.RemoveOld, MediaFirst: r.MediaFirst,
+		Refresh: map[config.Refresh]roam.Refresh{config.RefreshUpdate: roam.Update, config.RefreshNone: roam.None}[r.Refresh],
+		Retries: r.RefreshRetries, KeepFor: r.KeepFor, HangupOnLost: r.OnLost == config.OnLostHangup,
+		Between: between,
+	}
+}
+
+// between is the dice of back-off: neither secret nor repeatable.
+func between(lo, hi time.Duration) time.Duration {
+	if hi <= lo {
+		return lo
+	}
+	return lo + rand.N(hi-lo)
+}
+
+// keyRow is a line of `ramble help keys`.
+func keyRow(keys, help string) string { return fmt.Sprintf("  %-22s %s\n", keys, help) }

@@ -1,0 +1,336 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/netwatch"
+	"ramble/sip"
+)
+
+// resolveAgain is how soon a server name that could not be resolved is tried
+// again while the network stays as it is; a change of network tries at once.
+const resolveAgain = 5 * time.Second
+
+// account is one address of record at run time.
+type account struct {
+	e       *Engine
+	cfg     Account
+	machine *roam.Machine
+	sip     *sip.Account
+	auth    *sip.Credentials
+	dialogs *sip.Dialogs // finds the call of an in-dialog request, on whatever stack it arrives
+	reg     *sip.Registration
+
+	servers   []sip.Server // resolved, best first; the last good one stays first
+	resolving bool
+	resolveAt time.Time
+	path      netwatch.Path // towards the server, as last told to the machine
+	stacks    map[roam.Epoch]*stack
+	announced bool        // Ready told
+	bound     string      // the Contact last registered
+	roam      *phone.Roam // in progress
+	byes      []*sip.Call // ended here while there was no way to say so
+	view      phone.Account
+	told      phone.Account // as last noticed
+}
+
+// stack is a SIP stack and the way to end it.
+type stack struct {
+	*sip.Stack
+	cancel context.CancelFunc
+}
+
+func newAccount(e *Engine, cfg Account) *account {
+	a := &account{e: e, cfg: cfg, stacks: map[roam.Epoch]*stack{}}
+	a.sip = &a.cfg.SIP
+	if e.parts.NoRegister {
+		a.cfg.Policy.Register = false
+	}
+	a.machine = roam.New(a.cfg.Policy)
+	a.auth = sip.NewCredentials(a.sip, e.parts.Log)
+	a.dialogs = sip.NewDialogs()
+	a.reg = sip.NewRegistration(a.sip, a.auth)
+	a.view = phone.Account{
+		Name: cfg.Name, URI: a.sip.AOR.String(), Enabled: cfg.Enabled, Registers: cfg.Register,
+		Transport: a.sip.Transport.String(),
+	}
+	a.told = a.view
+	return a
+}
+
+// account finds an account by its label or address; "" is the first enabled.
+func (e *Engine) account(name string) (*account, error) {
+	for _, a := range e.accounts {
+		if (name == "" && a.cfg.Enabled) || (name != "" && (a.cfg.Name == name || a.view.URI == name)) {
+			return a, nil
+		}
+	}
+	if name == "" {
+		return nil, &phone.Error{Code: phone.ErrNoSuchAccount, Text: "no account is enabled", Hint: "set enabled = true for one in the configuration"}
+	}
+	return nil, &phone.Error{Code: phone.ErrNoSuchAccount, Text: "there is no account " + quote(name), Hint: "accounts: " + e.accountNames()}
+}
+
+func (a *account) start() {
+	if a.cfg.Enabled {
+		a.resolve()
+	}
+}
+
+// resolve finds the account's servers beside everything else. The last good
+// addresses stay in use meanwhile: names are never on the critical path of a
+// roam.
+func (a *account) resolve() {
+	a.resolveAt = time.Time{}
+	if a.resolving {
+		return
+	}
+	a.resolving = true
+	e := a.e
+	e.job("resolve "+a.cfg.Name, 10*time.Second, func(ctx context.Context) {
+		servers, err := sip.Resolve(ctx, e.parts.Lookup, nextHop(a.sip), a.sip.Transport)
+		e.post(func() { a.resolved(servers, err) })
+	})
+}
+
+func (a *account) resolved(servers []sip.Server, err error) {
+	a.resolving = false
+	if err != nil {
+		a.resolveAt = time.Now().Add(resolveAgain)
+		if len(a.servers) == 0 {
+			text, hint := sip.Explain(err)
+			a.view.State, a.view.Reason, a.view.Hint = phone.RegistrationFailed, text, hint
+			a.changed()
+		}
+		return
+	}
+	a.servers = servers
+	a.view.Server = servers[0].Addr.String()
+	a.view.Transport = servers[0].Transport.String()
+	a.e.watchPeers()
+	a.lookAtPath([]string{"started"}, time.Now())
+}
+
+// server is where the account's requests go; the zero Addr when unknown.
+func (a *account) server() sip.Server {
+	if len(a.servers) == 0 {
+		return sip.Server{}
+	}
+	return a.servers[0]
+}
+
+// lookAtPath asks for the path towards the server and tells the machine when
+// it is not the one in use.
+func (a *account) lookAtPath(reasons []string, since time.Time) {
+	if !a.cfg.Enabled || !a.server().Addr.IsValid() {
+		return
+	}
+	now := a.e.pathTo(a.server().Addr.Addr())
+	if now == a.path && a.machine.Epoch() != 0 {
+		return
+	}
+	old := a.path
+	a.path = now
+	a.e.step(a, roam.PathChanged{
+		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Reasons: reasons,
+	})
+	if !now.Valid() {
+		a.view.State, a.view.Reason = phone.NoNetwork, "no network"
+		a.view.Hint = "waiting for a network; calls are kept meanwhile"
+		a.changed()
+	} else if a.view.State == phone.NoNetwork {
+		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.changed()
+	}
+}
+
+// changed tells of the account when anything a person could see differs.
+func (a *account) changed() {
+	if a.view != a.told {
+		a.told = a.view
+		a.e.tell(phone.RegistrationChanged{Account: a.view})
+	}
+	a.e.dirty = true
+}
+
+// stackFor returns the present stack, or an error a person can use.
+func (a *account) stackFor() (*stack, error) {
+	if st := a.stacks[a.machine.Epoch()]; st != nil {
+		return st, nil
+	}
+	if !a.path.Valid() {
+		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "there is no network towards " + nextHop(a.sip).String(), Hint: "it is tried again the moment one appears"}
+	}
+	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
+}
+
+// open carries out roam.Open.
+func (a *account) open(act roam.Open) {
+	e, server, began := a.e, a.server(), time.Now()
+	e.job("open stack "+a.cfg.Name, 20*time.Second, func(ctx context.Context) {
+		st, err := sip.Open(ctx, sip.StackOptions{
+			Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
+			Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Server: server, Lookup: e.parts.Lookup,
+			Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
+			Trace:  e.parts.Trace, KeepAlive: e.parts.KeepAlive, UserAgent: e.parts.UserAgent,
+			Guard: e.parts.Guard, Log: e.parts.Log,
+		})
+		if err != nil {
+			e.post(func() { e.step(a, roam.OpenFailed{Epoch: act.Epoch, Failure: failure(err)}) })
+			return
+		}
+		run, cancel := context.WithCancel(e.ctx)
+		e.jobs.Add(1)
+		e.parts.Guard.Go("sip stack", func() {
+			defer e.jobs.Done()
+			_ = st.Run(run) // its end is told by StackFailed or was asked for
+		})
+		select {
+		case <-st.Ready():
+		case <-ctx.Done():
+		}
+		e.post(func() { a.opened(act.Epoch, &stack{st, cancel}, time.Since(began)) })
+		select {
+		case <-e.stopped: // nobody took it
+			cancel()
+			_ = st.Close()
+		default:
+		}
+	})
+}
+
+func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
+	if epoch != a.machine.Epoch() || a.e.quitting {
+		st.drop()
+		return
+	}
+	a.stacks[epoch] = st
+	if !a.announced {
+		a.announced = true
+		a.e.announce()
+	}
+	detail := "UDP " + st.Local().String()
+	if a.server().Transport != sip.UDP {
+		detail = strings.ToUpper(a.server().Transport.String()) + " connected to " + a.server().Addr.String()
+	}
+	a.e.step(a, roam.Opened{Epoch: epoch, Detail: detail})
+	a.sayOwedByes()
+}
+
+// drop ends the stack: transactions fail at once, sockets close.
+func (st *stack) drop() {
+	_ = st.Close()
+	st.cancel()
+}
+
+// announce tells Ready when every enabled account has its sockets.
+func (e *Engine) announce() {
+	ready := phone.Ready{Listen: map[string]netip.AddrPort{}}
+	for _, a := range e.accounts {
+		if !a.cfg.Enabled {
+			continue
+		}
+		st := a.stacks[a.machine.Epoch()]
+		if st == nil {
+			return
+		}
+		ready.Accounts = append(ready.Accounts, a.cfg.Name)
+		ready.Listen[a.server().Transport.String()] = st.Local()
+	}
+	e.tell(ready)
+}
+
+// register carries out roam.Register.
+func (a *account) register(act roam.Register) {
+	st := a.stacks[act.Epoch]
+	if st == nil {
+		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled, Text: "no connection"}})
+		return
+	}
+	if a.view.State != phone.Registered {
+		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registering, 0, "", ""
+	}
+	a.changed()
+	e := a.e
+	var old []string
+	if act.RemoveOld && a.bound != "" && a.bound != st.Contact(a.sip) {
+		old = []string{a.bound}
+	}
+	e.job("register "+a.cfg.Name, 32*time.Second, func(ctx context.Context) {
+		began := time.Now()
+		res, err := a.reg.Register(ctx, st.Stack, sip.RegisterOptions{Remove: old})
+		e.post(func() { a.registered(act.Epoch, res, err, time.Since(began)) })
+	})
+}
+
+func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error, took time.Duration) {
+	if a.stacks[epoch] == nil { // its stack was closed meanwhile
+		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
+		return
+	}
+	if err != nil {
+		a.registerFailed(epoch, err)
+		return
+	}
+	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
+	a.bound = res.Contact
+	a.view.Contact, a.view.Expires = res.Contact, res.Expires
+	a.view.Until = time.Now().Add(res.Expires)
+	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
+	detail := fmt.Sprintf("REGISTER 200 OK, %d ms", took.Milliseconds())
+	a.changed()
+	a.e.step(a, roam.Registered{Epoch: epoch, RefreshIn: res.RefreshIn, Detail: detail})
+}
+
+func (a *account) registerFailed(epoch roam.Epoch, err error) {
+	f := failure(err)
+	text, hint := sip.Explain(err)
+	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
+	a.view.Contact, a.view.Until = "", time.Time{}
+	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
+	switch {
+	case a.machine.Refused():
+		a.view.State = phone.RegistrationRefused
+	case f.Kind != roam.Cancelled:
+		a.view.State = phone.RegistrationFailed
+	}
+	a.changed()
+}
+
+// unregister carries out roam.Unregister.
+func (a *account) unregister(epoch roam.Epoch, done func()) {
+	st := a.stacks[epoch]
+	if st == nil {
+		done()
+		return
+	}
+	e := a.e
+	e.job("unregister "+a.cfg.Name, farewell, func(ctx context.Context) {
+		err := a.reg.Unregister(ctx, st.Stack)
+		e.post(func() {
+			if err == nil {
+				a.view.State, a.view.Contact, a.view.Until = phone.Unregistered, "", time.Time{}
+				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
+				a.changed()
+			}
+			done()
+		})
+	})
+}
+
+// sayOwedByes sends the BYEs that could not be sent when their calls ended.
+func (a *account) sayOwedByes() {
+	st := a.stacks[a.machine.Epoch()]
+	owed := a.byes
+	a.byes = nil
+	for _, c := range owed {
+		c.Move(st.Stack)
+		a.e.job("owed BYE", 10*time.Second, func(ctx context.Context) { _ = c.Bye(ctx) })
+	}
+}

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/netwatch"
+	"ramble/sip"
+)
+
+type netwatchState = netwatch.State
+
+// do carries out one command on the loop. An error means that nothing changed.
+func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
+	if e.quitting {
+		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone is stopping"}
+	}
+	switch cmd := cmd.(type) {
+	case phone.Dial:
+		id, err := e.dial(cmd)
+		return phone.Reply{Call: id}, err
+	case phone.Redial:
+		return e.redial(cmd)
+	case phone.HangupAll:
+		for _, c := range e.liveCalls() {
+			c.hangup("hung up")
+		}
+		return phone.Reply{}, nil
+	case phone.Swap:
+		return e.swap()
+	case phone.Register:
+		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
+			e.step(a, roam.WantRegistration{On: true})
+			e.step(a, roam.Forced{What: roam.ForceRegister})
+		})
+	case phone.Unregister:
+		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
+			e.step(a, roam.WantRegistration{On: false})
+		})
+	case phone.NetworkSign:
+		e.force(roam.ForceNetwork)
+		return phone.Reply{}, nil
+	case phone.Restart:
+		e.force(roam.ForceRestart)
+		return phone.Reply{}, nil
+	case phone.Remark:
+		e.say(phone.Info, cmd.Text, "")
+		return phone.Reply{}, nil
+	case phone.Quit:
+		e.quit("asked to")
+		return phone.Reply{}, nil
+	}
+	return e.doCall(cmd)
+}
+
+// doCall carries out the commands that mean one call.
+func (e *Engine) doCall(cmd phone.Command) (phone.Reply, error) {
+	var id phone.CallID
+	var act func(*call) error
+	switch cmd := cmd.(type) {
+	case phone.Answer:
+		id, act = e.ringing(cmd.Call), (*call).answer
+	case phone.Decline:
+		id, act = e.ringing(cmd.Call), func(c *call) error { return c.decline(cmd.Code) }
+	case phone.Hangup:
+		id, act = cmd.Call, func(c *call) error { c.hangup("hung up"); return nil }
+	case phone.HoldCall:
+		id, act = cmd.Call, inCall("hold", func(c *call) error { c.hold(true); return nil })
+	case phone.ResumeCall:
+		id, act = cmd.Call, inCall("resume", func(c *call) error { return c.resume() })
+	case phone.Mute:
+		id, act = cmd.Call, func(c *call) error { c.mute(true); return nil }
+	case phone.Unmute:
+		id, act = cmd.Call, func(c *call) error { c.mute(false); return nil }
+	case phone.SendDTMF:
+		id, act = cmd.Call, func(c *call) error { return c.digits(cmd.Digits) }
+	case phone.Refresh:
+		id, act = cmd.Call, inCall("refresh", func(c *call) error { return c.refresh(cmd.Update) })
+	case phone.Silence:
+		id, act = e.ringing(cmd.Call), func(c *call) error { c.silenced = true; return nil }
+	case phone.Focus:
+		id, act = cmd.Call, func(c *call) error { e.current = c.view.ID; return nil }
+	default:
+		return phone.Reply{}, &phone.Error{Code: phone.ErrUsage, Text: fmt.Sprintf("unknown command %T", cmd)}
+	}
+	c, err := e.callFor(id)
+	if err != nil {
+		return phone.Reply{}, err
+	}
+	if err := act(c); err != nil {
+		return phone.Reply{}, err
+	}
+	e.dirty = true
+	return phone.Reply{Call: c.view.ID}, nil
+}
+
+func inCall(verb string, act func(*call) error) func(*call) error {
+	return func(c *call) error {
+		if c.view.State != phone.Up {
+			return wrongState(c, verb, "the call is not up")
+		}
+		return act(c)
+	}
+}
+
+func wrongState(c *call, verb, why string) error {
+	return &phone.Error{
+		Code: phone.ErrWrongState, Text: fmt.Sprintf("cannot %s call %d: %s", verb, c.view.ID, why),
+		Hint: "its state is " + c.view.State.String(),
+	}
+}
+
+// callFor finds a live call; 0 is the current or only one.
+func (e *Engine) callFor(id phone.CallID) (*call, error) {
+	if id == 0 {
+		id = e.current
+	}
+	if id == 0 {
+		live := e.liveCalls()
+		switch len(live) {
+		case 0:
+			return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call"}
+		case 1:
+			return live[0], nil
+		}
+		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there are several calls", Hint: "say which: " + e.callNumbers()}
+	}
+	c := e.calls[id]
+	if c == nil || c.over() {
+		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", id), Hint: "calls: " + e.callNumbers()}
+	}
+	return c, nil
+}
+
+func (e *Engine) callNumbers() string {
+	var list []string
+	for _, c := range e.liveCalls() {
+		list = append(list, fmt.Sprint(c.view.ID))
+	}
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
+
+// ringing resolves 0 to the newest call that rings here.
+func (e *Engine) ringing(id phone.CallID) phone.CallID {
+	if id != 0 {
+		return id
+	}
+	for _, c := range e.liveCalls() {
+		if c.view.Direction == phone.Incoming && c.view.State == phone.Ringing {
+			id = c.view.ID
+		}
+	}
+	return id
+}
+
+func (c *call) decline(code int) error {
+	if c.view.Direction != phone.Incoming || c.view.State == phone.Up || c.answering {
+		return wrongState(c, "decline", "only a ringing call can be declined")
+	}
+	if code == 0 {
+		code = 603
+	}
+	if code < 400 || code > 699 {
+		return &phone.Error{Code: phone.ErrUsage, Text: fmt.Sprintf("cannot decline with %d", code), Hint: "use 486 busy, 480 unavailable or 603 decline"}
+	}
+	c.reject(code, "declined")
+	return nil
+}
+
+func (c *call) resume() error {
+	for _, other := range c.e.liveCalls() {
+		if other != c && other.view.State == phone.Up && other.want.Receives() {
+			other.hold(true)
+		}
+	}
+	c.hold(false)
+	c.e.current = c.view.ID
+	return nil
+}
+
+func (c *call) mute(on bool) {
+	c.view.Muted = on
+	c.e.parts.Desk.Mute(int(c.view.ID), on)
+	c.changed()
+}
+
+func (c *call) digits(digits string) error {
+	if c.stream == nil {
+		return wrongState(c, "send digits in", "it has no sound yet")
+	}
+	if err := c.stream.Digits(digits); err != nil {
+		return &phone.Error{Code: phone.ErrUsage, Text: err.Error(), Hint: "digits are 0-9 * # A-D, and , for a pause"}
+	}
+	return nil
+}
+
+func (c *call) refresh(update bool) error {
+	m := sip.Reinvite
+	if update {
+		if m = sip.Update; !c.sip.PeerAllows("UPDATE") {
+			return wrongState(c, "update", "the other side does not allow UPDATE; use a re-INVITE")
+		}
+	}
+	if c.modifying {
+		return wrongState(c, "refresh", "a change of it is under way")
+	}
+	c.modify(m, func(err error) {
+		if err != nil {
+			text, hint := sip.Explain(err)
+			c.e.say(phone.Warn, m.String()+" failed: "+text, hint)
+			return
+		}
+		c.e.say(phone.Info, m.String()+" answered 200 OK", "")
+	})
+	c.tellMachine()
+	return nil
+}
+
+func (e *Engine) swap() (phone.Reply, error) {
+	for _, c := range e.liveCalls() {
+		if c.view.ID != e.current && c.view.State == phone.Up {
+			return phone.Reply{Call: c.view.ID}, c.resume()
+		}
+	}
+	return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no other call to swap with"}
+}
+
+func (e *Engine) redial(cmd phone.Redial) (phone.Reply, error) {
+	again := e.lastDial
+	if c := e.calls[cmd.Call]; cmd.Call != 0 && c != nil {
+		again = phone.Dial{Target: c.view.Peer, Account: c.acct.cfg.Name}
+	}
+	if again.Target == "" {
+		return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: "nothing was dialled yet"}
+	}
+	id, err := e.dial(again)
+	return phone.Reply{Call: id}, err
+}
+
+func (e *Engine) eachAccount(name string, fn func(*account)) error {
+	if name != "" {
+		a, err := e.account(name)
+		if err == nil {
+			fn(a)
+		}
+		return err
+	}
+	for _, a := range e.accounts {
+		if a.cfg.Enabled {
+			fn(a)
+		}
+	}
+	return nil
+}
+
+// force makes every account act as if its network changed.
+func (e *Engine) force(f roam.Force) {
+	e.watcher.Look(netwatch.Reason{Kind: netwatch.Requested})
+	for _, a := range e.accounts {
+		if !a.cfg.Enabled {
+			continue
+		}
+		a.resolve() // beside: the name may point elsewhere on this network
+		if a.path.Valid() {
+			e.step(a, roam.Forced{What: f})
+		}
+	}
+}
+
+// quit begins the farewell: BYE to every call, bindings removed.
+func (e *Engine) quit(why string) {
+	if e.quitting {
+		return
+	}
+	e.closed = why
+	for _, c := range e.liveCalls() {
+		c.hangup("the phone was closed")
+	}
+	e.quitting = true
+	for _, a := range e.accounts {
+		if a.view.State != phone.Registered && a.view.State != phone.Registering {
+			continue
+		}
+		e.leaving++
+		a.unregister(a.machine.Epoch(), func() { e.leaving = max(e.leaving-1, 0) })
+	}
+}
+
+// dropAll closes every stack and every sound.
+func (e *Engine) dropAll() {
+	for _, id := range e.order {
+		e.calls[id].endMedia()
+	}
+	for _, a := range e.accounts {
+		for epoch, st := range a.stacks {
+			delete(a.stacks, epoch)
+			st.drop()
+		}
+	}
+	_ = context.Canceled
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/netwatch"
+)
+
+// Engine is the actor. Make one with New, subscribe, then Run it.
+type Engine struct {
+	parts   Parts
+	mailbox chan func()
+	stopped chan struct{} // closed when the loop has ended
+	jobs    sync.WaitGroup
+	ctx     context.Context // of Run; jobs descend from it
+
+	watcher  *netwatch.Watcher
+	accounts []*account
+	calls    map[phone.CallID]*call
+	order    []phone.CallID // calls by number
+	current  phone.CallID
+	lastCall phone.CallID
+	lastRoam phone.RoamID
+	roams    []*phone.Roam
+	lastDial phone.Dial
+	network  phone.Network
+	refused  phone.Refused
+	audio    phone.Audio
+	tone     toneState
+	quitting bool
+	leaving  int // jobs of the farewell still out
+	closed   string
+
+	outlets []*outlet
+	notices []phone.Notice
+	dirty   bool
+}
+
+// New builds the engine; nothing runs and nothing is opened before Run.
+func New(p Parts) *Engine {
+	p = p.withDefaults()
+	e := &Engine{
+		parts:   p,
+		mailbox: make(chan func()),
+		stopped: make(chan struct{}),
+		calls:   map[phone.CallID]*call{},
+		audio:   phone.Audio(p.Audio),
+		network: phone.Network{Watching: p.Watching, Since: time.Now()},
+	}
+	for i := range p.Accounts {
+		e.accounts = append(e.accounts, newAccount(e, p.Accounts[i]))
+	}
+	o := p.Network
+	o.Log, o.Guard = p.Log, p.Guard
+	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
+	e.watcher = netwatch.New(o)
+	return e
+}
+
+func (p Parts) withDefaults() Parts {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Frame == 0 {
+		p.Frame = 20 * time.Millisecond
+	}
+	if p.OldMax == 0 {
+		p.OldMax = 50
+	}
+	return p
+}
+
+// Subscribe returns a channel of updates: the latest whole state, with the
+// notices since the last update read. Call it before Run. The channel is
+// closed when Run returns.
+func (e *Engine) Subscribe() <-chan phone.Update {
+	o := newOutlet()
+	e.outlets = append(e.outlets, o)
+	return o.ch
+}
+
+// Do implements phone.Doer.
+func (e *Engine) Do(ctx context.Context, c phone.Command) (phone.Reply, error) {
+	type result struct {
+		reply phone.Reply
+		err   error
+	}
+	done := make(chan result, 1) // the loop never waits for a caller that gave up
+	work := func() {
+		r, err := e.do(c)
+		done <- result{r, err}
+	}
+	select {
+	case e.mailbox <- work:
+	case <-e.stopped:
+		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
+	case <-ctx.Done():
+		return phone.Reply{}, ctx.Err()
+	}
+	select {
+	case r := <-done:
+		return r.reply, r.err
+	case <-ctx.Done():
+		return phone.Reply{}, ctx.Err()
+	}
+}
+
+// post runs fn on the loop. It returns at once when the loop has ended.
+func (e *Engine) post(fn func()) {
+	select {
+	case e.mailbox <- fn:
+	case <-e.stopped:
+	}
+}
+
+// job runs fn on a goroutine of its own, under a context that ends with the
+// engine or after limit. Run waits for every job.
+func (e *Engine) job(name string, limit time.Duration, fn func(ctx context.Context)) {
+	e.jobs.Add(1)
+	ctx, cancel := context.WithTimeout(e.ctx, limit)
+	e.parts.Guard.Go(name, func() {
+		defer e.jobs.Done()
+		defer cancel()
+		fn(ctx)
+	})
+}
+
+// Run is the phone's life. It returns nil after Quit or when ctx ends, after
+// calls were ended and bindings removed (two seconds at most) and every
+// goroutine it started has returned.
+func (e *Engine) Run(ctx context.Context) error {
+	var cancel context.CancelFunc
+	// Jobs must outlive ctx by the farewell, so they descend from a context
+	// that ends only when the loop does.
+	e.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	children := sync.WaitGroup{}
+	child := func(name string, run func(context.Context) error) {
+		children.Add(1)
+		e.parts.Guard.Go(name, func() {
+			defer children.Done()
+			if err := run(e.ctx); err != nil && !errors.Is(err, context.Canceled) {
+				e.post(func() { e.say(phone.Failure, name+" stopped: "+err.Error(), "") })
+			}
+		})
+	}
+	child("network watcher", e.watcher.Run)
+	child("sound", e.parts.Desk.Run)
+	e.start()
+	e.loop(ctx)
+	close(e.stopped)
+	cancel()
+	e.jobs.Wait()
+	children.Wait()
+	for _, o := range e.outlets {
+		close(o.ch)
+	}
+	return nil
+}
+
+// start brings every enabled account to the point where the watcher decides.
+func (e *Engine) start() {
+	e.networkSeen(e.watcher.State())
+	for _, a := range e.accounts {
+		a.start()
+	}
+	e.dirty = true
+	e.publish()
+}
+
+// step feeds one event to an account's machine and carries out what follows.
+func (e *Engine) step(a *account, ev roam.Event) {
+	for _, act := range a.machine.Step(time.Now(), ev) {
+		e.execute(a, act)
+	}
+	e.dirty = true
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+)
+
+// lookEvery is how often meters and statistics are read while a call has
+// sound; the UI draws no faster than that anyway.
+const lookEvery = 100 * time.Millisecond
+
+// farewell bounds the time between Quit and the end of Run.
+const farewell = 2 * time.Second
+
+// loop owns the engine's state until it returns.
+func (e *Engine) loop(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	asked := ctx.Done()
+	var last <-chan time.Time // the farewell's end
+	for {
+		timer.Reset(e.untilNext())
+		select {
+		case fn := <-e.mailbox:
+			fn()
+		case <-timer.C:
+			e.tick(time.Now())
+		case <-asked:
+			asked = nil
+			e.quit("stopped")
+		case <-last:
+			e.leaving = 0
+		}
+		if e.quitting && last == nil {
+			last = time.After(farewell)
+		}
+		e.retune()
+		if e.quitting && e.leaving == 0 {
+			e.tell(phone.Closed{Reason: e.closed})
+			e.publish()
+			e.dropAll()
+			return
+		}
+		e.publish()
+	}
+}
+
+// untilNext is the time until something wants the loop: a machine's timer,
+// the meters, or a call's own deadline.
+func (e *Engine) untilNext() time.Duration {
+	now := time.Now()
+	next := now.Add(time.Hour)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	for _, a := range e.accounts {
+		sooner(a.machine.Next())
+		sooner(a.resolveAt)
+	}
+	sooner(e.tone.until)
+	for _, c := range e.calls {
+		if c.stream != nil {
+			sooner(c.looked.Add(lookEvery))
+		}
+	}
+	return max(next.Sub(now), 0)
+}
+
+func (e *Engine) tick(now time.Time) {
+	for _, a := range e.accounts {
+		if next := a.machine.Next(); !next.IsZero() && !now.Before(next) {
+			e.step(a, roam.Tick{})
+		}
+		if !a.resolveAt.IsZero() && !now.Before(a.resolveAt) {
+			a.resolve()
+		}
+	}
+	for _, id := range e.order {
+		if c := e.calls[id]; c.stream != nil && now.Sub(c.looked) >= lookEvery {
+			c.look(now)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"ramble/audio/codec"
+	"ramble/audio/path"
+	"ramble/audio/stream"
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/netwatch"
+	"ramble/sip/sdp"
+)
+
+// This file is the only place where a dialog and a stream touch: through SDP
+// values.
+
+// openMedia opens the socket pair of one call on one path.
+func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string) (*path.Socket, error) {
+	return path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
+}
+
+// closeIfStopped closes a socket whose result nobody took.
+func (e *Engine) closeIfStopped(s *path.Socket) {
+	select {
+	case <-e.stopped:
+		if s != nil {
+			_ = s.Close()
+		}
+	default:
+	}
+}
+
+// codecs builds the account's preferences for the offer.
+func (a *account) codecs() []sdp.Codec {
+	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))
+	for _, name := range a.cfg.Codecs {
+		c, err := codec.New(name)
+		if err != nil {
+			continue // the configuration was checked; a build may lack one
+		}
+		list = append(list, sdp.Codec{Name: c.Name(), ClockRate: c.ClockRate(), PayloadType: c.PayloadType()})
+	}
+	return list
+}
+
+// negotiated takes over what an offer and an answer agreed on: it starts the
+// stream or moves the one that runs.
+func (c *call) negotiated(n sdp.Negotiated) {
+	c.view.RemoteMedia = n.Remote
+	c.view.Codec = n.Codec.String()
+	c.remoteHold = n.Held
+	c.agreed = n.Direction
+	c.showHold()
+	if m := c.mediaTerms(n); c.stream != nil {
+		c.stream.Update(m)
+	} else {
+		c.startStream(m)
+	}
+	c.e.parts.Desk.Hold(int(c.view.ID), c.view.Held == phone.HeldLocal || c.view.Held == phone.HeldBoth)
+	c.e.watchPeers()
+	c.changed()
+}
+
+// mediaTerms is what was negotiated, in the words of the stream.
+func (c *call) mediaTerms(n sdp.Negotiated) stream.Negotiated {
+	cd, _ := codec.New(n.Codec.Name) // the negotiated one is among those we offered
+	return stream.Negotiated{
+		Codec: cd, SendPT: n.SendPT, RecvPT: n.RecvPT,
+		EventSendPT: n.EventsSend, EventRecvPT: n.EventsRecv,
+		Remote: n.Remote, RemoteRTCP: n.RemoteRTCP, Mux: n.Mux,
+		Signalling: c.sip.RemoteSignalling().Addr(),
+		Send:       n.Direction.Sends(), Receive: n.Direction.Receives(),
+		PTime: c.e.parts.Frame,
+	}
+}
+
+// startStream begins the call's sound on the sockets it has.
+func (c *call) startStream(n stream.Negotiated) {
+	if c.sock == nil {
+		return
+	}
+	e, id := c.e, c.view.ID
+	c.stream = stream.New(stream.Config{
+		Negotiated: n, JitterMin: e.parts.JitterMin, JitterMax: e.parts.JitterMax,
+		OnDigit: func(r rune, d time.Duration) {
+			e.post(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
+		},
+		OnHeard: func(h stream.Heard) { e.post(func() { c.heard(h) }) },
+		Log:     e.parts.Log, Guard: e.parts.Guard,
+	}, c.sock)
+	run, cancel := context.WithCancel(e.ctx)
+	c.stopStream = cancel
+	s := c.stream
+	e.jobs.Add(1)
+	e.parts.Guard.Go("media stream", func() {
+		defer e.jobs.Done()
+		_ = s.Run(run)
+	})
+	e.parts.Desk.Add(int(id), s)
+}
+
+// endMedia stops the sound at once; the final statistics are told.
+func (c *call) endMedia() {
+	if c.stream == nil {
+		if c.sock != nil {
+			_ = c.sock.Close()
+			c.sock = nil
+		}
+		return
+	}
+	c.look(time.Now())
+	c.e.parts.Desk.Remove(int(c.view.ID))
+	c.stopStream()
+	c.stream = nil
+	c.sock = nil // the stream owns it and closes it
+	c.e.tell(phone.MediaReport{Call: c.view.ID, Media: c.view.Media, Final: true})
+}
+
+// look reads the stream's statistics and the meters.
+func (c *call) look(now time.Time) {
+	c.looked = now
+	c.view.Media = phone.Media(c.stream.Stats().Media)
+	c.view.Media.LevelIn, c.view.Media.LevelOut = c.e.parts.Desk.Levels(int(c.view.ID))
+	if every := c.e.parts.StatsEvery; every > 0 && now.Sub(c.reported) >= every {
+		c.reported = now
+		c.e.tell(phone.MediaReport{Call: c.view.ID, Media: c.view.Media})
+	}
+	c.e.dirty = true
+}
+
+// mediaMoved takes the sockets of a new path.
+func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Socket, err error) {
+	e := c.e
+	if c.over() || act.Epoch < c.mediaEpoch {
+		if sock != nil {
+			_ = sock.Close()
+		}
+		return
+	}
+	if err != nil {
+		e.step(c.acct, roam.MediaMoveFailed{Epoch: act.Epoch, Call: act.Call, Failure: roam.Failure{Kind: roam.Transport, Text: err.Error()}})
+		return
+	}
+	c.mediaEpoch = act.Epoch
+	c.view.LocalMedia = sock.RTP()
+	if c.stream == nil {
+		if c.sock != nil {
+			_ = c.sock.Close()
+		}
+	} else {
+		c.stream.Adopt(sock, uint64(act.Epoch))
+		if act.Switch {
+			c.stream.Switch()
+		}
+	}
+	c.sock = sock
+	c.changed()
+	e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "media at " + sock.RTP().String()})
+}
+
+func (c *call) switchMedia() {
+	if c.stream != nil {
+		c.stream.Switch()
+	}
+}
+
+// heard: audio arrived on the path of an epoch.
+func (c *call) heard(h stream.Heard) {
+	c.e.step(c.acct, roam.Heard{
+		Epoch: roam.Epoch(h.Generation), Call: roam.CallID(c.view.ID),
+		GapIn: h.GapIn, GapOut: h.GapOut, LostIn: h.LostIn,
+	})
+}
+
+// lookAtMediaPath notices when only the way to this call's media peer moved.
+func (c *call) lookAtMediaPath(reasons []string, since time.Time) {
+	remote := c.view.RemoteMedia.Addr()
+	if c.stream == nil || !remote.IsValid() {
+		return
+	}
+	now := c.e.pathTo(remote)
+	old := c.mediaPath
+	c.mediaPath = now
+	if !old.Valid() || now == old || c.acct.roam != nil || !now.Valid() {
+		return // the account's own roam takes the call along
+	}
+	c.e.step(c.acct, roam.MediaPathChanged{
+		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: c.e.alive(old), Since: since, Reasons: reasons,
+	})
+}
+
+// pathTo is the path towards peer; invalid when there is none or the family
+// is not wanted.
+func (e *Engine) pathTo(peer netip.Addr) netwatch.Path {
+	p, err := e.watcher.PathTo(peer)
+	if err != nil || (e.parts.Family == IPv4 && !p.Source.Unmap().Is4()) || (e.parts.Family == IPv6 && p.Source.Unmap().Is4()) {
+		return netwatch.Path{}
+	}
+	return p
+}
+
+// alive reports whether a path that is no longer the first choice still
+// carries packets, as far as the system can tell.
+func (e *Engine) alive(p netwatch.Path) bool {
+	return e.watcher.Alive(p)
+}
+
+// watchPeers names the addresses whose paths matter.
+func (e *Engine) watchPeers() {
+	var peers []netip.Addr
+	for _, a := range e.accounts {
+		if s := a.server(); s.Addr.IsValid() && a.cfg.Enabled {
+			peers = append(peers, s.Addr.Addr())
+		}
+	}
+	for _, c := range e.liveCalls() {
+		if c.view.RemoteMedia.IsValid() {
+			peers = append(peers, c.view.RemoteMedia.Addr())
+		}
+	}
+	e.watcher.SetPeers(peers)
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"ramble/audio/desk"
+	"ramble/audio/path"
+	"ramble/internal/engine/roam"
+	"ramble/internal/safego"
+	"ramble/netwatch"
+	"ramble/sip"
+)
+
+// Parts is everything the engine is built from. The caller owns what it
+// passes; the engine runs it between Run's start and return.
+type Parts struct {
+	Accounts []Account
+	Network  netwatch.Options // OnChange, Log and Guard are the engine's to set
+	Watching string           // how the network is watched, for people
+	Sockets  Sockets
+	Lookup   sip.Lookup
+	Desk     *desk.Desk
+	Audio    AudioNote
+
+	MediaPorts path.Range
+	JitterMin  time.Duration
+	JitterMax  time.Duration
+	Frame      time.Duration // packet time; 0: 20 ms
+	StatsEvery time.Duration // MediaReport interval; 0: only at the end of a call
+	SIPPort    uint16        // 0: any
+	KeepAlive  time.Duration // 0: off
+	Family     Family
+	AfterSleep bool // a sleep counts as a change of network
+	Tones      bool
+	UserAgent  string
+	NoRegister bool // register nobody until asked
+	OldMax     int  // ended calls kept in the state; 0: 50
+
+	Trace func(sip.TraceEntry)
+	Log   *slog.Logger
+	Guard *safego.Guard
+}
+
+// Account is one address of record with its policies.
+type Account struct {
+	Name       string
+	SIP        sip.Account
+	Enabled    bool
+	Register   bool
+	Codecs     []string // in order of preference
+	AutoAnswer AutoAnswer
+	Policy     roam.Policy
+}
+
+// AutoAnswer says which calls are answered without asking.
+type AutoAnswer int
+
+// Auto answer policies. AutoHeader: only if a permitted caller asks for it
+// (RFC 5373).
+const (
+	AutoOff AutoAnswer = iota
+	AutoHeader
+	AutoAlways
+)
+
+// Family restricts the address family of the paths.
+type Family int
+
+// Families.
+const (
+	AnyFamily Family = iota
+	IPv4
+	IPv6
+)
+
+// AudioNote tells people which sound they have.
+type AudioNote struct {
+	Backend, Input, Output, Note string
+}
+
+// Sockets opens what the stacks and streams speak through. The system's are
+// in internal/socket; tests and the demo bring a network of their own.
+type Sockets interface {
+	ListenPacket(ctx context.Context, local netip.AddrPort, iface string) (net.PacketConn, error)
+	Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error)
+	Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error)
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"time"
+
+	"ramble/audio"
+	"ramble/internal/phone"
+)
+
+// state is the whole state as a value nobody will change again.
+func (e *Engine) state() phone.State {
+	s := phone.State{
+		At: time.Now(), Network: e.network, Audio: e.audio, Refused: e.refused,
+		Accounts: make([]phone.Account, 0, len(e.accounts)),
+		Calls:    make([]phone.Call, 0, len(e.order)),
+		Roams:    make([]phone.Roam, 0, len(e.roams)),
+		Current:  e.current,
+	}
+	s.Network.Paths = nil
+	for _, a := range e.accounts {
+		v := a.view
+		v.Epoch = phone.Epoch(a.machine.Epoch())
+		v.Source, v.Interface = a.path.Source, a.path.Interface
+		s.Accounts = append(s.Accounts, v)
+		if a.path.Valid() {
+			s.Network.Paths = append(s.Network.Paths, phone.Path{
+				Account: a.cfg.Name, Interface: a.path.Interface, Source: a.path.Source, NextHop: a.path.NextHop,
+			})
+		}
+	}
+	for _, id := range e.order {
+		s.Calls = append(s.Calls, e.calls[id].view)
+	}
+	for _, r := range e.roams {
+		s.Roams = append(s.Roams, copyRoam(r))
+	}
+	return s
+}
+
+// toneState is the tone that sounds, and the end of one that ends by itself.
+type toneState struct {
+	now   audio.ToneKind
+	busy  bool
+	until time.Time
+}
+
+// busyFor is how long the busy tone is heard after a refused call.
+const busyFor = 3 * time.Second
+
+func (e *Engine) busyTone() {
+	e.tone.busy, e.tone.until = true, time.Now().Add(busyFor)
+}
+
+// retune makes the tone follow from the calls; it is level-triggered and runs
+// after every turn of the loop.
+func (e *Engine) retune() {
+	if !e.tone.until.IsZero() && !time.Now().Before(e.tone.until) {
+		e.tone.busy, e.tone.until = false, time.Time{}
+	}
+	kind := e.wantedTone()
+	if kind == e.tone.now {
+		return
+	}
+	e.tone.now = kind
+	if kind == audio.NoTone {
+		e.parts.Desk.StopTone()
+	} else {
+		e.parts.Desk.Tone(kind)
+	}
+}
+
+func (e *Engine) wantedTone() audio.ToneKind {
+	if !e.parts.Tones || e.quitting {
+		return audio.NoTone
+	}
+	var talking, ringing, ringback, waiting bool
+	for _, c := range e.liveCalls() {
+		switch {
+		case c.view.State == phone.Up && !c.view.KeepUntil.IsZero() && c.view.Held == phone.HeldByNone:
+			waiting = true
+		case c.view.State == phone.Up:
+			talking = true
+		case c.view.Direction == phone.Incoming && !c.silenced && !c.answering:
+			ringing = true
+		case c.view.Direction == phone.Outgoing && c.view.State == phone.Ringing:
+			ringback = true
+		}
+	}
+	switch {
+	case ringing && (talking || waiting):
+		return audio.CallWaiting
+	case ringing:
+		return audio.Ring
+	case waiting:
+		return audio.Comfort
+	case ringback:
+		return audio.Ringback
+	case e.tone.busy && !talking:
+		return audio.Busy
+	}
+	return audio.NoTone
+}
