@@ -36,8 +36,7 @@ type World struct {
 	Phone     *netwatchtest.Host // the machine that walks
 	Registrar *siptest.Registrar
 	Walker    *Walker
-	carol     *siptest.Peer
-	peers     []*siptest.Peer
+	peers     map[string]*siptest.Peer
 	guard     *safego.Guard
 	manual    bool
 
@@ -74,7 +73,7 @@ func New(o Options) *World {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	w := &World{Net: netwatchtest.New(), guard: o.Guard, manual: o.Manual}
+	w := &World{Net: netwatchtest.New(), guard: o.Guard, manual: o.Manual, peers: map[string]*siptest.Peer{}}
 	w.Phone = w.Net.Host("phone")
 	w.Walker = newWalker(w.Phone, o.Pause, o.Say)
 
@@ -102,10 +101,7 @@ func New(o Options) *World {
 			},
 			Media: func(*siptest.PeerCall) siptest.Media { return w.voice(host, at, c.fill()) },
 		})
-		if c.name == "carol" {
-			w.carol = peer
-		}
-		w.peers = append(w.peers, peer)
+		w.peers[c.name] = peer
 	}
 	return w
 }
@@ -125,6 +121,9 @@ func (w *World) Voices() []*Voice {
 	defer w.mu.Unlock()
 	return append([]*Voice(nil), w.voices...)
 }
+
+// Peer is one of the cast: "melody", "echo" or "carol".
+func (w *World) Peer(name string) *siptest.Peer { return w.peers[name] }
 
 // Server is where the phone registers.
 func (w *World) Server() netip.AddrPort { return registrarAddr() }
@@ -181,6 +180,6 @@ func (w *World) Run(ctx context.Context) error {
 
 // Ring lets Carol call the phone.
 func (w *World) Ring(ctx context.Context) error {
-	_, err := w.carol.Call(ctx, "sip:"+User+"@"+Domain)
+	_, err := w.peers["carol"].Call(ctx, "sip:"+User+"@"+Domain)
 	return err
 }

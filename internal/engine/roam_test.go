@@ -1,0 +1,334 @@
+package engine_test
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ramble/audio/desk"
+	"ramble/audio/device"
+	"ramble/internal/demo"
+	"ramble/internal/engine"
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/netwatch"
+	"ramble/sip"
+	"ramble/sip/siptest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of these tests; it is not a measure of anything.
+const patience = 20 * time.Second
+
+// rig is the real phone on the demo's internet, with nobody walking.
+type rig struct {
+	t     testing.TB
+	world *demo.World
+	e     *engine.Engine
+	ctx   context.Context
+
+	mu      sync.Mutex
+	state   phone.State
+	notices []phone.Notice
+	news    chan struct{}
+}
+
+func newRig(t testing.TB, transport sip.Transport) *rig {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &rig{t: t, ctx: ctx, world: demo.New(demo.Options{Manual: true}), news: make(chan struct{}, 1)}
+	dev, err := device.Open("loop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.e = engine.New(engine.Parts{
+		Accounts: []engine.Account{{
+			Name: "demo", Enabled: true, Register: true, Codecs: []string{"pcmu", "pcma"},
+			SIP: sip.Account{
+				AOR:        sip.URI{Scheme: "sip", User: demo.User, Host: demo.Domain},
+				Registrar:  sip.URI{Scheme: "sip", Host: r.world.Server().Addr().String(), Port: r.world.Server().Port()},
+				Password:   func() (string, error) { return demo.Password, nil },
+				Transport:  transport,
+				InstanceID: "urn:uuid:00000000-0000-4000-8000-000000000001",
+				Expires:    time.Hour,
+			},
+			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true},
+		}},
+		Network: netwatch.Options{Source: r.world.Phone, Router: r.world.Phone, Hints: []netwatch.Hinter{r.world.Phone}},
+		Sockets: r.world.Phone,
+		Desk:    desk.New(desk.Options{Device: dev}),
+		Tones:   true,
+	})
+	updates := r.e.Subscribe()
+	var all sync.WaitGroup
+	all.Go(func() { _ = r.world.Run(ctx) })
+	if err := r.world.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	all.Go(func() { _ = r.e.Run(ctx) })
+	all.Go(func() {
+		for u := range updates {
+			r.mu.Lock()
+			r.state = u.State
+			r.notices = append(r.notices, u.Notices...)
+			r.mu.Unlock()
+			select {
+			case r.news <- struct{}{}:
+			default:
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); all.Wait() })
+	return r
+}
+
+// until waits for the state to be as wanted.
+func (r *rig) until(what string, ok func(phone.State) bool) phone.State {
+	r.t.Helper()
+	late := time.After(patience)
+	for {
+		r.mu.Lock()
+		s := r.state
+		r.mu.Unlock()
+		if ok(s) {
+			return s
+		}
+		select {
+		case <-r.news:
+		case <-late:
+			r.t.Fatalf("waited %s for: %s\nstate: %+v\n%s", patience, what, s, r.story())
+		}
+	}
+}
+
+// story is what happened, for a failing test.
+func (r *rig) story() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := ""
+	for _, n := range r.notices {
+		switch w := n.What.(type) {
+		case phone.RoamChanged:
+			if w.Step != nil {
+				out += n.At.Format("05.000 ") + "step " + string(w.Step.Name) + " " + w.Step.Detail + "\n"
+			} else {
+				out += n.At.Format("05.000 ") + "roam " + w.Roam.Phase.String() + " " + w.Roam.Failure + "\n"
+			}
+		case phone.CallChanged:
+			out += n.At.Format("05.000 ") + "call " + w.Call.State.String() + " " + w.Call.Reason + "\n"
+		case phone.RegistrationChanged:
+			out += n.At.Format("05.000 ") + "registration " + w.Account.State.String() + " " + w.Account.Reason + "\n"
+		case phone.Said:
+			out += n.At.Format("05.000 ") + w.Text + "\n"
+		}
+	}
+	return out
+}
+
+func (r *rig) do(c phone.Command) phone.Reply {
+	r.t.Helper()
+	reply, err := r.e.Do(r.ctx, c)
+	if err != nil {
+		r.t.Fatalf("%T: %v", c, err)
+	}
+	return reply
+}
+
+func (r *rig) registered() {
+	r.t.Helper()
+	r.until("registered", func(s phone.State) bool {
+		return len(s.Accounts) == 1 && s.Accounts[0].State == phone.Registered
+	})
+}
+
+// call dials and waits until sound flows both ways.
+func (r *rig) call(target string) phone.CallID {
+	r.t.Helper()
+	r.registered()
+	id := r.do(phone.Dial{Target: target}).Call
+	r.until("the call is up with sound", func(s phone.State) bool {
+		c := find(s, id)
+		return c.State == phone.Up && c.Media.RxPackets > 10 && c.Media.TxPackets > 10
+	})
+	return id
+}
+
+func find(s phone.State, id phone.CallID) phone.Call {
+	for _, c := range s.Calls {
+		if c.ID == id {
+			return c
+		}
+	}
+	return phone.Call{}
+}
+
+// roamed waits for the newest roam to end and returns it.
+func (r *rig) roamed(n int) phone.Roam {
+	r.t.Helper()
+	s := r.until("the roam is over", func(s phone.State) bool {
+		return len(s.Roams) >= n && s.Roams[len(s.Roams)-1].Phase != phone.RoamStarted
+	})
+	return s.Roams[len(s.Roams)-1]
+}
+
+// variant is one way for the network to move.
+type variant struct {
+	name string
+	move func(w *demo.World, wait func(time.Duration))
+	to   netip.Addr
+}
+
+func variants() []variant {
+	home := netip.MustParsePrefix("192.168.1.23/24")
+	tether := netip.MustParsePrefix("172.20.10.4/28")
+	return []variant{
+		{"another uplink at once", func(w *demo.World, _ func(time.Duration)) {
+			w.Phone.Unplug("wlan0")
+			w.Phone.Plug("usb0", "tethering", tether)
+		}, tether.Addr()},
+		{"another uplink after five seconds of nothing", func(w *demo.World, wait func(time.Duration)) {
+			w.Phone.Unplug("wlan0")
+			wait(5 * time.Second)
+			w.Phone.Plug("usb0", "tethering", tether)
+		}, tether.Addr()},
+		{"the same address on another network", func(w *demo.World, _ func(time.Duration)) {
+			w.Phone.Unplug("wlan0")
+			w.Phone.Plug("wlan0", "cafe", home)
+		}, home.Addr()},
+		{"the same address back on the same network", func(w *demo.World, wait func(time.Duration)) {
+			w.Phone.Unplug("wlan0")
+			wait(time.Second)
+			w.Phone.Plug("wlan0", "home", home)
+		}, home.Addr()},
+		{"renumbered by a new lease", func(w *demo.World, _ func(time.Duration)) {
+			w.Phone.Plug("wlan0", "home", netip.MustParsePrefix("192.168.1.99/24"))
+		}, netip.MustParseAddr("192.168.1.99")},
+		{"make before break", func(w *demo.World, wait func(time.Duration)) {
+			w.Phone.Plug("usb0", "tethering", tether)
+			wait(time.Second)
+			w.Phone.Unplug("wlan0")
+		}, tether.Addr()},
+	}
+}
+
+func TestCallSurvives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("roams in real time; run without -short")
+	}
+	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+		for _, v := range variants() {
+			for _, peerEnds := range []bool{false, true} {
+				who := "we hang up"
+				if peerEnds {
+					who = "they hang up"
+				}
+				t.Run(transport.String()+"/"+v.name+"/"+who, func(t *testing.T) {
+					t.Parallel()
+					survives(t, transport, v, peerEnds)
+				})
+			}
+		}
+	}
+}
+
+func survives(t *testing.T, transport sip.Transport, v variant, peerEnds bool) {
+	r := newRig(t, transport)
+	id := r.call("melody")
+	voice := r.world.Voices()[0]
+	v.move(r.world, func(d time.Duration) {
+		select {
+		case <-time.After(d): // the network's own pace, not a wait for the phone
+		case <-r.ctx.Done():
+		}
+	})
+	roam := r.roamed(1)
+	if roam.Phase != phone.RoamDone {
+		t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+	}
+	audioBothWays(t, r, id, voice, v.to)
+	agrees(t, roam, voice, v.to)
+	oneBinding(t, r, v.to)
+	t.Logf("%s: %s", v.name, roam.Steps[len(roam.Steps)-1].Detail)
+	hangUp(t, r, id, peerEnds)
+}
+
+// audioBothWays: packets go on arriving here, and there from the new address.
+func audioBothWays(t *testing.T, r *rig, id phone.CallID, voice *demo.Voice, to netip.Addr) {
+	t.Helper()
+	before := find(r.state1(), id).Media.RxPackets
+	heard := lastHeard(voice).Packets
+	r.until("audio in both directions on the new path", func(s phone.State) bool {
+		last := lastHeard(voice)
+		return find(s, id).Media.RxPackets > before+25 && last.From.Addr() == to && last.Packets > heard+25
+	})
+}
+
+func (r *rig) state1() phone.State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+func lastHeard(v *demo.Voice) demo.Heard {
+	h := v.Heard()
+	if len(h) == 0 {
+		return demo.Heard{}
+	}
+	return h[len(h)-1]
+}
+
+// agrees compares the gap that the phone reports with what the peer counted
+// between the last packet from the old address and the first from the new.
+func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, to netip.Addr) {
+	t.Helper()
+	heard := voice.Heard()
+	if len(heard) < 2 {
+		t.Fatalf("the peer heard %d sources, want the old and the new: %+v", len(heard), heard)
+	}
+	if len(roam.Calls) != 1 || !roam.Calls[0].Measured {
+		t.Fatalf("the roam measured nothing: %+v", roam)
+	}
+	peer := max(heard[len(heard)-1].First.Sub(heard[len(heard)-2].Last), 0)
+	// A busy machine delays single packets by a few frames at either end.
+	if diff := math.Abs(float64(peer - roam.Calls[0].GapOut)); diff > float64(200*time.Millisecond) {
+		t.Errorf("gap out: the phone says %s, the peer counted %s", roam.Calls[0].GapOut, peer)
+	}
+	t.Logf("gap out %s, counted by the peer %s; gap in %s", roam.Calls[0].GapOut, peer, roam.Calls[0].GapIn)
+}
+
+func oneBinding(t *testing.T, r *rig, to netip.Addr) {
+	t.Helper()
+	list := r.world.Registrar.Bindings("sip:" + demo.User + "@" + demo.Domain)
+	if len(list) != 1 {
+		t.Fatalf("%d bindings left, want one: %+v", len(list), list)
+	}
+	u, err := sip.ParseURI(list[0].Contact)
+	if err != nil || u.Host != to.String() {
+		t.Fatalf("the binding is %s, want one at %s", list[0].Contact, to)
+	}
+}
+
+func hangUp(t *testing.T, r *rig, id phone.CallID, peerEnds bool) {
+	t.Helper()
+	calls := r.world.Peer("melody").Calls()
+	there := calls[len(calls)-1]
+	if peerEnds {
+		if err := there.Hangup(r.ctx); err != nil {
+			t.Fatalf("the peer's BYE: %v", err)
+		}
+	} else {
+		r.do(phone.Hangup{Call: id})
+	}
+	r.until("ended here", func(s phone.State) bool { return find(s, id).State == phone.Ended })
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	if _, err := there.Wait(ctx, func(s siptest.CallState) bool { return s.Phase == siptest.Ended }); err != nil {
+		t.Fatalf("the peer never heard of the end: %v", err)
+	}
+}
