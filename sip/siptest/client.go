@@ -47,7 +47,8 @@ func (p *Peer) authorized(ctx context.Context, build func() *sip.Request, to net
 // transact is a client transaction (RFC 3261 17.1): it sends req with a Via
 // of its own and returns the final answer. A refused INVITE is acknowledged
 // here, a 2xx by the caller. Where ctx ends while an INVITE rings, it is
-// cancelled and its end awaited for a while.
+// cancelled and its end awaited for a while. The function is long as its cases
+// share the timers.
 func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort, prov func(*sip.Response)) (*sip.Response, error) {
 	w := p.now()
 	f, err := w.connect(ctx, p.o.Transport, to)
@@ -86,6 +87,8 @@ func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort
 			}
 			if cancelling && !heard {
 				_ = w.send(f, []byte(cancelOf(req).String()))
+				backoff = t1
+				resend.Reset(backoff)
 			}
 			heard = true
 			if invite && !cancelling {
@@ -95,15 +98,20 @@ func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort
 				prov(res)
 			}
 		case <-resend.C:
-			if !heard || !invite {
-				if f.stream == nil {
-					_ = w.send(f, raw)
+			again := raw
+			if invite && heard {
+				if !cancelling {
+					continue
 				}
-				if backoff *= 2; !invite {
-					backoff = min(backoff, t2)
-				}
-				resend.Reset(backoff)
+				again = []byte(cancelOf(req).String()) // until the INVITE ends
 			}
+			if f.stream == nil {
+				_ = w.send(f, again)
+			}
+			if backoff *= 2; !invite {
+				backoff = min(backoff, t2)
+			}
+			resend.Reset(backoff)
 		case <-limit.C:
 			if cancelling {
 				return nil, ctx.Err()
@@ -117,6 +125,8 @@ func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort
 			limit.Reset(deadline / 8)
 			if heard { // else with the first provisional answer (RFC 3261 9.1)
 				_ = w.send(f, []byte(cancelOf(req).String()))
+				backoff = t1
+				resend.Reset(backoff)
 			}
 		case <-w.done:
 			return nil, fmt.Errorf("%s to %v: %w", req.Method, to, net.ErrClosed)

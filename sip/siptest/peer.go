@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -291,90 +289,18 @@ func (p *Peer) aor() sip.Uri {
 
 func (p *Peer) contact() sip.Uri { return makeURI(p.o.User, p.Addr(), p.o.Transport) }
 
-// keepRegistered returns an error when the first registration fails; later
-// ones are tried again.
-func (p *Peer) keepRegistered(ctx context.Context) error {
-	first := true
-	for {
-		granted, err := p.register(ctx, p.o.Expires)
-		if err != nil && first && ctx.Err() == nil {
-			return fmt.Errorf("register %s: %w", p.URI(), err)
-		}
-		if first && err == nil {
-			first = false
-			close(p.ready)
-		}
-		wait := granted * 8 / 10
-		if err != nil {
-			p.o.Log.Warn("registration failed", "peer", p.o.User, "error", err)
-			wait = 2 * time.Second
-		}
-		select {
-		case <-time.After(max(wait, time.Second)):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// register adds the present Contact, or removes it where expires is 0.
-func (p *Peer) register(ctx context.Context, expires time.Duration) (granted time.Duration, err error) {
-	p.regMu.Lock()
-	defer p.regMu.Unlock()
-	aor := p.aor()
-	build := func() *sip.Request {
-		p.reg.cseq++
-		req := sip.NewRequest(sip.REGISTER, sip.Uri{Scheme: "sip", Host: aor.Host, Port: aor.Port})
-		callID := sip.CallIDHeader(p.reg.callID)
-		hops := sip.MaxForwardsHeader(70)
-		req.AppendHeader(&hops)
-		req.AppendHeader(&sip.FromHeader{Address: aor, Params: sip.HeaderParams{{K: "tag", V: newTag()}}})
-		req.AppendHeader(&sip.ToHeader{Address: aor})
-		req.AppendHeader(&callID)
-		req.AppendHeader(&sip.CSeqHeader{SeqNo: p.reg.cseq, MethodName: sip.REGISTER})
-		req.AppendHeader(&sip.ContactHeader{Address: p.contact()})
-		req.AppendHeader(sip.NewHeader("Expires", fmt.Sprint(int(expires/time.Second))))
-		req.SetBody(nil)
-		return req
-	}
-	res, err := p.authorized(ctx, build, p.o.Registrar, nil)
-	if err != nil {
-		return 0, err
-	}
-	if !res.IsSuccess() {
-		return 0, &Refused{res.StatusCode, res.Reason}
-	}
-	return p.granted(res, expires), nil
-}
-
-// granted is the lifetime of our binding in a 2xx to REGISTER.
-func (p *Peer) granted(res *sip.Response, asked time.Duration) time.Duration {
-	mine := p.contact()
-	for _, h := range res.GetHeaders("Contact") {
-		c, ok := h.(*sip.ContactHeader)
-		if !ok || uriKey(&c.Address) != uriKey(&mine) {
-			continue
-		}
-		v, _ := c.Params.Get("expires")
-		if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-			return time.Duration(n) * time.Second
-		}
-	}
-	return asked
-}
-
 // sweep forgets old server transactions and ACKs.
 func (p *Peer) sweep(now time.Time) {
 	if len(p.served)+len(p.acks) < 256 {
 		return
 	}
 	for k, s := range p.served {
-		if now.Sub(s.at) > 2*deadline {
+		if now.Sub(s.at) > deadline+t2 {
 			delete(p.served, k)
 		}
 	}
 	for k, a := range p.acks {
-		if now.Sub(a.at) > 2*deadline {
+		if now.Sub(a.at) > deadline+t2 {
 			delete(p.acks, k)
 		}
 	}

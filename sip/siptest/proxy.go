@@ -111,12 +111,15 @@ func (p *proxy) request(req *sip.Request, from flow, now time.Time) {
 	tx := p.byKey[key]
 	switch {
 	case tx != nil && req.Method == sip.ACK:
-		if !tx.local {
+		if !tx.local && tx.req != nil {
 			p.forwardAck(req, tx)
 		}
 		return
 	case tx != nil && tx.last != nil:
 		_ = p.wire.send(tx.up, tx.last)
+		if req.Method == sip.CANCEL {
+			p.passCancel(req, p.byKey[transactionKey(req, sip.INVITE)])
+		}
 		return
 	case tx != nil:
 		if tx.down.alive() {
@@ -191,7 +194,11 @@ func (p *proxy) cancel(tx *transaction, req *sip.Request) {
 		return
 	}
 	p.reply(tx, req, 200, "")
-	if invite.local || invite.code >= 200 {
+	p.passCancel(req, invite)
+}
+
+func (p *proxy) passCancel(req *sip.Request, invite *transaction) {
+	if invite == nil || invite.local || invite.code >= 200 {
 		return
 	}
 	out := sip.NewRequest(sip.CANCEL, *invite.req.Recipient.Clone())
@@ -242,6 +249,12 @@ func (p *proxy) response(res *sip.Response, from flow) {
 		return // late, after we gave up
 	}
 	p.upstream(tx, res)
+	if res.StatusCode >= 200 {
+		tx.raw = nil // a retransmission gets the answer now
+		if res.IsSuccess() || tx.method != sip.INVITE {
+			tx.req = nil // there will be no ACK that needs it
+		}
+	}
 }
 
 // learn notes on which flow the owner of a Contact is heard.
@@ -300,7 +313,7 @@ func (p *proxy) sweep(now time.Time) {
 	p.swept = now
 	for key, tx := range p.byKey {
 		age := now.Sub(tx.born)
-		if age > 15*time.Minute || (age > 2*deadline && (tx.code >= 200 || tx.method != sip.INVITE)) {
+		if age > 15*time.Minute || (age > deadline+t2 && (tx.code >= 200 || tx.method != sip.INVITE)) {
 			delete(p.byKey, key)
 			delete(p.byBranch, branchOf(key)+"|"+string(tx.method))
 			delete(p.resend, tx)

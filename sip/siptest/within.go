@@ -95,13 +95,14 @@ func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
 		c.retarget(req.Contact(), s)
 		s.Refreshes++
 	})
+	// Before the 2xx, so that whoever has it finds the state as it says.
+	if offer != nil {
+		c.agreed(n)
+	}
 	if req.Method == sip.INVITE {
 		c.confirm(req, srv, body, offer == nil)
 	} else {
 		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader()))
-	}
-	if offer != nil {
-		c.agreed(n)
 	}
 }
 
