@@ -81,8 +81,10 @@ func (s System) pathTo(peer netip.Addr, name string) (Path, error) {
 			return p, nil
 		}
 	}
-	p.Index, p.Interface, err = owner(src)
-	return p, err
+	if p.Index, p.Interface, err = owner(src); err != nil {
+		return Path{}, err
+	}
+	return p, nil
 }
 
 // nextHop is what a routing table adds to a source address.

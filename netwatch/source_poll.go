@@ -15,48 +15,27 @@ func (System) Snapshot() ([]Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := addrFlags()
+	addrs, err := addrsOf(all)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Interface, 0, len(all))
 	for _, i := range all {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue
-		}
 		// FlagRunning is the carrier: the kernel still routes through an
 		// interface without one.
 		up := i.Flags&net.FlagUp != 0 && i.Flags&net.FlagRunning != 0
-		x := Interface{Index: i.Index, Name: i.Name, Up: up}
-		for _, a := range addrs {
-			if p, ok := prefixOf(a); ok {
-				f := flags[ownedAddr{i.Index, p.Addr()}]
-				f.Prefix = p
-				x.Addrs = append(x.Addrs, f)
-			}
-		}
-		out = append(out, x)
+		out = append(out, Interface{Index: i.Index, Name: i.Name, Up: up, Addrs: addrs[i.Index]})
 	}
 	slices.SortFunc(out, func(a, b Interface) int { return cmp.Compare(a.Index, b.Index) })
 	return out, nil
 }
 
-// ownedAddr is an address with the index of its interface: link-local ones may
-// stand on several.
-type ownedAddr struct {
-	index int
-	addr  netip.Addr
-}
-
-func prefixOf(a net.Addr) (netip.Prefix, bool) {
-	n, ok := a.(*net.IPNet)
+// prefixFrom makes a prefix of what the system tells.
+func prefixFrom(raw []byte, bits int) (netip.Prefix, bool) {
+	ip, ok := netip.AddrFromSlice(raw)
 	if !ok {
 		return netip.Prefix{}, false
 	}
-	ip, ok := netip.AddrFromSlice(n.IP)
-	if !ok {
-		return netip.Prefix{}, false
-	}
-	ip = ip.Unmap()
-	ones, _ := n.Mask.Size()
-	p := netip.PrefixFrom(ip, ones)
+	p := netip.PrefixFrom(ip.Unmap(), bits)
 	return p, p.IsValid()
 }
