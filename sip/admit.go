@@ -52,22 +52,24 @@ func (s *Stack) admit(m *rawMessage, src netip.AddrPort) *flaw {
 	case m.method() != "ACK" && toTag != "" && s.dialogs.knows(callID):
 		f = &flaw{code: 481, reason: "Call/Transaction Does Not Exist"}
 	}
-	if !s.reportStranger(m, src) {
+	if !s.reportStranger(m, src, f.code != 0) {
 		f.code = 0
 	}
 	return f
 }
 
 // reportStranger counts a refused request, tells it unless there are too many,
-// and says whether it may be answered.
-func (s *Stack) reportStranger(m *rawMessage, src netip.AddrPort) bool {
+// and says whether it may be answered where an answer is due.
+func (s *Stack) reportStranger(m *rawMessage, src netip.AddrPort, due bool) bool {
 	now := s.now()
 	s.mu.Lock()
 	st := &s.strange
 	if d := now.Sub(st.second); d >= time.Second || d < 0 {
 		st.second, st.answers, st.reports = now, 0, 0
 	}
-	st.answers++
+	if due {
+		st.answers++
+	}
 	st.unspoken++
 	answer := st.answers <= strangerAnswers
 	count := 0

@@ -20,8 +20,8 @@ func (s *Stack) receive(b []byte, f flow) bool {
 		return false
 	}
 	if fl := validate(raw, !f.reliable()); fl != nil {
-		// A stranger is not told what is wrong with his request.
-		if raw.isResponse() || s.trusts(src.Addr()) || s.reportStranger(raw, src) {
+		// Strangers are told what is wrong at a bounded rate.
+		if raw.isResponse() || s.trusts(src.Addr()) || s.reportStranger(raw, src, fl.code != 0) {
 			s.turnAway(raw, f, fl)
 		}
 		return !fl.close

@@ -175,7 +175,9 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 	}
 	ct, err := st.begin(req, f)
 	if err != nil {
-		forget()
+		if !errors.Is(err, ErrStackClosed) { // else it may be out already
+			forget()
+		}
 		return nil, err
 	}
 	// A 2xx that comes again, or another fork's.

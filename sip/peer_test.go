@@ -110,7 +110,9 @@ func (p *peer) dropConns() {
 	p.conns = nil
 }
 
-func (p *peer) server() Server { return Server{Transport: p.transport, Addr: p.addr, Host: "example.test"} }
+func (p *peer) server() Server {
+	return Server{Transport: p.transport, Addr: p.addr, Host: "example.test"}
+}
 
 func (p *peer) readUDP() {
 	buf := make([]byte, 1<<16)
