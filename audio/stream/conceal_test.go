@@ -141,3 +141,49 @@ func TestAPauseOfTheSenderIsBackgroundAtOnce(t *testing.T) {
 		t.Fatal("a voice is not")
 	}
 }
+
+func TestStretchingAndShorteningKeepToThePitch(t *testing.T) {
+	const pitch = 125.0 // 64 samples
+	tone := make([]int16, 16000)
+	for i := range tone {
+		tone[i] = int16(8000 * math.Sin(2*math.Pi*pitch*float64(i)/8000))
+	}
+	bend := func(sound []int16) (worst float64) {
+		for i := 2; i < len(sound); i++ {
+			worst = max(worst, math.Abs(float64(sound[i])-2*float64(sound[i-1])+float64(sound[i-2])))
+		}
+		return worst
+	}
+	natural := bend(tone)
+	for _, tc := range []struct {
+		name   string
+		change func(c *concealer, next []int16) []int16
+		length int
+	}{
+		{"stretched by at least 10 ms", func(c *concealer, next []int16) []int16 {
+			made := make([]int16, 960)
+			n := c.stretch(made, 80)
+			c.real(next, false)
+			return append(made[:n], next...)
+		}, 160 + 128},
+		{"shortened by a period", func(c *concealer, next []int16) []int16 {
+			c.real(next, false)
+			return next[:c.shorten(next)]
+		}, 160 - 64},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newConcealer(8000)
+			hear(c, tone[:8000], 8000)
+			next := append([]int16(nil), tone[8000:8160]...)
+			got := tc.change(c, next)
+			if d := len(got) - tc.length; d > 2 || d < -2 {
+				t.Fatalf("%d samples, want %d", len(got), tc.length)
+			}
+			sound := append(append([]int16(nil), tone[7900:8000]...), got...)
+			sound = append(sound, tone[8160:8300]...)
+			if b := bend(sound); b > 2*natural {
+				t.Fatalf("a click: second difference %.0f, in the tone %.0f", b, natural)
+			}
+		})
+	}
+}
