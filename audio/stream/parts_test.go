@@ -84,40 +84,6 @@ func TestMOS(t *testing.T) {
 	}
 }
 
-func TestKeypadSendsEachDigitByTheBook(t *testing.T) {
-	var k keypad
-	if err := k.press("1,2"); err != nil {
-		t.Fatal(err)
-	}
-	const ptime = 20 * time.Millisecond
-	type sent struct {
-		at, ts   uint32
-		event    byte
-		end      bool
-		duration int
-		marker   bool
-	}
-	var got []sent
-	for at := uint32(1000); at < 1000+80*160; at += 160 {
-		var p [4]byte
-		if ts, marker, ok := k.tick(at, 8000, ptime, &p); ok {
-			got = append(got, sent{at, ts, p[0], p[1]&0x80 != 0, int(p[2])<<8 | int(p[3]), marker})
-		}
-	}
-	if len(got) != 14 {
-		t.Fatalf("%d packets: %+v", len(got), got)
-	}
-	for i, p := range got[:7] {
-		want := sent{1000 + uint32(i)*160, 1000, 1, i >= 4, min(i+1, 5) * 160, i == 0}
-		if p != want {
-			t.Errorf("packet %d: %+v, want %+v", i, p, want)
-		}
-	}
-	if pause := got[7].at - got[6].at; pause < 8000 || pause > 8000+160 || got[7].event != 2 || got[7].ts != got[7].at || !got[7].marker {
-		t.Errorf("after the pause of %d: %+v", pause, got[7])
-	}
-}
-
 func TestCallbacksMayBeAbsent(t *testing.T) {
 	s := New(Config{Negotiated: Negotiated{Receive: true}}, openPath(t))
 	s.announce(outcome{tell: true, moved: addr("192.0.2.1", 1), digits: [2]digit{{key: '1', units: 1}}, clock: 8000})
