@@ -22,7 +22,7 @@ const (
 	maxDropout = 3000                   // greatest credible step in sequence numbers (RFC 3550 A.1)
 	lateRun    = 5                      // so many late in a row, and the path has become slower
 	growEvery  = 3                      // frames between two insertions into running speech
-	skipEvery  = 7                      // frames between two omissions: catch up at 1.15 times at most
+	cutEvery   = 5                      // frames between two Shorten, unless it is quiet
 	maxFrame   = 120 * time.Millisecond // no codec in telephony packs more
 )
 
@@ -76,20 +76,21 @@ type Result int
 // The results of Pop.
 const (
 	Audio   Result = iota // a payload to decode
-	Spliced               // the same, but a frame before it was left out: smooth the seam
+	Shorten               // the same; the delay is too great, so leave out what will not be missed
+	Spliced               // the same; packets before it were dropped, so smooth the seam
 	Missing               // make up one frame
-	Waiting               // nothing was taken: fill the present tick and ask again at the next
+	Waiting               // nothing was taken: make up the present tick or a little more, and ask again
 	Silence               // the sender pauses: one frame of comfort noise
 )
 
 func (r Result) String() string {
-	return [...]string{"audio", "spliced", "missing", "waiting", "silence"}[r]
+	return [...]string{"audio", "shorten", "spliced", "missing", "waiting", "silence"}[r]
 }
 
 // Stats are counters since New and the present measures.
 type Stats struct {
 	Late, Duplicates, Lost uint64 // packets; Lost never arrived
-	Skipped                uint64 // packets left out to lower the delay
+	Skipped                uint64 // packets dropped because they were hopelessly old
 	Jumps                  uint64 // restarts because the stream jumped
 	Delay, Target          time.Duration
 	Jitter                 time.Duration // RFC 3550 section 6.4.1
@@ -142,8 +143,9 @@ type playout struct {
 	seq, ts   int64 // next in turn
 	quiet     bool  // what was played last was near silence
 	other     bool  // the sender's last packets were no audio
+	shrinking bool  // the delay is being lowered
 	sinceGrow int
-	sinceSkip int
+	sinceCut  int
 }
 
 // New returns an empty buffer.
@@ -165,7 +167,7 @@ func New(o Options) *Buffer {
 func (b *Buffer) Restart() { b.in.restart = true }
 
 // Quiet tells whether the frame decoded last was near silence: a good moment
-// to leave one out where the delay is too great.
+// to shorten what follows where the delay is too great.
 func (b *Buffer) Quiet(quiet bool) { b.out.quiet = quiet }
 
 // Frame is the sound per packet that the sender uses.

@@ -3,9 +3,10 @@ package jitter
 import "time"
 
 // Pop takes what is due: now is the instant at which the first sample of the
-// frame will be heard. With Audio and Spliced, n bytes of payload were copied
-// to dst (as many as fit). Missing and Silence use up one Frame of media time,
-// Waiting uses up none.
+// frame will be heard, so what the player inserts or leaves out shows in the
+// next call and need not be told otherwise. With Audio, Shorten and Spliced, n
+// bytes of payload were copied to dst (as many as fit). Missing and Silence use
+// up one Frame of media time, Waiting uses up none.
 func (b *Buffer) Pop(now time.Time, dst []byte) (n int, r Result) {
 	if !b.in.started {
 		return 0, Waiting
@@ -22,7 +23,7 @@ func (b *Buffer) Pop(now time.Time, dst []byte) (n int, r Result) {
 	delay := b.delay(at)
 	short := delay < b.delays.target-binWidth
 	b.out.sinceGrow++
-	b.out.sinceSkip++
+	b.out.sinceCut++
 
 	due := s != nil && s.ts <= b.out.ts+b.in.frame/2
 	switch {
@@ -30,17 +31,14 @@ func (b *Buffer) Pop(now time.Time, dst []byte) (n int, r Result) {
 		b.out.sinceGrow = 0
 		return 0, Waiting
 	case due:
-		if b.mayShrink(delay) {
-			if next := b.after(s); next != nil {
-				b.skip(s)
-				s, skipped = next, true
-			}
-		}
 		n = b.take(s, dst)
 		b.stats.Delay = b.delay(at) + b.Frame()
-		if skipped {
-			b.out.sinceSkip = 0
+		switch {
+		case skipped:
 			return n, Spliced
+		case b.mayShrink(delay):
+			b.out.sinceCut = 0
+			return n, Shorten
 		}
 		return n, Audio
 	case s != nil && s.seq == b.out.seq, s == nil && b.out.other:
@@ -81,15 +79,6 @@ func (b *Buffer) head() *slot {
 	return nil
 }
 
-// after is the packet that directly follows s, nil when it is not there.
-func (b *Buffer) after(s *slot) *slot {
-	next := b.at(s.seq + 1)
-	if next.seq != s.seq+1 || !next.audio || next.ts-s.ts > 2*b.in.frame {
-		return nil
-	}
-	return next
-}
-
 // catchUp drops what is hopelessly old, after an outage whose packets were held
 // back, or when the player stood still.
 func (b *Buffer) catchUp(at time.Duration, s *slot) (*slot, bool) {
@@ -110,14 +99,17 @@ func (b *Buffer) catchUp(at time.Duration, s *slot) (*slot, bool) {
 	return s, true
 }
 
-// mayShrink reports whether the frame in turn may be left out: the delay is
-// too great by more than it, and nobody will notice or it is long since the
-// last time.
+// mayShrink reports whether the frame in turn may be shortened: the delay is
+// too great, and nobody will notice or it is a while since the last time.
 func (b *Buffer) mayShrink(delay time.Duration) bool {
-	if delay <= b.delays.target+b.Frame() {
-		return false
+	over := delay - b.delays.target
+	switch {
+	case over > b.Frame()*3/4:
+		b.out.shrinking = true
+	case over <= binWidth:
+		b.out.shrinking = false
 	}
-	return b.out.quiet || b.out.sinceSkip > skipEvery
+	return b.out.shrinking && (b.out.quiet || b.out.sinceCut >= cutEvery)
 }
 
 func (b *Buffer) skip(s *slot) {

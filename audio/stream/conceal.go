@@ -110,6 +110,39 @@ func (c *concealer) fill(dst []int16) {
 	}
 }
 
+// stretch makes up at least want samples while the sender's next frame is
+// waited for, and returns how many: whole pitch periods where a voice is
+// running, so that the frame continues where the last one ended.
+func (c *concealer) stretch(dst []int16, want int) int {
+	n := want
+	if c.heard && c.gap < samples(c.rate, holdUntil) {
+		if c.gap == 0 {
+			c.begin()
+		}
+		for n = c.period - c.pos; n < want; {
+			n += c.period
+		}
+	}
+	n = min(n, len(dst))
+	c.fill(dst[:n])
+	return n
+}
+
+// shorten leaves one pitch period out of a frame that was just taken by real,
+// in place, and returns the length that remains.
+func (c *concealer) shorten(frame []int16) int {
+	p := c.pitch()
+	n := len(frame) - p
+	if n < len(c.bridge) {
+		return len(frame) // too short to blend
+	}
+	for i := range n {
+		w := (float64(i) + 0.5) / float64(n)
+		frame[i] = int16(float64(frame[i])*(1-w) + float64(frame[i+p])*w)
+	}
+	return n
+}
+
 // pause makes up what a silent sender does not send: the background, at once.
 func (c *concealer) pause(dst []int16) {
 	if c.heard && c.gap == 0 {
@@ -146,9 +179,16 @@ func (c *concealer) pitch() int {
 			cross += a * b
 			power += b * b
 		}
-		// One percent better is asked of a longer lag, or multiples of the period win.
-		if cross > 0 && cross*cross/power > best*1.01 {
-			best, lag = cross*cross/power, l
+		if cross <= 0 {
+			continue
+		}
+		// A much longer lag must be better by a percent, or multiples of the period win.
+		handicap := 1.0
+		if l > lag+lag/4 {
+			handicap = 1.01
+		}
+		if like := cross * cross / power; best == 0 || like > best*handicap {
+			best, lag = like, l
 		}
 	}
 	return lag

@@ -75,10 +75,12 @@ func (s *Stream) fetch(want int) {
 	frame := min(max(samples(k.rate, s.rx.buffer.Frame()), 1), len(k.frame))
 	n, r := s.rx.buffer.Pop(k.at, k.payload[:])
 	switch r {
-	case jitter.Audio, jitter.Spliced:
+	case jitter.Audio, jitter.Shorten, jitter.Spliced:
 		if k.left = s.media.Codec.Decode(k.frame, k.payload[:n]); k.left > 0 {
-			quiet := k.conceal.real(k.frame[:k.left], r == jitter.Spliced)
-			s.rx.buffer.Quiet(quiet)
+			s.rx.buffer.Quiet(k.conceal.real(k.frame[:k.left], r == jitter.Spliced))
+			if r == jitter.Shorten {
+				k.left = k.conceal.shorten(k.frame[:k.left])
+			}
 			s.count.quality.played()
 			return
 		}
@@ -90,13 +92,19 @@ func (s *Stream) fetch(want int) {
 	case jitter.Missing:
 		k.left = frame
 	case jitter.Waiting:
-		k.left = min(want, len(k.frame))
+		k.left = k.conceal.stretch(k.frame, want)
+		s.concealed(k.left)
+		return
 	}
 	k.conceal.fill(k.frame[:k.left])
+	s.concealed(k.left)
 	if k.conceal.heard {
-		s.count.concealed += time.Duration(k.left) * time.Second / time.Duration(k.rate)
-		if r != jitter.Waiting {
-			s.count.quality.missed()
-		}
+		s.count.quality.missed()
+	}
+}
+
+func (s *Stream) concealed(n int) {
+	if s.spk.conceal.heard {
+		s.count.concealed += time.Duration(n) * time.Second / time.Duration(s.spk.rate)
 	}
 }

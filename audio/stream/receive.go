@@ -191,8 +191,12 @@ func (s *Stream) voice(now time.Time, p *rtp.Packet, o *outcome) {
 	}
 }
 
-// sends reports whether packets are due from us.
+// sends reports whether packets are due from us. A peer that gave no address,
+// or the 0.0.0.0 of an old kind of hold, gets none, wherever it speaks from.
 func (s *Stream) sends() bool {
-	t := s.gate.target()
-	return s.media.Send && t.IsValid() && t.Port() != 0 && !t.Addr().IsUnspecified()
+	return s.media.Send && reachable(s.media.Remote)
+}
+
+func reachable(a netip.AddrPort) bool {
+	return a.IsValid() && a.Port() != 0 && !a.Addr().IsUnspecified()
 }

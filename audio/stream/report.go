@@ -46,7 +46,7 @@ func (s *Stream) sendControl(now time.Time, bye bool) {
 	packets := s.compose(now, bye)
 	l, mux := s.paths.sending, s.media.Mux
 	to := s.controlTarget()
-	ready := to.IsValid() && to.Port() != 0 && !to.Addr().IsUnspecified() && !s.paths.closed
+	ready := reachable(to) && !s.paths.closed
 	s.mu.Unlock()
 	if !ready {
 		return

@@ -1,10 +1,7 @@
 package stream
 
 import (
-	"encoding/binary"
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -103,68 +100,6 @@ func TestAnOutageEndsInComfortNoiseNeverInSilence(t *testing.T) {
 	}
 	if st := r.b.Stats(); st.Buffer > before+10*time.Millisecond || st.Silence != 0 || st.Lost != 100 {
 		t.Fatalf("%+v", st)
-	}
-}
-
-func TestDigits(t *testing.T) {
-	r := newRig(t, nil)
-	r.run(200 * time.Millisecond)
-	const keys = "0123456789*#ABCD"
-	if err := r.a.Digits(strings.ToLower(keys)); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.b.Digits("5,5"); err != nil {
-		t.Fatal(err)
-	}
-	r.run(4 * time.Second)
-	if r.b.keys != keys || r.a.keys != "55" {
-		t.Fatalf("heard %q and %q", r.b.keys, r.a.keys)
-	}
-	for _, d := range r.b.spans {
-		if d != toneLength {
-			t.Fatalf("a digit of %v", d)
-		}
-	}
-	if st := r.b.Stats(); st.Lost != 0 || st.Concealed != 0 {
-		t.Fatalf("%+v", st)
-	}
-}
-
-func TestDigitsSurviveLossAndCountOnce(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		lose func(n int) bool
-	}{
-		{"every third packet", func(n int) bool { return n%3 == 0 }},
-		{"two of three end packets", func(n int) bool { return n%7 >= 5 }},
-		{"all three end packets", func(n int) bool { return n%7 >= 4 }},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			r := newRig(t, nil)
-			r.run(200 * time.Millisecond)
-			n := -1
-			r.b.double = true
-			if err := r.a.Digits("1223"); err != nil {
-				t.Fatal(err)
-			}
-			r.b.lose = func() bool { n++; return n < 28 && tc.lose(n) }
-			r.run(time.Second)
-			if r.b.keys != "1223" {
-				t.Fatalf("heard %q", r.b.keys)
-			}
-		})
-	}
-}
-
-func TestDigitsAreRefusedWhereTheyCannotBeSent(t *testing.T) {
-	r := newRig(t, func(a, _ *Config) { a.EventSendPT = 0 })
-	if err := r.a.Digits("1"); !errors.Is(err, ErrNoEvents) {
-		t.Fatal(err)
-	}
-	for _, s := range []string{"12x", "१", strings.Repeat("1", maxQueue+1)} {
-		if err := r.b.Digits(s); err == nil || strings.Contains(err.Error(), "x") && strings.Contains(err.Error(), "12") {
-			t.Errorf("%v", err)
-		}
 	}
 }
 
@@ -321,41 +256,6 @@ func TestGarbageHarmsNothing(t *testing.T) {
 	}
 	if st := r.a.Stats(); st.Garbage < 8 || st.Unknown < 4 || st.Buffer > 45*time.Millisecond {
 		t.Fatalf("%+v", st)
-	}
-}
-
-func TestADigitOfHugeDurationCountsOnce(t *testing.T) {
-	r := newRig(t, nil)
-	r.run(200 * time.Millisecond)
-	peer, l := r.b.leg(0).sock.RTP(), r.a.leg(0)
-	seq, ts, ssrc := r.b.tx.header.SequenceNumber, r.b.tx.header.Timestamp, r.b.tx.header.SSRC
-	send := func(ts uint32, event byte, duration uint32, end, marker bool) {
-		payload := []byte{event, 10, 0, 0}
-		if end {
-			payload[1] |= 0x80
-		}
-		binary.BigEndian.PutUint16(payload[2:], uint16(duration))
-		r.a.datagram(l, &r.a.pkt, packet(t, 101, seq, ts, ssrc, marker, payload), peer)
-		seq++
-		r.pass(20 * time.Millisecond)
-	}
-	for i := range uint32(800) { // 16 s, in segments of RFC 4733 2.5.1.3
-		segment, rest := i*160/0xff00, i*160%0xff00
-		send(ts+segment*0xff00, 7, rest, false, i == 0)
-		if rest+160 >= 0xff00 {
-			send(ts+segment*0xff00, 7, 0xff00, false, false)
-		}
-	}
-	send(ts+0xff00, 7, 0xffff, true, false)
-	send(ts+0xff00, 7, 0xffff, true, false)
-	if r.a.keys != "7" {
-		t.Fatalf("heard %q", r.a.keys)
-	}
-	send(ts+0x30000, 8, 0xffff, true, true) // 8 s at one stroke
-	send(ts+0x30000, 8, 0xffff, true, true)
-	send(ts, 7, 400, true, false) // a very late copy
-	if r.a.keys != "78" {
-		t.Fatalf("heard %q", r.a.keys)
 	}
 }
 

@@ -1,0 +1,121 @@
+package stream
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+func TestReceptionCountsAsRFC3550Says(t *testing.T) {
+	now := time.Unix(0, 0)
+	for _, tc := range []struct {
+		name     string
+		seqs     []uint16
+		fraction uint8
+		lost     uint32
+		highest  uint32
+	}{
+		{"in order", []uint16{1, 2, 3, 4}, 0, 0, 4},
+		{"over the wrap", []uint16{65534, 65535, 0, 1}, 0, 0, 1<<16 + 1},
+		{"two of four lost", []uint16{10, 13}, 128, 2, 13},
+		{"reordered", []uint16{1, 3, 2, 4}, 0, 0, 4},
+		{"duplicates do not make up for losses below none", []uint16{1, 2, 2, 2, 3}, 0, 0, 3},
+		{"a jump starts anew", []uint16{1, 2, 30000, 30001}, 0, 0, 30001},
+		{"a stretch of two minutes is a loss", []uint16{1, 2001}, 255, 1999, 2001},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var r reception
+			r.source(now, 1)
+			for _, seq := range tc.seqs {
+				r.packet(now, seq)
+			}
+			if f, l, h := r.block(); f != tc.fraction || l != tc.lost || h != tc.highest {
+				t.Fatalf("fraction %d, lost %d, highest %d", f, l, h)
+			}
+			if f, _, _ := r.block(); f != 0 {
+				t.Fatalf("an interval without packets lost %d", f)
+			}
+		})
+	}
+}
+
+func TestTwoSourcesAtOnceAreNotMixed(t *testing.T) {
+	var r reception
+	now := time.Unix(0, 0)
+	taken := map[uint32]int{}
+	for range 50 {
+		for _, ssrc := range []uint32{1, 2} {
+			if take, _ := r.source(now, ssrc); take {
+				r.packet(now, 0)
+				taken[ssrc]++
+			}
+			now = now.Add(10 * time.Millisecond)
+		}
+	}
+	if taken[1] != 50 || taken[2] != 0 {
+		t.Fatalf("%v", taken)
+	}
+	if take, fresh := r.source(now.Add(ssrcSilence), 2); !take || !fresh {
+		t.Fatal("the second is not believed when the first is silent")
+	}
+}
+
+func TestMOS(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		loss     float64
+		delay    time.Duration
+		from, to float64
+	}{
+		{"a clean call", 0, 50 * time.Millisecond, 4.35, 4.45},
+		{"half a second of delay hurts", 0, 500 * time.Millisecond, 2.3, 3.2},
+		{"three percent lost", 0.03, 50 * time.Millisecond, 3.7, 4.2},
+		{"ten percent lost", 0.1, 50 * time.Millisecond, 2.8, 3.5},
+		{"all lost", 1, 50 * time.Millisecond, 1, 1.2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			q := quality{n: 100, loss: tc.loss}
+			if m := q.mos(tc.delay); m < tc.from || m > tc.to || math.IsNaN(m) {
+				t.Fatalf("%.2f", m)
+			}
+		})
+	}
+}
+
+func TestCallbacksMayBeAbsent(t *testing.T) {
+	s := New(Config{Negotiated: Negotiated{Receive: true}}, openPath(t))
+	s.announce(outcome{tell: true, moved: addr("192.0.2.1", 1), digits: [2]digit{{key: '1', units: 1}}, clock: 8000})
+	if s.Rate() != 8000 {
+		t.Fatal("the zero codec is PCMU")
+	}
+}
+
+func FuzzDatagram(f *testing.F) {
+	f.Add([]byte{0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0xff, 0xff}, uint8(10))
+	f.Add([]byte{0x80, 101, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 5, 0x8a, 3, 0x20}, uint8(0))
+	f.Add([]byte{0x81, 201, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1}, uint8(3))
+	f.Add([]byte{0x80, 200, 0, 6, 0, 0, 0, 1}, uint8(1))
+	sock := openPath(f)
+	peer := addr("127.0.0.1", 4000)
+	f.Fuzz(func(t *testing.T, b []byte, ticks uint8) {
+		c := &clock{now: time.Unix(1_700_000_000, 0)}
+		s := New(Config{Negotiated: Negotiated{
+			Remote: peer, Receive: true, EventRecvPT: 101, EventSendPT: 101,
+		}, Now: c.Now}, sock)
+		var p rtp.Packet
+		out := make([]int16, 80)
+		l := s.paths.legs[0]
+		for i := range int(ticks)%8 + 2 {
+			s.datagram(l, &p, b, peer)
+			if len(b) > 3 {
+				b[3] += uint8(i)
+			}
+			s.Play(out)
+			c.pass(tickLength)
+		}
+		s.compose(c.Now(), true)
+		s.Stats()
+	})
+}
