@@ -140,6 +140,18 @@ func (h How) String() string {
 	return [...]string{"re-INVITE", "UPDATE", "CANCEL, re-INVITE", "CANCEL, INVITE", "answer, re-INVITE", "re-INVITE, codecs in use"}[h]
 }
 
+// method is the request that the peer sees in the end, for the timeline.
+func (h How) method() string {
+	switch h {
+	case ByUpdate:
+		return "UPDATE"
+	case ByNewInvite:
+		return "INVITE"
+	default:
+		return "re-INVITE"
+	}
+}
+
 // Outcome of a roam.
 type Outcome int
 

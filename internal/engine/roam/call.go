@@ -24,7 +24,7 @@ func (m *Machine) callAdded(k Call) {
 		c.pause()
 		m.keepCalls()
 	default:
-		if c.up() {
+		if c.up() || c.State == Calling && !m.live(c.home) {
 			m.resume("the call began on the path of before", c.ID)
 		}
 		m.prepare(c, true, m.policy.MediaFirst && !m.live(c.home))
@@ -129,7 +129,7 @@ func (m *Machine) mediaMoveFailed(e MediaMoveFailed) {
 		m.giveUp(c, "no media sockets on "+c.media.path.String()+": "+e.Failure.String())
 		return
 	}
-	m.end("media", c.ID, false, e.Failure.String()+", again in "+spoken(wait))
+	m.end("media", c.ID, false, e.Failure.String()+again(wait))
 	if wait <= 0 {
 		m.moveMedia(c, c.media.path, c.media.switched || c.media.hurry)
 		return

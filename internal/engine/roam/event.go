@@ -77,7 +77,8 @@ type (
 		Epoch  Epoch
 		Reason string
 	}
-	// Registered: the REGISTER was answered 2xx and our binding is among those listed.
+	// Registered: the REGISTER was answered 2xx and our binding is among those
+	// listed. RefreshIn is when to register again; 0: never.
 	Registered struct {
 		Epoch     Epoch
 		RefreshIn time.Duration

@@ -1,6 +1,7 @@
 package roam
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,9 +33,6 @@ func (m *Machine) pathChanged(e PathChanged) {
 		m.follow(e)
 	case e.Path == m.path:
 		m.noted = nil
-		if m.stack.state == shut && m.stack.retryAt.IsZero() {
-			m.begin(change{path: m.path, alive: true, lost: true, reasons: []string{m.stack.text}})
-		}
 	default:
 		e.OldAlive = e.OldAlive && (m.noted == nil || m.noted.OldAlive)
 		m.noted = &e
@@ -164,10 +162,17 @@ func (m *Machine) mediaPathChanged(e MediaPathChanged) {
 	if e.Path == from {
 		return
 	}
+	b := Began{From: from, To: e.Path, Call: c.ID}
+	var lines []line
 	full := m.roam != nil && m.roam.full
+	if m.roam != nil {
+		lines = slices.Clone(m.roam.lines)
+	}
+	if full {
+		b = Began{From: m.path, To: m.path}
+	}
 	of := m.epoch
-	m.beginRoam(change{path: e.Path, alive: e.OldAlive, since: e.Since, reasons: e.Reasons},
-		Began{From: from, To: e.Path, Call: c.ID})
+	m.beginRoam(change{path: e.Path, alive: e.OldAlive, since: e.Since, reasons: e.Reasons}, b)
 	m.roam.full = full
 	m.roam.deadline = m.now.Add(m.policy.KeepFor)
 	if m.stack.state != shut {
@@ -176,5 +181,10 @@ func (m *Machine) mediaPathChanged(e MediaPathChanged) {
 	m.step("path", c.ID, true, e.Path.String())
 	c.media.own = e.Path != m.path
 	c.media.path = e.Path
+	for _, l := range lines {
+		if l.call != c.ID {
+			m.run(l.name, l.call, "goes on")
+		}
+	}
 	m.prepare(c, true, m.policy.MediaFirst && !e.OldAlive)
 }

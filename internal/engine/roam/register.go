@@ -86,7 +86,7 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 	if r.flight == 0 || r.flight != e.Epoch {
 		return
 	}
-	r.flight, r.ok, r.text = 0, false, "REGISTER "+e.Failure.String()
+	r.flight, r.ok, r.text = 0, false, e.Failure.of("REGISTER")
 	if e.Failure.Kind == Answered || e.Failure.Kind == Refused {
 		m.answered()
 	}
@@ -113,7 +113,7 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 		r.failures++
 		wait := m.policy.backoff(r.failures, e.Failure.RetryAfter)
 		r.due = m.now.Add(wait)
-		m.endRegister(false, r.text+", again in "+spoken(wait))
+		m.endRegister(false, r.text+again(wait))
 	}
 }
 

@@ -12,6 +12,7 @@ type call struct {
 	offerOn  Epoch // of the stack that carries our unanswered offer
 	stage    stage
 	flight   Epoch // of the Repair in flight; 0 none. There is never a second
+	how      How   // of the last Repair
 	redo     bool  // what is in flight announces an address that is out of date
 	due      time.Time
 	deadline time.Time // no new try after it
@@ -110,8 +111,8 @@ func (m *Machine) graceEnds() time.Time {
 
 // pause stops the repair of a call while there is no network.
 func (c *call) pause() {
-	c.stage, c.flight, c.redo, c.due, c.media.due = blocked, 0, false, time.Time{}, time.Time{}
-	c.part, c.media.own = true, false
+	c.stage, c.flight, c.redo, c.due, c.part = blocked, 0, false, time.Time{}, true
+	c.media = media{state: movingLater, path: c.media.path}
 }
 
 // tryAgain starts a repair that had to wait from the beginning.
@@ -139,7 +140,7 @@ func (m *Machine) tryRepair(c *call) {
 		m.refreshed(c) // the peer latches, or never learns
 		return
 	}
-	c.stage, c.flight = inFlight, m.epoch
+	c.stage, c.flight, c.how = inFlight, m.epoch, how
 	c.tries.attempts++
 	m.do(Repair{Epoch: m.epoch, Call: c.ID, How: how, Attempt: c.tries.attempts})
 	detail := how.String() + " sent"
@@ -186,13 +187,17 @@ func (m *Machine) repaired(e Repaired) {
 	}
 	c.flight, c.home = 0, e.Epoch
 	m.answered()
-	m.end("repair", c.ID, true, or(e.Detail, "200 OK"))
-	if c.redo && c.stage == blocked {
+	m.end("repair", c.ID, true, or(e.Detail, c.how.method()+" 200 OK"))
+	switch {
+	case c.stage == failed: // too late for the roam, but not for the call
+		c.stage, c.redo, c.why = whole, false, ""
+		m.switchMedia(c)
+	case c.redo:
 		c.redo = false
 		m.tryRepair(c)
-		return
+	default:
+		m.refreshed(c)
 	}
-	m.refreshed(c)
 }
 
 // refreshed: the peer knows the new address. The call is proven when audio
@@ -220,7 +225,7 @@ func (m *Machine) repairFailed(e RepairFailed) {
 	case c.stage == failed: // given up meanwhile
 	case c.redo:
 		c.redo = false
-		m.endRepair(c, e.Failure.String())
+		m.endRepair(c, e.Failure.of(c.how.method()))
 		m.tryRepair(c)
 	default:
 		m.judge(c, e.Failure)
@@ -231,11 +236,12 @@ func (m *Machine) repairFailed(e RepairFailed) {
 // was answered otherwise than 2xx, or not at all.
 func (m *Machine) judge(c *call, f Failure) {
 	c.last = f
+	said := f.of(c.how.method())
 	switch f.verdict() {
 	case unknownHere:
 		if m.reg.pending() {
 			c.stage = awaitRegister
-			m.endRepair(c, f.String()+", again after the REGISTER")
+			m.endRepair(c, said+", again after the REGISTER")
 			return
 		}
 		switch f.Code {
@@ -244,18 +250,18 @@ func (m *Machine) judge(c *call, f Failure) {
 		case 408, 480:
 			m.retry(c)
 		default:
-			m.giveUp(c, f.String())
+			m.giveUp(c, said)
 		}
 	case glare:
 		c.tries.glares++
 		if c.tries.glares > maxGlares {
-			m.giveUp(c, f.String()+fmt.Sprintf(", %d times", c.tries.glares))
+			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
 			return
 		}
 		m.wait(c, m.policy.glareWait(c.OwnsCallID))
 	case codecs:
 		if c.tries.plain {
-			m.giveUp(c, f.String())
+			m.giveUp(c, said)
 			return
 		}
 		c.tries.plain = true
@@ -263,7 +269,7 @@ func (m *Machine) judge(c *call, f Failure) {
 	case silence:
 		m.retry(c)
 	default:
-		m.giveUp(c, f.String())
+		m.giveUp(c, said)
 	}
 }
 
@@ -272,10 +278,13 @@ func (m *Machine) judge(c *call, f Failure) {
 func (m *Machine) retry(c *call) {
 	wait, exhausted := m.policy.retryWait(c.tries.retries, c.last.RetryAfter)
 	late := m.now.Add(wait).After(c.deadline)
+	said := fmt.Sprintf("%s after %d tries", c.last.of(c.how.method()), c.tries.attempts)
 	switch {
-	case (exhausted || late) && m.lastResort():
+	case (exhausted || late) && m.deaf():
+		m.endRepair(c, said)
+		m.lastResort()
 	case late:
-		m.giveUp(c, c.last.String()+fmt.Sprintf(" after %d tries", c.tries.attempts))
+		m.giveUp(c, said)
 	default:
 		c.tries.retries++
 		m.wait(c, wait)
@@ -284,14 +293,13 @@ func (m *Machine) retry(c *call) {
 
 // wait tries the repair again after a time, which may be zero.
 func (m *Machine) wait(c *call, d time.Duration) {
+	m.endRepair(c, c.last.of(c.how.method())+again(d))
 	if d <= 0 {
-		m.endRepair(c, c.last.String()+", again at once")
 		c.stage = blocked
 		m.tryRepair(c)
 		return
 	}
 	c.stage, c.due = waiting, m.now.Add(d)
-	m.endRepair(c, c.last.String()+", again in "+spoken(d))
 }
 
 // callDue: the wait of a call is over.
@@ -322,7 +330,7 @@ func (m *Machine) giveUp(c *call, why string) {
 // silently, never with a BYE that hides what happened.
 func (m *Machine) lose(c *call) {
 	reason := "the other side no longer knows the call (481)"
-	m.endRepair(c, c.last.String()+": the call is lost")
+	m.endRepair(c, c.last.of(c.how.method())+": the call is lost")
 	m.do(LoseCall{Call: c.ID, Reason: reason})
 	if m.roam != nil {
 		m.roam.blame(fmt.Sprintf("call %d: %s; redial", c.ID, reason))

@@ -84,7 +84,7 @@ func (m *Machine) openFailed(e OpenFailed) {
 	}
 	wait := m.reopenLater(m.stack.failures+1, e.Failure.RetryAfter)
 	m.stack.text = e.Failure.String()
-	m.end("open", 0, false, m.stack.text+", again in "+spoken(wait))
+	m.end("open", 0, false, m.stack.text+again(wait))
 }
 
 // stackLost: the present stack is replaced on the same path; the media stay
@@ -98,13 +98,6 @@ func (m *Machine) stackLost(e StackLost) {
 	if !m.present(e.Epoch) || m.stack.state == shut {
 		return
 	}
-	if m.noted != nil {
-		// The path has changed and the user did not ask to follow: no wonder.
-		m.do(Close{Epoch: m.epoch, Reason: e.Reason})
-		m.stack.state, m.stack.text = shut, e.Reason
-		m.reg.newStack()
-		return
-	}
 	m.begin(change{path: m.path, alive: true, lost: true, reasons: []string{e.Reason}})
 }
 
@@ -113,14 +106,14 @@ func (m *Machine) stackLost(e StackLost) {
 func (m *Machine) leaveStack(ch change, overtaking bool) {
 	if !ch.alive {
 		for len(m.kept) > 0 {
-			m.dropKept(0, m.kept[0].path.String()+" is gone")
+			m.dropKept(0, m.kept[0].path.String()+" is lost")
 		}
 	}
 	s := m.stack
 	if s.state == shut {
 		return
 	}
-	reason := s.path.String() + " is gone"
+	reason := s.path.String() + " is lost"
 	switch {
 	case ch.lost:
 		reason = ch.reasons[0]
@@ -169,14 +162,14 @@ func (m *Machine) keptDied(reason string) {
 		return
 	}
 	for len(m.kept) > 0 {
-		m.dropKept(0, or(reason, m.kept[0].path.String()+" is gone"))
+		m.dropKept(0, or(reason, m.kept[0].path.String()+" is lost"))
 	}
 	if m.roam != nil {
-		m.roam.alive = false
+		m.roam.broken = true
 		m.step("sign", 0, false, or(reason, "the old path is gone"))
 	}
-	if m.policy.MediaFirst {
-		for _, c := range m.calls {
+	for _, c := range m.calls {
+		if m.policy.MediaFirst && c.stage != left {
 			m.switchMedia(c)
 		}
 	}

@@ -13,7 +13,7 @@ type roam struct {
 	at       time.Time // first sign
 	deadline time.Time // proven by then, or failed; zero while there is no path
 	full     bool      // the registration is part of it
-	alive    bool      // the path of before carries packets
+	broken   bool      // it began with something dead
 	heard    bool      // audio arrived
 	answered bool      // the server said something
 	restart  bool      // it is the last resort
@@ -40,19 +40,20 @@ func (m *Machine) beginRoam(ch change, b Began) {
 		at = m.now
 	}
 	if r := m.roam; r != nil {
-		if !r.alive && !r.heard && r.at.Before(at) {
+		if r.broken && !r.heard && r.at.Before(at) {
 			at = r.at
 		}
 		m.finish(Superseded, "")
 	}
 	m.epoch++
-	m.roam = &roam{at: at, alive: ch.alive, restart: ch.restart}
+	m.roam = &roam{at: at, broken: !ch.alive || ch.lost, restart: ch.restart}
 	for _, c := range m.calls {
 		c.part = c.underRepair()
 	}
 	b.Epoch, b.At, b.Reasons = m.epoch, at, ch.reasons
 	m.do(b)
-	m.step("sign", b.Call, ch.alive, strings.Join(ch.reasons, ", "))
+	asked := ch.force && !ch.restart
+	m.step("sign", b.Call, asked || !m.roam.broken, strings.Join(ch.reasons, ", "))
 }
 
 // resume opens a timeline for what is still to be done after the roam is over:
@@ -69,28 +70,30 @@ func (m *Machine) resume(reason string, id CallID) {
 	m.do(Keep{Epoch: m.epoch, Of: of})
 }
 
-// lastResort restarts everything on the same path, once, where nothing was
-// answered at all. It reports whether it did.
-func (m *Machine) lastResort() bool {
+// deaf reports whether nothing at all was answered in the roam, and the last
+// resort is still there.
+func (m *Machine) deaf() bool {
 	r := m.roam
-	if r == nil || r.restart || r.answered || m.stack.state != open {
-		return false
-	}
+	return r != nil && !r.restart && !r.answered && m.stack.state == open
+}
+
+// lastResort restarts everything on the same path, once.
+func (m *Machine) lastResort() {
 	m.begin(change{path: m.path, alive: true, lost: true, move: true, force: true, restart: true,
 		reasons: []string{"nothing answers, restart everything"}})
-	return true
 }
 
 // overdue: the roam has had its time.
 func (m *Machine) overdue() {
-	if m.lastResort() {
+	if m.deaf() {
+		m.lastResort()
 		return
 	}
 	r := m.roam
-	if m.stack.state != open {
+	switch {
+	case m.stack.state != open:
 		r.blame("no connection on " + m.path.String() + ": " + or(m.stack.text, "no answer") + "; trying on, ! restarts everything")
-	}
-	if r.full && m.reg.pending() {
+	case r.full && m.reg.pending():
 		r.blame(or(m.reg.text, "REGISTER: no answer") + "; trying on, r registers now")
 	}
 	for _, c := range m.calls {
@@ -99,9 +102,9 @@ func (m *Machine) overdue() {
 		}
 		m.giveUp(c, map[stage]string{
 			blocked:       "could not be refreshed: its media or another offer stand in the way",
-			inFlight:      "no answer yet to attempt " + fmt.Sprint(c.tries.attempts),
-			waiting:       c.last.String(),
-			awaitRegister: c.last.String() + ", and not registered",
+			inFlight:      fmt.Sprintf("%s: no answer yet to attempt %d", c.how.method(), c.tries.attempts),
+			waiting:       c.last.of(c.how.method()),
+			awaitRegister: c.last.of(c.how.method()) + ", and not registered",
 			proving:       "no audio at the new address yet",
 		}[c.stage])
 	}

@@ -44,6 +44,14 @@ func (f Failure) String() string {
 	}
 }
 
+// of puts the request that failed in front.
+func (f Failure) of(request string) string {
+	if f.Kind == Answered {
+		return request + " " + f.String()
+	}
+	return request + ": " + f.String()
+}
+
 // heard is the line of the timeline for the first packet.
 func (g Gap) heard() string {
 	if !g.Measured {
@@ -77,6 +85,14 @@ func worst(gaps []Gap) string {
 		return ""
 	}
 	return "; " + w.words()
+}
+
+// again is when the next try comes.
+func again(wait time.Duration) string {
+	if wait <= 0 {
+		return ", again at once"
+	}
+	return ", again in " + spoken(wait)
 }
 
 // or is text, or what stands for it where it is empty.

@@ -1,0 +1,87 @@
+package roam
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBackoffStaysBetweenHalfAndAllOfItsBound(t *testing.T) {
+	for _, dice := range []func(lo, hi time.Duration) time.Duration{
+		nil,
+		func(lo, _ time.Duration) time.Duration { return lo },
+		func(_, hi time.Duration) time.Duration { return hi },
+		func(_, hi time.Duration) time.Duration { return 10 * hi },
+		func(_, _ time.Duration) time.Duration { return -time.Hour },
+	} {
+		p := DefaultPolicy()
+		p.Between = dice
+		for failures, bound := range map[int]time.Duration{0: 1, 1: 1, 2: 2, 3: 4, 5: 16, 6: 30, 1000: 30} {
+			bound *= time.Second
+			if got := p.backoff(failures, 0); got < bound/2 || got > bound {
+				t.Errorf("after %d failures: %s, want %s to %s", failures, got, bound/2, bound)
+			}
+		}
+		if got := p.backoff(1, time.Minute); got != time.Minute {
+			t.Errorf("Retry-After of a minute gives %s", got)
+		}
+	}
+}
+
+func TestGlareWaitDependsOnWhoMadeTheCallID(t *testing.T) {
+	tests := []struct {
+		name   string
+		owner  bool
+		lo, hi time.Duration
+	}{
+		{"the owner waits 2.1 to 4 s", true, 2100 * time.Millisecond, 4 * time.Second},
+		{"the other waits 0 to 2 s", false, 0, 2 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var lo, hi time.Duration
+			p := Policy{Between: func(l, h time.Duration) time.Duration { lo, hi = l, h; return l }}
+			if p.glareWait(tt.owner); lo != tt.lo || hi != tt.hi {
+				t.Errorf("between %s and %s, want %s and %s", lo, hi, tt.lo, tt.hi)
+			}
+		})
+	}
+}
+
+func TestRetriesOfNothingButZeroDoNotSpin(t *testing.T) {
+	p := Policy{Retries: []time.Duration{0}}.complete()
+	if wait, exhausted := p.retryWait(0, 0); wait != 0 || exhausted {
+		t.Errorf("the first retry waits %s, exhausted %t", wait, exhausted)
+	}
+	if wait, exhausted := p.retryWait(1, 0); wait != time.Second || !exhausted {
+		t.Errorf("the second retry waits %s, exhausted %t", wait, exhausted)
+	}
+}
+
+func TestAZeroPolicyHasTheUsualTimes(t *testing.T) {
+	p, usual := Policy{}.complete(), DefaultPolicy()
+	if p.KeepFor != usual.KeepFor || p.ProofWait != usual.ProofWait || len(p.Retries) != 6 || len(p.RegisterBackoff) != 6 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestANewMachineHasNothingToDo(t *testing.T) {
+	m := New(Policy{})
+	if m.Epoch() != 0 || m.Phase() != Offline || m.Refused() || !m.Next().IsZero() {
+		t.Errorf("a new machine stands at epoch %d, %s, refused %t, next %s", m.Epoch(), m.Phase(), m.Refused(), m.Next())
+	}
+}
+
+func TestDurationsAreSpokenAsAPersonSaysThem(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                       "0 ms",
+		84 * time.Millisecond:   "84 ms",
+		1314 * time.Millisecond: "1.31 s",
+		45 * time.Second:        "45 s",
+		2 * time.Minute:         "2 min",
+		125 * time.Second:       "2 min 5 s",
+	} {
+		if got := spoken(d); got != want {
+			t.Errorf("%s is %q, want %q", d, got, want)
+		}
+	}
+}
