@@ -112,8 +112,8 @@ func (m *model) accountDetail(a phone.Account, w int) []row {
 		}
 	}
 	for _, label := range []struct{ name, value string }{
-		{"contact ", contactAddress(a.Contact)},
-		{"server  ", a.Server},
+		{"from ", contactAddress(a.Contact)},
+		{"to   ", a.Server},
 	} {
 		if label.value != "" && a.Enabled {
 			rows = append(rows, row{left: []span{{label.name, faint}, {m.look.fitMiddle(label.value, w-len(label.name)), plain}}})

@@ -53,6 +53,11 @@ func (s Situation) InCall() bool { return s.Call.ID != 0 }
 
 func (s Situation) up() bool { return s.Call.ID != 0 && s.Call.State == phone.Up }
 
+// speaks says that there is a call which carries or will carry our voice.
+func (s Situation) speaks() bool {
+	return s.InCall() && (s.Call.State == phone.Up || s.Call.Direction == phone.Outgoing)
+}
+
 func (s Situation) ringing() bool { return s.Ringing.ID != 0 }
 
 func (s Situation) lines() bool { return len(liveCalls(s.State)) > 1 }
@@ -86,16 +91,14 @@ func callActions() []Action {
 		{ID: "answer", Keys: []string{"a", "alt+a"}, Short: "answer", Help: "answer the ringing call",
 			Needs: "a ringing call", Enabled: Situation.ringing,
 			Command: func(s Situation) phone.Command { return phone.Answer{Call: s.Ringing.ID} }},
-		{ID: "hangup", Keys: []string{"b"}, Short: "hang up", Help: "hang up, decline or cancel",
+		{ID: "hangup", Keys: []string{"b"}, Short: "hang up", Help: "hang up, decline, cancel",
 			Needs: "a call", Enabled: func(s Situation) bool { return s.InCall() || s.ringing() },
 			short: hangupWord, Command: Situation.ended},
-		{ID: "silence", Keys: []string{"s"}, Short: "silence", Help: "stop the ringing, the call keeps waiting",
+		{ID: "silence", Keys: []string{"s"}, Short: "silence", Help: "stop the ringing",
 			Needs: "a ringing call", Enabled: Situation.ringing,
 			Command: func(s Situation) phone.Command { return phone.Silence{Call: s.Ringing.ID} }},
-		{ID: "dial", Keys: []string{"d"}, Short: "dial", Help: "dial; a digit, *, # or + starts it too",
-			effect: (*model).openDial},
-		{ID: "mute", Keys: []string{"m"}, Short: "mute", Help: "mute or unmute the microphone",
-			Needs: "a call", Enabled: Situation.InCall,
+		{ID: "mute", Keys: []string{"m"}, Short: "mute", Help: "mute, unmute",
+			Needs: "a call", Enabled: Situation.speaks,
 			short: func(s Situation) string { return either(s.Call.Muted, "unmute", "mute") },
 			Command: func(s Situation) phone.Command {
 				if s.Call.Muted {
@@ -103,7 +106,7 @@ func callActions() []Action {
 				}
 				return phone.Mute{Call: s.Call.ID}
 			}},
-		{ID: "hold", Keys: []string{"x"}, Short: "hold", Help: "hold or resume",
+		{ID: "hold", Keys: []string{"x"}, Short: "hold", Help: "hold, resume",
 			Needs: "an answered call", Enabled: Situation.up,
 			short: func(s Situation) string { return either(s.heldByUs(), "resume", "hold") },
 			Command: func(s Situation) phone.Command {
@@ -112,13 +115,15 @@ func callActions() []Action {
 				}
 				return phone.HoldCall{Call: s.Call.ID}
 			}},
-		{ID: "keypad", Keys: []string{"#"}, Short: "keypad", Help: "keypad for tones; a digit opens it too",
+		{ID: "keypad", Keys: []string{"#"}, Short: "keypad", Help: "keypad; a digit opens it",
 			Needs: "an answered call", Enabled: Situation.up, effect: (*model).openKeypad},
+		{ID: "dial", Keys: []string{"d"}, Short: "dial", Help: "dial; a digit starts it",
+			effect: (*model).openDial},
 		{ID: "previous-line", Keys: []string{"["}, Help: "previous call", Needs: "a second call", Enabled: Situation.lines,
 			effect: func(m *model) tea.Cmd { return m.switchLine(-1) }},
 		{ID: "next-line", Keys: []string{"]"}, Short: "other call", Help: "next call", Needs: "a second call", Enabled: Situation.lines,
 			effect: func(m *model) tea.Cmd { return m.switchLine(1) }},
-		{ID: "redial", Keys: []string{"enter"}, Short: "call again", Help: "call the selected recent call again",
+		{ID: "redial", Keys: []string{"enter"}, Short: "call again", Help: "call the recent call again",
 			Needs: "a recent call", Enabled: func(s Situation) bool { return s.Recent.ID != 0 }, Command: Situation.again},
 	}
 }
@@ -129,10 +134,10 @@ func networkActions() []Action {
 		{ID: "register", Keys: []string{"r"}, Short: "re-register", Help: "register this account again",
 			Group: GroupNetwork, Needs: "an account", Enabled: hasAccount,
 			Command: func(s Situation) phone.Command { return phone.Register{Account: s.Account.Name} }},
-		{ID: "register-all", Keys: []string{"R"}, Help: "register all accounts again", Group: GroupNetwork,
+		{ID: "register-all", Keys: []string{"R"}, Help: "register all again", Group: GroupNetwork,
 			Needs: "an account", Enabled: hasAccount,
 			Command: func(Situation) phone.Command { return phone.Register{} }},
-		{ID: "unregister", Keys: []string{"u"}, Help: "take this account off the server, or on again", Group: GroupNetwork,
+		{ID: "unregister", Keys: []string{"u"}, Help: "unregister, register", Group: GroupNetwork,
 			Needs: "an account", Enabled: hasAccount,
 			short: func(s Situation) string { return either(bound(s.Account), "unregister", "register") },
 			Command: func(s Situation) phone.Command {
@@ -144,9 +149,9 @@ func networkActions() []Action {
 		{ID: "refresh", Keys: []string{"I"}, Help: "re-INVITE this call", Group: GroupNetwork,
 			Needs: "an answered call", Enabled: Situation.up,
 			Command: func(s Situation) phone.Command { return phone.Refresh{Call: s.Call.ID} }},
-		{ID: "network-changed", Keys: []string{"N"}, Help: "act as if the network changed", Group: GroupNetwork,
+		{ID: "network-changed", Keys: []string{"N"}, Help: "act as if network changed", Group: GroupNetwork,
 			Command: func(Situation) phone.Command { return phone.NetworkSign{} }},
-		{ID: "restart", Keys: []string{"!"}, Help: "restart everything, calls kept", Group: GroupNetwork,
+		{ID: "restart", Keys: []string{"!"}, Help: "restart all, calls kept", Group: GroupNetwork,
 			Command: func(Situation) phone.Command { return phone.Restart{} }},
 	}
 }
@@ -156,15 +161,15 @@ func screenActions() []Action {
 	focus := func(p pane) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.focusPane(p) } }
 	inRoam := func(s Situation) bool { return s.RoamTab && len(s.State.Roams) > 0 }
 	screen := []Action{
-		{ID: "statistics", Keys: []string{"c"}, Help: "more or fewer statistics of the call", Needs: "a call",
+		{ID: "statistics", Keys: []string{"c"}, Help: "more statistics, or fewer", Needs: "a call",
 			Enabled: Situation.InCall, effect: (*model).toggleStats},
 		{ID: "accounts", Keys: []string{"f2"}, Help: "go to Accounts", effect: focus(paneAccounts)},
 		{ID: "network", Keys: []string{"f3"}, Help: "go to Network", effect: focus(paneNetwork)},
 		{ID: "call", Keys: []string{"f4"}, Help: "go to Call", effect: focus(paneCall)},
-		{ID: "events", Keys: []string{"f5"}, Help: "go to Events and Roam, again: the other tab", effect: focus(paneLower)},
+		{ID: "events", Keys: []string{"f5"}, Help: "go to Events, to Roam", effect: focus(paneLower)},
 		{ID: "next-pane", Keys: []string{"tab"}, Help: "next pane", effect: func(m *model) tea.Cmd { return m.cyclePane(1) }},
 		{ID: "previous-pane", Keys: []string{"shift+tab"}, Help: "previous pane", effect: func(m *model) tea.Cmd { return m.cyclePane(-1) }},
-		{ID: "zoom", Keys: []string{"z"}, Help: "give the pane the whole screen, or back", effect: (*model).toggleZoom},
+		{ID: "zoom", Keys: []string{"z"}, Help: "zoom the pane, or back", effect: (*model).toggleZoom},
 		{ID: "up", Keys: []string{"k", "up"}, Help: "up", effect: scroll(-1)},
 		{ID: "down", Keys: []string{"j", "down"}, Help: "down", effect: scroll(1)},
 		{ID: "top", Keys: []string{"g", "home"}, Help: "to the top", effect: scroll(-farAway)},
@@ -175,14 +180,14 @@ func screenActions() []Action {
 			effect: func(m *model) tea.Cmd { return m.browseRoams(-1) }},
 		{ID: "newer-roam", Keys: []string{"l", "right"}, Help: "newer roam", Needs: "the Roam tab with a roam in it", Enabled: inRoam,
 			effect: func(m *model) tea.Cmd { return m.browseRoams(1) }},
-		{ID: "copy", Keys: []string{"y"}, Help: "copy the error, Call-ID or address", effect: (*model).copy},
-		{ID: "redraw", Keys: []string{"ctrl+l"}, Help: "draw the screen afresh", effect: func(*model) tea.Cmd { return tea.ClearScreen }},
-		{ID: "suspend", Keys: []string{"ctrl+z"}, Help: "suspend; refused in a call", effect: (*model).suspend},
-		{ID: "suspend!", Help: "suspend even in a call, which will fall silent", effect: func(*model) tea.Cmd { return tea.Suspend }},
+		{ID: "copy", Keys: []string{"y"}, Help: "copy error or Call-ID", effect: (*model).copy},
+		{ID: "redraw", Keys: []string{"ctrl+l"}, Help: "redraw the screen", effect: func(*model) tea.Cmd { return tea.ClearScreen }},
+		{ID: "suspend", Keys: []string{"ctrl+z"}, Help: "suspend; not in a call", effect: (*model).suspend},
+		{ID: "suspend!", Help: "suspend, even in a call", effect: func(*model) tea.Cmd { return tea.Suspend }},
 		{ID: "back", Keys: []string{"esc"}, Help: "back, close, hide", effect: (*model).back},
 		{ID: "palette", Keys: []string{":", "ctrl+p"}, Short: "commands", Help: "all commands by name", effect: (*model).openPalette},
 		{ID: "help", Keys: []string{"?", "f1"}, Short: "help", Help: "this help", effect: (*model).openHelp},
-		{ID: "quit", Keys: []string{"q", "ctrl+c"}, Short: "quit", Help: "quit; asks in a call; ctrl+c twice: at once", effect: (*model).quit},
+		{ID: "quit", Keys: []string{"q", "ctrl+c"}, Short: "quit", Help: "quit; asks in a call", effect: (*model).quit},
 	}
 	for i := range screen {
 		screen[i].Group = GroupScreen

@@ -18,7 +18,7 @@ func (m *model) callRows(w, h int) []row {
 	if c.State == phone.Up || c.State == phone.Early {
 		rows = append(rows, m.mediaRows(c, w)...)
 	}
-	if c.Roams > 0 {
+	if c.Roams > 0 && !m.lower.roam {
 		rows = append(rows, row{left: []span{{fmt.Sprintf("roams %d, longest audio gap %s", c.Roams, lasting(c.LongestGap)), faint}}})
 	}
 	// The table shows where it fits by itself, and where it is asked for.
@@ -157,7 +157,7 @@ func (m *model) mediaRows(c phone.Call, w int) []row {
 			hears = span{l.silent + " no audio in for " + ago(c.Media.Silence), busy}
 		}
 	}
-	secure := span{either(c.SRTP == "", "no SRTP", "SRTP"), either(c.SRTP == "", faint, good)}
+	secure := span{either(c.SRTP == "", "plain RTP", "SRTP"), either(c.SRTP == "", faint, good)}
 	rows := []row{{
 		left:  []span{sends, {"   ", plain}, hears},
 		right: []span{{codec(c.Codec) + "  ", plain}, secure},
@@ -169,6 +169,9 @@ func (m *model) mediaRows(c phone.Call, w int) []row {
 		rows[0].right = nil
 	}
 	rows = append(rows, row{left: m.meters(c)})
+	if !c.KeepUntil.IsZero() {
+		return append(rows, row{left: m.quality(c.Media)})
+	}
 	jitter := m.sparkline(c.Media.JitterTrail, clamp(w-16, 8, 60))
 	if !m.set.motion {
 		jitter = nil

@@ -255,10 +255,10 @@ func (a area) box(frame role, title, right []span) {
 	head.row(0, r)
 }
 
-// render writes the grid as lines with styles. Blank plain cells at the end of
-// a line are left out.
+// render writes the grid as lines with styles. Blank cells that cannot be seen
+// are left out at the end of a line.
 func (c *canvas) render() string {
-	var out, run strings.Builder
+	var out strings.Builder
 	out.Grow(c.w * c.h * 2)
 	for y := range c.h {
 		if y > 0 {
@@ -271,12 +271,11 @@ func (c *canvas) render() string {
 		}
 		for x := 0; x < end; {
 			r := line[x].role
-			run.Reset()
-			for x < end && line[x].role == r {
-				run.WriteString(line[x].text)
-				x++
+			out.WriteString(c.look.before[r])
+			for ; x < end && line[x].role == r; x++ {
+				out.WriteString(line[x].text)
 			}
-			c.look.paint(&out, run.String(), r)
+			out.WriteString(c.look.after[r])
 		}
 	}
 	return out.String()

@@ -122,7 +122,7 @@ func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 	name := address(a.URI)
 	switch a.State {
 	case phone.Registered:
-		text := name + " registered for " + ago(a.Expires)
+		text := name + " registered for " + left(a.Expires)
 		if a.Source.IsValid() {
 			text += " from " + a.Source.String()
 		}
@@ -185,7 +185,7 @@ func callLine(c phone.Call) (role, string) {
 	case phone.Up:
 		text := either(c.Direction == phone.Incoming, "answered "+name, name+" answered")
 		if d := c.Answered.Sub(c.Started); !c.Answered.IsZero() && d > 0 {
-			text += " after " + lasting(d)
+			text += " after " + ago(d)
 		}
 		if c.Codec != "" {
 			text += ", " + codec(c.Codec)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ramble/internal/clean"
 	"ramble/internal/phone"
 )
 
@@ -130,12 +131,17 @@ func newTimeFormat(name string) timeFormat {
 	return timeFormat{"15:04:05", "15:04"}
 }
 
+// wrapLimit is the longest text that wrap takes, in runes; nobody reads more in
+// a pane.
+const wrapLimit = 1000
+
 // wrap breaks text at spaces into lines of at most width columns; a word too
 // long for a line is broken where it must.
 func (l *look) wrap(text string, width int) []string {
 	if width < 1 {
 		return nil
 	}
+	text = clean.Limit(text, wrapLimit)
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {

@@ -46,7 +46,7 @@ func (m *model) incomingBox(c phone.Call) box {
 		{left: []span{{who(c), strong}}},
 		{left: []span{{address(c.Peer), plain}}},
 		{left: []span{{"to " + to + sep + "ringing " + short(m.now.Sub(m.ring.since)), faint},
-			{either(m.ring.silent, sep+"silenced", ""), faint}}},
+			{either(m.ring.silent, ", silenced", ""), faint}}},
 		{},
 		{left: m.keycaps("answer", "hangup", "silence")},
 		{left: []span{{"esc", keycap}, {" hide, it keeps ringing", plain}}},

@@ -54,6 +54,7 @@ const (
 	sideWidth           = 56
 	callCompact         = 8 // the Call pane while a roam is watched
 	callNormal          = 11
+	callTall            = 18
 )
 
 // arrange is the layout as a pure function of its arguments.
@@ -107,11 +108,10 @@ func (l *layout) stackedShape(a arrangement) {
 		l.focusShape(a)
 		return
 	}
-	call, rest := l.body.split(callHeight(a, l.body.h))
 	acc := clamp(a.accRows+2, 4, 6)
-	lower, rest := rest.split(rest.h - acc - clamp(rest.h/3, 5, 10))
-	l.pane[paneCall], l.pane[paneLower] = call, lower
-	l.pane[paneAccounts], l.pane[paneNetwork] = rest.split(acc)
+	top, bottom := l.body.split(l.body.h - acc - clamp(l.body.h/4, 5, 10))
+	l.pane[paneCall], l.pane[paneLower] = top.split(callHeight(a, top.h))
+	l.pane[paneAccounts], l.pane[paneNetwork] = bottom.split(acc)
 }
 
 // wideShape is two columns, or three where there is room.
@@ -138,8 +138,12 @@ func (l *layout) wideShape(a arrangement) {
 	if a.h < 24 {
 		acc = clamp(a.accRows+2, 4, 6)
 	}
-	l.pane[paneAccounts], l.pane[paneNetwork] = left.split(min(acc, left.h-4))
+	l.pane[paneAccounts], l.pane[paneNetwork] = left.split(clamp(acc, 3, left.h-4))
 
+	if a.h < callOnlyHeight {
+		l.pane[either(a.focused == paneLower, paneLower, paneCall)] = right
+		return
+	}
 	call, lower := right.split(callHeight(a, right.h))
 	l.pane[paneCall], l.pane[paneLower] = call, lower
 	if a.roamTab && a.w < threeColumns && a.h >= stackHeight {
@@ -151,14 +155,11 @@ func (l *layout) wideShape(a arrangement) {
 // callHeight is the height of the Call pane over a lower pane: what it needs
 // while a roam is watched, a steady size otherwise, so that nothing jumps.
 func callHeight(a arrangement, room int) int {
-	most := room - 6 // the lower pane keeps four lines
+	most := room - 5 // the lower pane keeps three lines
 	if a.roamTab {
 		return clamp(min(a.callRows+2, max(callCompact, room/3)), 6, max(6, most))
 	}
-	normal := callNormal
-	if room > 27 {
-		normal = room / 2
-	}
+	normal := clamp(room/2, callNormal, callTall)
 	return clamp(max(normal, a.callRows+2), 6, max(6, most))
 }
 

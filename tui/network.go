@@ -111,7 +111,7 @@ func (m *model) changedRows(w int) []row {
 		if n.Since.IsZero() {
 			return nil
 		}
-		return []row{{left: []span{{"changed  ", faint}, {"never since " + n.Since.Format(m.set.time.minute), plain}}}}
+		return []row{{left: []span{{"unchanged since ", faint}, {n.Since.Format(m.set.time.minute), plain}}}}
 	}
 	text := ago(m.now.Sub(n.Changed)) + " ago"
 	if k := len(m.state.Roams); k > 0 {

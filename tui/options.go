@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -129,8 +130,8 @@ func speaksUTF8(environ []string) bool {
 			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")
 		}
 	}
-	// No locale at all: macOS and Windows terminals speak UTF-8 all the same.
-	return env(environ, "TERM_PROGRAM") != "" || env(environ, "WT_SESSION") != ""
+	// No locale at all: the terminals of macOS and Windows speak UTF-8 all the same.
+	return runtime.GOOS != "linux"
 }
 
 func env(environ []string, name string) string {

@@ -123,7 +123,7 @@ func pathName(s string) string { return either(s != "", s, "no network") }
 
 // stepWidths: offset, mark and name stand in columns.
 const (
-	offsetWidth = 8
+	offsetWidth = 7
 	nameWidth   = 9
 	tookWidth   = 7
 	barsFrom    = 76 // columns from which the waterfall is drawn
@@ -142,7 +142,7 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 		tookText = lasting(took)
 	}
 	detail := s.Detail
-	if s.Call != 0 {
+	if s.Call != 0 && len(m.state.Calls) > 1 {
 		if name := m.callName(s.Call); name != "" {
 			detail = strings.TrimSpace(name + " " + detail)
 		}
@@ -153,6 +153,9 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 		{fmt.Sprintf("%-*s", nameWidth, s.Name), either(s.Running, strong, plain)},
 	}
 	right := []span{{fmt.Sprintf("%*s", tookWidth, tookText), either(s.Running, busy, faint)}}
+	if tookText == "" {
+		right = nil
+	}
 	if w < barsFrom {
 		return row{left: append(spans, span{detail, faint}), right: right}
 	}
@@ -206,10 +209,8 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 	switch r.Phase {
 	case phone.RoamStarted:
 		text = "under way for " + lasting(m.roamClock(r))
-		for _, c := range liveCalls(m.state) {
-			if c.Recovering && c.Media.Silence > 0 {
-				text += "; no audio from " + who(c) + " for " + ago(c.Media.Silence)
-			}
+		if c := m.current(); c.Recovering && c.Media.Silence > 0 {
+			text = "no audio in for " + ago(c.Media.Silence) + ", " + text
 		}
 	case phone.RoamDone:
 		text = recovered(r)

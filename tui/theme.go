@@ -40,8 +40,9 @@ func ThemeNames() []string { return []string{"auto", "dark", "light", "mono", "h
 type look struct {
 	glyphs
 	ascii bool
-	style [roles]lipgloss.Style
-	empty [roles]bool // the style does nothing: text is written as it is
+	// What the terminal is sent before and after text in a role; empty where
+	// the role has no style of its own. Made once: a frame has some 300 pieces.
+	before, after [roles]string
 }
 
 func newLook(theme string, dark, ascii bool) *look {
@@ -49,37 +50,26 @@ func newLook(theme string, dark, ascii bool) *look {
 	if ascii {
 		l.glyphs = asciiGlyphs
 	}
-	switch theme {
-	case "mono":
-		l.style = monoTheme()
-	case "high-contrast":
-		l.style = contrastTheme()
-	case "light":
-		l.style = colourTheme(lightColours)
-	case "dark":
-		l.style = colourTheme(darkColours)
-	default:
-		l.style = colourTheme(darkColours)
-		if !dark {
-			l.style = colourTheme(lightColours)
-		}
-	}
-	for r := range l.style {
-		l.empty[r] = l.style[r].Render("x") == "x"
+	for r, style := range styles(theme, dark) {
+		l.before[r], l.after[r], _ = strings.Cut(style.Render("x"), "x")
 	}
 	return l
 }
 
-// blank says that a space in this role cannot be seen.
-func (l *look) blank(r role) bool { return l.empty[r] || r == rule || r == faint }
-
-func (l *look) paint(out *strings.Builder, s string, r role) {
-	if l.empty[r] {
-		out.WriteString(s)
-		return
+func styles(theme string, dark bool) [roles]lipgloss.Style {
+	switch {
+	case theme == "mono":
+		return monoTheme()
+	case theme == "high-contrast":
+		return contrastTheme()
+	case theme == "light", theme != "dark" && !dark:
+		return colourTheme(lightColours)
 	}
-	out.WriteString(l.style[r].Render(s))
+	return colourTheme(darkColours)
 }
+
+// blank says that a space in this role cannot be seen.
+func (l *look) blank(r role) bool { return l.before[r] == "" || r == rule || r == faint }
 
 // colours of a theme. All stand exactly on the 256-colour cube or its grey
 // ramp, so that nothing shifts inside tmux; the hues follow Okabe and Ito's

@@ -78,12 +78,12 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case m.asking() && s != "ctrl+c":
 		return m.incomingKey(s)
+	case m.dial.open && s != "ctrl+c":
+		return m.dialKey(k)
 	case m.over != nil:
 		if cmd, handled := m.over.key(m, k); handled {
 			return cmd
 		}
-	case m.dial.open && s != "ctrl+c":
-		return m.dialKey(k)
 	}
 	if k.Text != "" && strings.Contains(dialKeys, k.Text) && len(k.Text) == 1 {
 		if c := m.current(); c.State == phone.Up && c.ID != 0 {

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -60,13 +61,13 @@ func (m *model) draw(c *canvas, l layout) *tea.Cursor {
 			cursor = at
 		}
 	}
+	if m.over != nil {
+		cursor = drawBox(c, l.body, m.over.content(m))
+	}
 	if at := m.drawDial(c, l); at != nil {
 		cursor = at
 	}
 	c.at(l.keys).row(0, m.keyRow())
-	if m.over != nil {
-		cursor = drawBox(c, l.body, m.over.content(m))
-	}
 	switch ring := m.ringingCall(); {
 	case m.asking():
 		cursor = drawBox(c, l.body, m.incomingBox(ring))
@@ -94,10 +95,10 @@ func (m *model) paneHead(p pane, l layout) (name, key, right []span) {
 	case paneSide:
 		return word("Events"), nil, nil
 	}
-	events, roam := span{"[Events]", strong}, span{" Roam ", faint}
+	events, roam := span{"[Events]", strong}, span{" Roam", faint}
 	name = word("Events")
 	if m.lower.roam {
-		events, roam = span{" Events ", faint}, span{"[Roam]", strong}
+		events, roam = span{"Events ", faint}, span{"[Roam]", strong}
 		name = word("Roam")
 		if r, ok := m.shownRoam(); ok {
 			name = word("Roam #" + grouped(uint64(r.ID)))
@@ -106,7 +107,7 @@ func (m *model) paneHead(p pane, l layout) (name, key, right []span) {
 	if l.pane[paneSide].shown() && m.lower.roam {
 		return name, word("F5"), nil
 	}
-	return name, word("F5"), []span{events, {" ", faint}, roam}
+	return name, word("F5"), []span{events, roam}
 }
 
 func (m *model) callHeadWord() []span {
@@ -230,6 +231,11 @@ func (m *model) eventRows(w, h int) []row {
 
 // drawBox draws an overlay in the middle of the body.
 func drawBox(c *canvas, body rect, b box) *tea.Cursor {
+	if len(b.rows)+2 > body.h {
+		// On a small screen the blank lines give way first.
+		b.rows = slices.DeleteFunc(b.rows, func(r row) bool { return len(r.left)+len(r.right) == 0 })
+		b.cursor = nil
+	}
 	w, h := min(b.w, c.w), min(len(b.rows)+2, body.h)
 	a := c.at(rect{(c.w - w) / 2, body.y + (body.h-h)/2, w, h})
 	a.fill(plain)

@@ -1,0 +1,201 @@
+package tui
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"ramble/internal/phone"
+)
+
+func TestRoamTab(t *testing.T) {
+	t.Run("opens itself when a roam starts and closes 15 s after its success", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(inCall())
+		d.sees("[Events]")
+		d.show(recovering())
+		d.sees("[Roam]", "Roam #3")
+		d.show(recoveredState())
+		d.sees("Recovered in 614 ms; gap in 61 ms, out 20 ms", "3 packets lost")
+		d.after(roamLinger - time.Second)
+		d.sees("[Roam]")
+		d.after(time.Second)
+		d.sees("[Events]")
+	})
+	t.Run("does not open under the hands of the user", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(inCall())
+		d.press("tab")
+		d.after(untouched - time.Second)
+		d.show(recovering())
+		d.sees("[Events]")
+	})
+	t.Run("stays when the user has looked into it", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(inCall())
+		d.show(recovering())
+		d.press("f5")
+		d.show(recoveredState())
+		d.after(time.Minute)
+		d.sees("[Roam]")
+	})
+	t.Run("a failure stays", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(inCall())
+		s := recovering()
+		d.show(s)
+		s.Roams[0].Phase, s.Roams[0].Failure = phone.RoamFailed, "the re-INVITE timed out after 3 tries; it is tried again, b hangs up"
+		d.show(s)
+		d.after(time.Minute)
+		d.sees("[Roam]", "the re-INVITE timed out")
+	})
+	t.Run("left and right walk through the roams", func(t *testing.T) {
+		s := recoveredState()
+		older := s.Roams[0]
+		older.ID, older.To = 2, "wlan0 192.168.1.23"
+		s.Roams = []phone.Roam{older, s.Roams[0]}
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("f5", "f5", "left")
+		d.sees("Roam #2")
+		d.press("right", "right")
+		d.sees("Roam #3")
+	})
+}
+
+func TestPanes(t *testing.T) {
+	t.Run("tab and the F keys move the focus, z zooms, esc comes back", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(inCall())
+		d.sees("▸F4 Call")
+		d.press("tab")
+		d.sees("▸F5 Events")
+		d.press("f3", "z")
+		d.sees("▸F3 Network")
+		d.seesNot("Accounts")
+		d.press("esc", "shift+tab")
+		d.sees("▸F2 Accounts")
+	})
+	t.Run("j and k choose the account that r is about", func(t *testing.T) {
+		s := idle()
+		s.Accounts[1].Enabled = true
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("f2", "j", "r")
+		d.wants(phone.Register{Account: "lab"})
+		d.press("k", "r")
+		d.wants(phone.Register{Account: "alice"})
+	})
+	t.Run("ctrl+a in the dial line changes the account", func(t *testing.T) {
+		s := idle()
+		s.Accounts[1].Enabled = true
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("d", "ctrl+a", "b")
+		d.sees("Dial with lab@10.0.0.5")
+		d.press("enter")
+		d.wants(phone.Dial{Target: "b", Account: "lab"})
+	})
+	t.Run("events scroll back", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		var n []phone.Notice
+		for i := range 40 {
+			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %d.", i)}})
+		}
+		d.show(idle(), n...)
+		d.sees("event 39.")
+		d.press("f5", "g")
+		d.sees("event 0.")
+		d.press("G")
+		d.sees("event 39.")
+	})
+	t.Run("enter on a recent call dials it again, after the engine forgot it", func(t *testing.T) {
+		s := inCall()
+		s.Calls[0].State, s.Calls[0].Ended = phone.Ended, noon
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("enter")
+		d.wants(phone.Redial{Call: 1})
+		d.show(idle())
+		d.press("enter")
+		d.wants(phone.Dial{Target: "sip:bob@example.com", Account: "alice"})
+	})
+	t.Run("] takes the other call in hand and tells the engine", func(t *testing.T) {
+		s := inCall()
+		c := carol()
+		c.State, c.Answered = phone.Up, noon
+		s.Calls[0].Held = phone.HeldLocal
+		s.Calls = append(s.Calls, c)
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("b")
+		d.wants(phone.Hangup{Call: 2})
+		d.press("]", "x")
+		d.wants(phone.Focus{Call: 1}, phone.ResumeCall{Call: 1})
+	})
+	t.Run("suggestions come from recent calls, tab takes one", func(t *testing.T) {
+		s := inCall()
+		s.Calls[0].State, s.Calls[0].Ended = phone.Ended, noon
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("d", "b", "o", "tab")
+		d.sees("▸ Bob Example")
+		d.press("enter")
+		d.wants(phone.Dial{Target: "sip:bob@example.com", Account: "alice"})
+	})
+}
+
+func TestEventsSayWhatChanged(t *testing.T) {
+	change := func(f func(*phone.Call)) phone.Notice {
+		c := bob()
+		f(&c)
+		return phone.Notice{At: noon, What: phone.CallChanged{Call: c}}
+	}
+	for _, tc := range []struct {
+		name string
+		n    phone.Notice
+		want string
+	}{
+		{"hold", change(func(c *phone.Call) { c.Held = phone.HeldLocal }), "Bob Example is on hold"},
+		{"held by the other side", change(func(c *phone.Call) { c.Held = phone.HeldRemote }), "Bob Example put you on hold"},
+		{"mute", change(func(c *phone.Call) { c.Muted = true }), "microphone muted"},
+		{"recovering", change(func(c *phone.Call) { c.Recovering = true }), "recovering the call with Bob Example"},
+		{"no network", change(func(c *phone.Call) { c.KeepUntil = noon.Add(45 * time.Second) }), "no network: the call with Bob Example is kept for 45 s"},
+		{"lost", change(func(c *phone.Call) { c.NeedsRedial = true }), "Bob Example lost the call"},
+		{"ended", change(func(c *phone.Call) { c.State, c.Ended, c.Reason = phone.Ended, noon, "the other side hung up" }),
+			"the call with Bob Example ended after 02:14: the other side hung up"},
+		{"roam done", phone.Notice{At: noon, What: phone.RoamChanged{Roam: recoveredState().Roams[0]}},
+			"roam 3: Recovered in 614 ms; gap in 61 ms, out 20 ms, 3 packets lost"},
+		{"final report", phone.Notice{At: noon, What: phone.MediaReport{Media: bob().Media, Final: true}},
+			"sound: 6 702 out, 6 698 packets in, 0.1% lost, MOS 4.3"},
+		{"network", phone.Notice{At: noon, What: phone.NetworkChanged{Network: recovering().Network}}, "network: address lost, default route moved"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newHand(t, 160, 36, nil)
+			d.show(inCall(), phone.Notice{At: noon, What: phone.CallChanged{Call: bob()}}, tc.n)
+			last := d.m.events.lines[len(d.m.events.lines)-1]
+			if last.text != tc.want {
+				t.Fatalf("got %q, want %q", last.text, tc.want)
+			}
+		})
+	}
+	t.Run("a quiet refresh of a registration is not told", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		a := alice()
+		b := a
+		b.State = phone.Registering
+		for range 3 {
+			d.show(idle(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: a}},
+				phone.Notice{At: noon, What: phone.RegistrationChanged{Account: b}})
+		}
+		if len(d.m.events.lines) != 1 {
+			t.Fatalf("told %v", d.m.events.lines)
+		}
+	})
+	t.Run("the same line again is counted", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		n := phone.Notice{At: noon, What: phone.Said{Text: "the door bell"}}
+		d.show(idle(), n, n, n)
+		d.sees("the door bell (3 times)")
+	})
+}
