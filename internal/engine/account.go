@@ -32,7 +32,6 @@ type account struct {
 	resolveAt time.Time
 	path      netwatch.Path // towards the server, as last told to the machine
 	stacks    map[roam.Epoch]*stack
-	announced bool        // Ready told
 	bound     string      // the Contact last registered
 	roam      *phone.Roam // in progress
 	byes      []*sip.Call // ended here while there was no way to say so
@@ -211,10 +210,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
 		return
 	}
 	a.stacks[epoch] = st
-	if !a.announced {
-		a.announced = true
-		a.e.announce()
-	}
+	a.e.announce(false)
 	detail := "UDP " + st.Local().String()
 	if a.server().Transport != sip.UDP {
 		detail = strings.ToUpper(a.server().Transport.String()) + " connected to " + a.server().Addr.String()
@@ -229,20 +225,25 @@ func (st *stack) drop() {
 	st.cancel()
 }
 
-// announce tells Ready when every enabled account has its sockets.
-func (e *Engine) announce() {
+// announce tells Ready, once: when every enabled account has its sockets, or
+// at last with those that have.
+func (e *Engine) announce(atLast bool) {
+	if e.readyBy.IsZero() {
+		return
+	}
 	ready := phone.Ready{Listen: map[string]netip.AddrPort{}}
 	for _, a := range e.accounts {
 		if !a.cfg.Enabled {
 			continue
 		}
-		st := a.stacks[a.machine.Epoch()]
-		if st == nil {
+		ready.Accounts = append(ready.Accounts, a.cfg.Name)
+		if st := a.stacks[a.machine.Epoch()]; st != nil {
+			ready.Listen[a.server().Transport.String()] = st.Local()
+		} else if !atLast {
 			return
 		}
-		ready.Accounts = append(ready.Accounts, a.cfg.Name)
-		ready.Listen[a.server().Transport.String()] = st.Local()
 	}
+	e.readyBy = time.Time{}
 	e.tell(ready)
 }
 

@@ -41,8 +41,16 @@ type rig struct {
 
 func newRig(t testing.TB, transport sip.Transport) *rig {
 	t.Helper()
+	return newRigIn(t, transport, 0, demo.Options{})
+}
+
+// newRigIn is newRig with the settling of a flapping network (0: as the phone has
+// it) and the world's options.
+func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options) *rig {
+	t.Helper()
+	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{t: t, ctx: ctx, world: demo.New(demo.Options{Manual: true}), news: make(chan struct{}, 1)}
+	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
 	dev, err := device.Open("loop")
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +68,7 @@ func newRig(t testing.TB, transport sip.Transport) *rig {
 			},
 			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true},
 		}},
-		Network: netwatch.Options{Source: r.world.Phone, Router: r.world.Phone, Hints: []netwatch.Hinter{r.world.Phone}},
+		Network: netwatch.Options{Source: r.world.Phone, Router: r.world.Phone, Hints: []netwatch.Hinter{r.world.Phone}, Settle: settle},
 		Sockets: r.world.Phone,
 		Desk:    desk.New(desk.Options{Device: dev}),
 		Tones:   true,
@@ -172,7 +180,7 @@ func find(s phone.State, id phone.CallID) phone.Call {
 func (r *rig) roamed(n int) phone.Roam {
 	r.t.Helper()
 	s := r.until("the roam is over", func(s phone.State) bool {
-		return len(s.Roams) >= n && s.Roams[len(s.Roams)-1].Phase != phone.RoamStarted
+		return len(s.Roams) > 0 && int(s.Roams[len(s.Roams)-1].ID) >= n && s.Roams[len(s.Roams)-1].Phase != phone.RoamStarted
 	})
 	return s.Roams[len(s.Roams)-1]
 }
