@@ -109,7 +109,7 @@ func checkParts(c *config.Config) error {
 func audioBackends() []string {
 	var names []string
 	for _, b := range device.List() {
-		if b.Ready {
+		if b.Ready && b.Name != "auto" {
 			names = append(names, b.Name)
 		}
 	}

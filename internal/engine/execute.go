@@ -99,6 +99,9 @@ func (e *Engine) roamBegan(a *account, act roam.Began) {
 	a.view.Roaming = true
 	a.view.WasSource, a.view.WasIface = act.From.Source, act.From.Interface
 	for _, c := range e.liveCalls() {
+		if c.acct == a && c.stream != nil {
+			c.stream.Began()
+		}
 		if c.acct == a && c.view.State == phone.Up {
 			c.view.Recovering = true
 			c.view.Roams++
@@ -179,10 +182,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	if e.quitting {
 		return
 	}
-	reasons := make([]string, len(c.Reasons))
-	for i, r := range c.Reasons {
-		reasons[i] = r.String()
-	}
+	reasons := inWords(c.Reasons)
 	e.networkSeen(c.New)
 	if len(reasons) > 0 {
 		e.network.Reasons, e.network.Changed = reasons, c.At
@@ -202,6 +202,32 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	}
 	e.network.Interfaces = e.interfaces(c.New) // again: who uses what has changed
 	e.tell(phone.NetworkChanged{Network: e.network})
+}
+
+// inWords are the reasons for a person: what became of a path follows from
+// what became of its address, and of that only the most telling is said.
+func inWords(reasons []netwatch.Reason) []string {
+	addresses := map[string]bool{}
+	for _, r := range reasons {
+		if r.Kind == netwatch.AddressLost || r.Kind == netwatch.AddressAdded {
+			addresses[r.Interface] = true
+		}
+	}
+	var words []string
+	for _, r := range reasons {
+		switch r.Kind {
+		case netwatch.PathFound, netwatch.PathLost, netwatch.PathMoved:
+			if len(addresses) > 0 {
+				continue
+			}
+		case netwatch.InterfaceUp, netwatch.InterfaceDown, netwatch.InterfaceAppeared, netwatch.InterfaceGone:
+			if addresses[r.Interface] {
+				continue
+			}
+		}
+		words = append(words, r.String())
+	}
+	return words
 }
 
 // networkSeen takes over the interface list.

@@ -190,6 +190,7 @@ type variant struct {
 	name string
 	move func(w *demo.World, wait func(time.Duration))
 	to   netip.Addr
+	gap  time.Duration // nothing carried anything for that long
 }
 
 func variants() []variant {
@@ -199,29 +200,29 @@ func variants() []variant {
 		{"another uplink at once", func(w *demo.World, _ func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			w.Phone.Plug("usb0", "tethering", tether)
-		}, tether.Addr()},
+		}, tether.Addr(), 0},
 		{"another uplink after five seconds of nothing", func(w *demo.World, wait func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			wait(5 * time.Second)
 			w.Phone.Plug("usb0", "tethering", tether)
-		}, tether.Addr()},
+		}, tether.Addr(), 5 * time.Second},
 		{"the same address on another network", func(w *demo.World, _ func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			w.Phone.Plug("wlan0", "cafe", home)
-		}, home.Addr()},
+		}, home.Addr(), 0},
 		{"the same address back on the same network", func(w *demo.World, wait func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			wait(time.Second)
 			w.Phone.Plug("wlan0", "home", home)
-		}, home.Addr()},
+		}, home.Addr(), time.Second},
 		{"renumbered by a new lease", func(w *demo.World, _ func(time.Duration)) {
 			w.Phone.Plug("wlan0", "home", netip.MustParsePrefix("192.168.1.99/24"))
-		}, netip.MustParseAddr("192.168.1.99")},
+		}, netip.MustParseAddr("192.168.1.99"), 0},
 		{"make before break", func(w *demo.World, wait func(time.Duration)) {
 			w.Phone.Plug("usb0", "tethering", tether)
 			wait(time.Second)
 			w.Phone.Unplug("wlan0")
-		}, tether.Addr()},
+		}, tether.Addr(), 0},
 	}
 }
 
@@ -260,7 +261,7 @@ func survives(t *testing.T, transport sip.Transport, v variant, peerEnds bool) {
 		t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
 	}
 	audioBothWays(t, r, id, voice, v.to)
-	agrees(t, roam, voice, v.to)
+	agrees(t, roam, voice, v)
 	oneBinding(t, r, v.to)
 	t.Logf("%s: %s", v.name, roam.Steps[len(roam.Steps)-1].Detail)
 	hangUp(t, r, id, peerEnds)
@@ -293,7 +294,7 @@ func lastHeard(v *demo.Voice) demo.Heard {
 
 // agrees compares the gap that the phone reports with what the peer counted
 // between the last packet from the old address and the first from the new.
-func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, to netip.Addr) {
+func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	t.Helper()
 	heard := voice.Heard()
 	if len(heard) < 2 {
@@ -306,6 +307,9 @@ func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, to netip.Addr) {
 	// A busy machine delays single packets by a few frames at either end.
 	if diff := math.Abs(float64(peer - roam.Calls[0].GapOut)); diff > float64(200*time.Millisecond) {
 		t.Errorf("gap out: the phone says %s, the peer counted %s", roam.Calls[0].GapOut, peer)
+	}
+	if v.gap > 0 && roam.Calls[0].GapIn < v.gap-100*time.Millisecond {
+		t.Errorf("gap in %s, but nothing could arrive for %s", roam.Calls[0].GapIn, v.gap)
 	}
 	t.Logf("gap out %s, counted by the peer %s; gap in %s", roam.Calls[0].GapOut, peer, roam.Calls[0].GapIn)
 }
