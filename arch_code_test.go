@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/token"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -13,8 +12,9 @@ import (
 //
 //	// Long: ...       in a function's comment, for more than 60 lines
 //	// Long file: ...  anywhere in a file, for more than 400 lines
-//	immutable          in the comment of a package variable: a table that
-//	                   nobody writes to
+//	immutable          in the comment of a package variable that the rule
+//	                   cannot see to be a table
+//	bubble             in a comment of a test file whose sleeps run in synctest
 
 const (
 	maxFile     = 400
@@ -30,20 +30,30 @@ func noInit(sources []source) (out []string) {
 	return out
 }
 
+// noGlobals lets tables stand: variables that have a value from the start and
+// are not written to, nor pointed to, anywhere in their package.
 func noGlobals(sources []source) (out []string) {
+	written := map[string]bool{} // "dir name"
 	for _, s := range sources {
-		if s.test {
-			continue
+		if !s.test {
+			writes(s.file, func(name string) { written[s.dir+" "+name] = true })
 		}
+	}
+	for _, s := range sources {
 		for _, d := range s.file.Decls {
 			decl, ok := d.(*ast.GenDecl)
-			if !ok || decl.Tok != token.VAR {
+			if !ok || decl.Tok != token.VAR || s.test {
 				continue
 			}
 			for _, spec := range decl.Specs {
 				v := spec.(*ast.ValueSpec)
-				if !constant(s, decl, v) {
-					out = append(out, fmt.Sprintf("%s: %s can be changed by anyone, at any time", s.at(v.Pos()), v.Names[0].Name))
+				if explained(decl.Doc, v.Doc, v.Comment) {
+					continue
+				}
+				for _, name := range v.Names {
+					if name.Name != "_" && (!table(v, name.Name) || written[s.dir+" "+name.Name]) {
+						out = append(out, fmt.Sprintf("%s: %s is state that anybody can change at any time", s.at(v.Pos()), name.Name))
+					}
 				}
 			}
 		}
@@ -51,29 +61,84 @@ func noGlobals(sources []source) (out []string) {
 	return out
 }
 
-// constant reports whether a package variable is one in name only.
-func constant(s source, decl *ast.GenDecl, v *ast.ValueSpec) bool {
-	if v.Names[0].Name == "_" {
-		return true // an interface guard
-	}
-	for _, comment := range []*ast.CommentGroup{decl.Doc, v.Doc, v.Comment} {
-		if comment == nil {
+// explained reports whether a comment vouches for a variable.
+func explained(groups ...*ast.CommentGroup) bool {
+	for _, g := range groups {
+		if g == nil {
 			continue
 		}
-		for _, line := range comment.List {
+		for _, line := range g.List {
 			if strings.HasPrefix(line.Text, "//go:embed ") || strings.Contains(strings.ToLower(line.Text), "immutable") {
 				return true
 			}
 		}
 	}
-	fixed := []string{"errors.New", "regexp.MustCompile", "netip.MustParseAddr", "netip.MustParsePrefix", "netip.MustParseAddrPort", "netip.IPv6Unspecified", "netip.AddrFrom4"}
+	return false
+}
+
+// table reports whether a variable is made to be read: it has a value, of a
+// kind that is not there to be filled, and other packages cannot reach it.
+func table(v *ast.ValueSpec, name string) bool {
 	for _, value := range v.Values {
-		call, ok := value.(*ast.CallExpr)
-		if !ok || !slices.Contains(fixed, selector(call.Fun)) {
-			return false
+		switch e := value.(type) {
+		case *ast.CallExpr:
+			if f, ok := e.Fun.(*ast.Ident); ok && (f.Name == "make" || f.Name == "new") {
+				return false
+			}
+		case *ast.CompositeLit:
+			if kind := selector(e.Type); strings.HasPrefix(kind, "sync.") || strings.HasPrefix(kind, "atomic.") {
+				return false
+			}
+		case *ast.UnaryExpr:
+			return false // a pointer, to be written through
 		}
 	}
-	return len(v.Values) > 0
+	private := !ast.IsExported(name) || strings.HasPrefix(name, "Err")
+	_, list := v.Type.(*ast.ArrayType) // without a value: an empty table
+	return private && (len(v.Values) > 0 || list)
+}
+
+// writes calls visit with the name at the root of everything that is assigned
+// to or pointed to. A local variable of the same name counts too: rename it.
+func writes(file *ast.File, visit func(name string)) {
+	root := func(e ast.Expr) {
+		for {
+			switch x := e.(type) {
+			case *ast.Ident:
+				visit(x.Name)
+				return
+			case *ast.IndexExpr:
+				e = x.X
+			case *ast.SelectorExpr:
+				e = x.X
+			case *ast.ParenExpr:
+				e = x.X
+			default:
+				return
+			}
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for _, left := range n.Lhs {
+				if n.Tok != token.DEFINE {
+					root(left)
+				}
+			}
+		case *ast.IncDecStmt:
+			root(n.X)
+		case *ast.UnaryExpr:
+			if n.Op == token.AND {
+				root(n.X)
+			}
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "delete" || f.Name == "clear") && len(n.Args) > 0 {
+				root(n.Args[0])
+			}
+		}
+		return true
+	})
 }
 
 // selector is "pkg.Name" for such an expression, else "".
@@ -89,14 +154,31 @@ func selector(e ast.Expr) string {
 	return pkg.Name + "." + sel.Sel.Name
 }
 
+// noSleep lets tests sleep in a synctest bubble, where no time passes. Helpers
+// and tables make it hard to see which line runs in one, so it is enough that
+// the file knows of bubbles: it uses synctest, a helper named ...Bubble, or says
+// the word in a comment.
 func noSleep(sources []source) (out []string) {
 	for _, s := range sources {
+		bubble := strings.Contains(strings.ToLower(comments(s.file)), "bubble")
+		var sleeps []token.Pos
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok && s.test && selector(call.Fun) == "time.Sleep" {
-				out = append(out, s.at(call.Pos())+": wait for an event, a channel, or use testing/synctest")
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			f, _ := call.Fun.(*ast.Ident)
+			bubble = bubble || strings.HasPrefix(selector(call.Fun), "synctest.") || f != nil && strings.HasSuffix(f.Name, "Bubble")
+			if s.test && selector(call.Fun) == "time.Sleep" {
+				sleeps = append(sleeps, call.Pos())
 			}
 			return true
 		})
+		for _, at := range sleeps {
+			if !bubble {
+				out = append(out, s.at(at)+": wait for an event or a channel, or sleep in a synctest bubble")
+			}
+		}
 	}
 	return out
 }
