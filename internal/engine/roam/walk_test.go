@@ -353,9 +353,9 @@ func (w *walk) run() error {
 }
 
 func TestRandomWalksKeepTheLaw(t *testing.T) {
-	walks := 4_000
+	walks := 1_500
 	if testing.Short() {
-		walks = 500
+		walks = 300
 	}
 	for seed := range uint64(walks) {
 		rng := rand.New(rand.NewPCG(seed, 1))
