@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -32,9 +31,10 @@ type account struct {
 	resolveAt time.Time
 	path      netwatch.Path // towards the server, as last told to the machine
 	stacks    map[roam.Epoch]*stack
-	bound     string      // the Contact last registered
-	roam      *phone.Roam // in progress
-	byes      []*sip.Call // ended here while there was no way to say so
+	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
+	bound     string                    // the Contact last registered
+	roam      *phone.Roam               // in progress
+	byes      []*sip.Call               // ended here while there was no way to say so
 	view      phone.Account
 	told      phone.Account // as last noticed
 }
@@ -46,7 +46,7 @@ type stack struct {
 }
 
 func newAccount(e *Engine, cfg Account) *account {
-	a := &account{e: e, cfg: cfg, stacks: map[roam.Epoch]*stack{}}
+	a := &account{e: e, cfg: cfg, stacks: map[roam.Epoch]*stack{}, kept: map[roam.Epoch]roam.Epoch{}}
 	a.sip = &a.cfg.SIP
 	if e.parts.NoRegister {
 		a.cfg.Policy.Register = false
@@ -171,7 +171,7 @@ func (a *account) stackFor() (*stack, error) {
 
 // open carries out roam.Open.
 func (a *account) open(act roam.Open) {
-	e, server, began := a.e, a.server(), time.Now()
+	e, server := a.e, a.server()
 	e.job("open stack "+a.cfg.Name, 20*time.Second, func(ctx context.Context) {
 		st, err := sip.Open(ctx, sip.StackOptions{
 			Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
@@ -194,7 +194,7 @@ func (a *account) open(act roam.Open) {
 		case <-st.Ready():
 		case <-ctx.Done():
 		}
-		e.post(func() { a.opened(act.Epoch, &stack{st, cancel}, time.Since(began)) })
+		e.post(func() { a.opened(act.Epoch, &stack{st, cancel}) })
 		select {
 		case <-e.stopped: // nobody took it
 			cancel()
@@ -204,12 +204,19 @@ func (a *account) open(act roam.Open) {
 	})
 }
 
-func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
-	if epoch != a.machine.Epoch() || a.e.quitting {
+func (a *account) opened(epoch roam.Epoch, st *stack) {
+	newest := epoch
+	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
+		newest = next
+	}
+	if newest != a.machine.Epoch() || a.e.quitting {
 		st.drop()
 		return
 	}
-	a.stacks[epoch] = st
+	for at := epoch; at != newest; at = a.kept[at] {
+		a.stacks[at] = st
+	}
+	a.stacks[newest] = st
 	a.e.announce(false)
 	detail := "UDP " + st.Local().String()
 	if a.server().Transport != sip.UDP {
@@ -217,6 +224,30 @@ func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
 	}
 	a.e.step(a, roam.Opened{Epoch: epoch, Detail: detail})
 	a.sayOwedByes()
+}
+
+// keep lets the stack of one epoch, standing or still opening, serve a newer
+// one too.
+func (a *account) keep(act roam.Keep) {
+	a.kept[act.Of] = act.Epoch
+	if st := a.stacks[act.Of]; st != nil {
+		a.stacks[act.Epoch] = st
+	}
+}
+
+// close drops the stack of an epoch, under every epoch that it served.
+func (a *account) close(epoch roam.Epoch) {
+	st := a.stacks[epoch]
+	if st == nil {
+		return
+	}
+	for e, s := range a.stacks {
+		if s == st {
+			delete(a.stacks, e)
+			delete(a.kept, e)
+		}
+	}
+	st.drop()
 }
 
 // drop ends the stack: transactions fail at once, sockets close.
@@ -264,13 +295,15 @@ func (a *account) register(act roam.Register) {
 		old = []string{a.bound}
 	}
 	e.job("register "+a.cfg.Name, 32*time.Second, func(ctx context.Context) {
-		began := time.Now()
+		if act.OldFirst {
+			_ = a.reg.Unregister(ctx, st.Stack) // the server has room for one: what it says now is the REGISTER's to tell
+		}
 		res, err := a.reg.Register(ctx, st.Stack, sip.RegisterOptions{Remove: old})
-		e.post(func() { a.registered(act.Epoch, res, err, time.Since(began)) })
+		e.post(func() { a.registered(act.Epoch, res, err) })
 	})
 }
 
-func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error, took time.Duration) {
+func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	if a.stacks[epoch] == nil { // its stack was closed meanwhile
 		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
@@ -284,9 +317,8 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error, to
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
-	detail := fmt.Sprintf("REGISTER 200 OK, %d ms", took.Milliseconds())
 	a.changed()
-	a.e.step(a, roam.Registered{Epoch: epoch, RefreshIn: res.RefreshIn, Detail: detail})
+	a.e.step(a, roam.Registered{Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK"})
 }
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {

@@ -32,7 +32,9 @@ type call struct {
 	agreed     sdp.Direction // what both sides settled on, seen from here
 	remoteHold bool
 	modifying  bool               // a re-INVITE or UPDATE of ours is out
+	repairing  bool               // and it is a repair's own
 	repairNext *roam.Repair       // waits until it is back
+	anew       *roam.Repair       // the unanswered INVITE went out anew, nothing was heard of it yet
 	pendingAct context.CancelFunc // ends the job that places or answers the call
 	silenced   bool
 	answering  bool
@@ -104,7 +106,7 @@ func (c *call) row() roam.Call {
 		AudioDue: c.agreed.Receives() && !c.remoteHold,
 	}
 	switch {
-	case c.view.State == phone.Up && c.modifying:
+	case c.view.State == phone.Up && c.modifying && !c.repairing:
 		r.State = roam.OfferPending
 	case c.view.State == phone.Up:
 		r.State = roam.Idle
@@ -220,6 +222,7 @@ func (c *call) progress(of *sip.Call, p sip.Progress) {
 		return
 	}
 	c.view.Code, c.view.Reason = p.Code, p.Reason
+	c.placedAnew()
 	switch {
 	case p.Code == 100:
 		c.view.State = max(c.view.State, phone.Trying)
@@ -265,6 +268,7 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 		return
 	}
 	c.up()
+	c.placedAnew()
 	if len(ans.SDP) > 0 {
 		n, err := c.acceptAnswer(ans.SDP)
 		if err != nil {

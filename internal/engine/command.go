@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -298,10 +297,8 @@ func (e *Engine) dropAll() {
 		e.calls[id].endMedia()
 	}
 	for _, a := range e.accounts {
-		for epoch, st := range a.stacks {
-			delete(a.stacks, epoch)
-			st.drop()
+		for epoch := range a.stacks {
+			a.close(epoch)
 		}
 	}
-	_ = context.Canceled
 }

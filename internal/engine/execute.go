@@ -20,15 +20,9 @@ func (e *Engine) execute(a *account, act roam.Action) {
 	case roam.Open:
 		a.open(act)
 	case roam.Keep:
-		if st := a.stacks[act.Of]; st != nil {
-			a.stacks[act.Epoch] = st
-			delete(a.stacks, act.Of)
-		}
+		a.keep(act)
 	case roam.Close:
-		if st := a.stacks[act.Epoch]; st != nil {
-			delete(a.stacks, act.Epoch)
-			st.drop()
-		}
+		a.close(act.Epoch)
 	case roam.Register:
 		a.register(act)
 	case roam.Unregister:
@@ -99,10 +93,13 @@ func (e *Engine) roamBegan(a *account, act roam.Began) {
 	a.view.Roaming = true
 	a.view.WasSource, a.view.WasIface = act.From.Source, act.From.Interface
 	for _, c := range e.liveCalls() {
-		if c.acct == a && c.stream != nil {
+		if c.acct != a || (act.Call != 0 && c.view.ID != phone.CallID(act.Call)) {
+			continue
+		}
+		if c.stream != nil {
 			c.stream.Began()
 		}
-		if c.acct == a && c.view.State == phone.Up {
+		if c.view.State == phone.Up {
 			c.view.Recovering = true
 			c.view.Roams++
 			c.changed()
