@@ -151,7 +151,7 @@ func (m *model) copy() tea.Cmd {
 // in a call.
 func (m *model) suspend() tea.Cmd {
 	if len(liveCalls(m.state)) > 0 {
-		m.say("in a call: suspending would silence it. Use another terminal window, or :suspend!", true)
+		m.say("in a call, which would fall silent: use another window, or :suspend!", true)
 		return nil
 	}
 	return tea.Suspend

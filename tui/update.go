@@ -121,7 +121,7 @@ func (m *model) run(a *Action) tea.Cmd {
 		return a.effect(m)
 	case a.Command != nil:
 		if a.ID == "unregister" || a.Group == GroupNetwork {
-			m.say(a.name(), false)
+			m.say("asked for: "+a.name(), false)
 		}
 		return m.do(a.ID, a.Command(s))
 	case a.Do != nil:
