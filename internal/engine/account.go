@@ -181,7 +181,7 @@ func (a *account) open(act roam.Open) {
 			Guard: e.parts.Guard, Log: e.parts.Log,
 		})
 		if err != nil {
-			e.post(func() { e.step(a, roam.OpenFailed{Epoch: act.Epoch, Failure: failure(err)}) })
+			e.post(func() { a.openFailed(act.Epoch, err) })
 			return
 		}
 		run, cancel := context.WithCancel(e.ctx)
@@ -204,6 +204,17 @@ func (a *account) open(act roam.Open) {
 	})
 }
 
+// openFailed shows why there is no way to the server. The machine tries again.
+func (a *account) openFailed(epoch roam.Epoch, err error) {
+	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
+		text, hint := sip.Explain(err)
+		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.RegistrationFailed, 0, text, hint
+		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
+		a.changed()
+	}
+	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: failure(err)})
+}
+
 func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
 	if epoch != a.machine.Epoch() || a.e.quitting {
 		st.drop()
@@ -216,6 +227,10 @@ func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
 		detail = strings.ToUpper(a.server().Transport.String()) + " connected to " + a.server().Addr.String()
 	}
 	a.e.step(a, roam.Opened{Epoch: epoch, Detail: detail})
+	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
+		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.changed()
+	}
 	a.sayOwedByes()
 }
 
