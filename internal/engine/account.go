@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -177,7 +178,7 @@ func (a *account) open(act roam.Open) {
 			Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
 			Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Server: server, Lookup: e.parts.Lookup,
 			Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
-			Trace:  e.parts.Trace, KeepAlive: e.parts.KeepAlive, UserAgent: e.parts.UserAgent,
+			Trace:  e.parts.Trace, KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
 			Guard: e.parts.Guard, Log: e.parts.Log,
 		})
 		if err != nil {
