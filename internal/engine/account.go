@@ -309,7 +309,7 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
 	text, hint := sip.Explain(err)
 	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
-	a.view.Contact, a.view.Until = "", time.Time{}
+	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
 	switch {
 	case a.machine.Refused():
@@ -332,7 +332,7 @@ func (a *account) unregister(epoch roam.Epoch, done func()) {
 		err := a.reg.Unregister(ctx, st.Stack)
 		e.post(func() {
 			if err == nil {
-				a.view.State, a.view.Contact, a.view.Until = phone.Unregistered, "", time.Time{}
+				a.view.State, a.view.Contact, a.view.Expires, a.view.Until = phone.Unregistered, "", 0, time.Time{}
 				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
 				a.changed()
 			}
