@@ -114,7 +114,11 @@ func (a *account) resolved(servers []sip.Server, err error) {
 	a.view.Server = servers[0].Addr.String()
 	a.view.Transport = servers[0].Transport.String()
 	a.e.watchPeers()
+	before := a.path
 	a.lookAtPath([]string{"started"}, time.Now())
+	if a.path != before && len(a.e.network.Interfaces) > 0 { // else the first look is still to come, and tells it
+		a.e.tellNetwork(a.e.watcher.State())
+	}
 }
 
 // server is where the account's requests go; the zero Addr when unknown.
