@@ -50,7 +50,7 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		e.say(phone.Info, cmd.Text, "")
 		return phone.Reply{}, nil
 	case phone.Quit:
-		e.quit("asked to")
+		e.quit("asked to quit")
 		return phone.Reply{}, nil
 	}
 	return e.doCall(cmd)
