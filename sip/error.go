@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -97,6 +98,8 @@ func Explain(err error) (text, hint string) {
 		e = explanation{"The call was cancelled.", ""}
 	case errors.Is(err, ErrTimeout):
 		e = explanation{"The server does not answer.", "Check the server's address, port and transport, and whether a firewall is in the way."}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e = explanation{"The server refuses the connection.", "Check its port and whether it speaks this transport; perhaps it is not running."}
 	case errors.Is(err, ErrTransport):
 		e = explanation{"The network does not carry our messages to the server.", "Check the connection; the transport or the port may be blocked."}
 	}
