@@ -33,8 +33,11 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		return e.swap()
 	case phone.Register:
 		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
+			if a.machine.Wanted() {
+				e.step(a, roam.Forced{What: roam.ForceRegister})
+				return
+			}
 			e.step(a, roam.WantRegistration{On: true})
-			e.step(a, roam.Forced{What: roam.ForceRegister})
 		})
 	case phone.Unregister:
 		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
