@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -113,7 +114,11 @@ func (a *account) resolved(servers []sip.Server, err error) {
 	a.view.Server = servers[0].Addr.String()
 	a.view.Transport = servers[0].Transport.String()
 	a.e.watchPeers()
+	before := a.path
 	a.lookAtPath([]string{"started"}, time.Now())
+	if a.path != before && len(a.e.network.Interfaces) > 0 { // else the first look is still to come, and tells it
+		a.e.tellNetwork(a.e.watcher.State())
+	}
 }
 
 // server is where the account's requests go; the zero Addr when unknown.
@@ -177,11 +182,11 @@ func (a *account) open(act roam.Open) {
 			Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
 			Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Server: server, Lookup: e.parts.Lookup,
 			Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
-			Trace:  e.parts.Trace, KeepAlive: e.parts.KeepAlive, UserAgent: e.parts.UserAgent,
+			Trace:  e.parts.Trace, KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
 			Guard: e.parts.Guard, Log: e.parts.Log,
 		})
 		if err != nil {
-			e.post(func() { e.step(a, roam.OpenFailed{Epoch: act.Epoch, Failure: failure(err)}) })
+			e.post(func() { a.openFailed(act.Epoch, err) })
 			return
 		}
 		run, cancel := context.WithCancel(e.ctx)
@@ -204,6 +209,17 @@ func (a *account) open(act roam.Open) {
 	})
 }
 
+// openFailed shows why there is no way to the server. The machine tries again.
+func (a *account) openFailed(epoch roam.Epoch, err error) {
+	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
+		text, hint := sip.Explain(err)
+		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.RegistrationFailed, 0, text, hint
+		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
+		a.changed()
+	}
+	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: failure(err)})
+}
+
 func (a *account) opened(epoch roam.Epoch, st *stack) {
 	newest := epoch
 	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
@@ -223,6 +239,10 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 		detail = strings.ToUpper(a.server().Transport.String()) + " connected to " + a.server().Addr.String()
 	}
 	a.e.step(a, roam.Opened{Epoch: epoch, Detail: detail})
+	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
+		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.changed()
+	}
 	a.sayOwedByes()
 }
 
@@ -325,7 +345,7 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
 	text, hint := sip.Explain(err)
 	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
-	a.view.Contact, a.view.Until = "", time.Time{}
+	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
 	switch {
 	case a.machine.Refused():
@@ -348,7 +368,7 @@ func (a *account) unregister(epoch roam.Epoch, done func()) {
 		err := a.reg.Unregister(ctx, st.Stack)
 		e.post(func() {
 			if err == nil {
-				a.view.State, a.view.Contact, a.view.Until = phone.Unregistered, "", time.Time{}
+				a.view.State, a.view.Contact, a.view.Expires, a.view.Until = phone.Unregistered, "", 0, time.Time{}
 				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
 				a.changed()
 			}

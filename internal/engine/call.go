@@ -267,16 +267,17 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 		c.end(failure(err).Code, text)
 		return
 	}
-	c.up()
 	c.placedAnew()
 	if len(ans.SDP) > 0 {
 		n, err := c.acceptAnswer(ans.SDP)
 		if err != nil {
+			c.up()
 			c.hangup("the answer cannot be used: " + err.Error())
 			return
 		}
 		c.negotiated(n)
 	}
+	c.up() // after the media, so that the first "up" names the codec
 	c.tellMachine()
 	c.sync()
 }

@@ -32,8 +32,11 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		return e.swap()
 	case phone.Register:
 		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
+			if a.machine.Wanted() {
+				e.step(a, roam.Forced{What: roam.ForceRegister})
+				return
+			}
 			e.step(a, roam.WantRegistration{On: true})
-			e.step(a, roam.Forced{What: roam.ForceRegister})
 		})
 	case phone.Unregister:
 		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
@@ -49,7 +52,7 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		e.say(phone.Info, cmd.Text, "")
 		return phone.Reply{}, nil
 	case phone.Quit:
-		e.quit("asked to")
+		e.quit("asked to quit")
 		return phone.Reply{}, nil
 	}
 	return e.doCall(cmd)

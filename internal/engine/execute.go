@@ -197,8 +197,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	for _, call := range e.liveCalls() {
 		call.lookAtMediaPath(reasons, c.At)
 	}
-	e.network.Interfaces = e.interfaces(c.New) // again: who uses what has changed
-	e.tell(phone.NetworkChanged{Network: e.network})
+	e.tellNetwork(c.New) // after the accounts: who uses what has changed
 }
 
 // inWords are the reasons for a person: what became of a path follows from
