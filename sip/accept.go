@@ -72,7 +72,8 @@ func (s *Stack) incoming(in *inbound) {
 		return
 	}
 	c := newCall(s.o.Account, s.o.Auth)
-	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, newTheirInvite(in, true)
+	c.first = newTheirInvite(in, true)
+	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, c.first
 	c.d = dialog{callID: callID, localTag: randomToken(), remoteTag: in.raw.tag("From"),
 		local: withoutTag(valueOf(in, "To")), remote: withoutTag(valueOf(in, "From")),
 		remoteSeq: in.req.CSeq().SeqNo, target: contact, routes: in.raw.all("Record-Route")}

@@ -48,3 +48,31 @@ func BenchmarkModify(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkCall(b *testing.B) {
+	p := newPeer(b, UDP)
+	p.setAuto(func(m *message) bool {
+		switch m.method() {
+		case "INVITE":
+			m.reply(200, "OK", "bobtag", sdpB, p.contact())
+		case "BYE":
+			m.reply(200, "OK", "", "")
+		}
+		return true
+	})
+	ph := open(b, account(), p.server())
+	b.ReportAllocs()
+	for b.Loop() {
+		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		if _, err := c.Invite(context.Background(), ph.st, []byte(sdpA), nil); err != nil {
+			b.Fatal(err)
+		}
+		if err := c.Bye(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	if clients, servers := ph.st.inProgress(); clients+servers > 0 {
+		b.Errorf("%d and %d transactions are left", clients, servers)
+	}
+}

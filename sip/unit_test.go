@@ -245,45 +245,6 @@ func TestOfferPatience(t *testing.T) {
 	})
 }
 
-// deadlines is a connection that remembers its read deadline.
-type deadlines struct {
-	net.Conn
-	set chan time.Time
-}
-
-func (d deadlines) SetReadDeadline(t time.Time) error {
-	d.set <- t
-	return d.Conn.SetReadDeadline(t)
-}
-
-func TestHalfMessages(t *testing.T) {
-	t.Run("bytes that trickle in do not move the deadline of their message", func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		d := deadlines{ours, make(chan time.Time, 8)}
-		st := &Stack{o: StackOptions{Account: account()}, log: slog.New(slog.DiscardHandler)}
-		f := newStream(st, d, false)
-		done := errJob(f.read)
-		idle := <-d.set
-		if left := time.Until(idle); left <= 0 || left > strangerIdle {
-			t.Errorf("a silent stranger has %v", left)
-		}
-		theirs.Write([]byte("O"))
-		first := <-d.set
-		if left := time.Until(first); left <= 0 || left > halfMessage {
-			t.Errorf("half a message has %v", left)
-		}
-		theirs.Write([]byte("P"))
-		if again := <-d.set; !again.Equal(first) {
-			t.Error("the deadline moved")
-		}
-		theirs.Close()
-		if _, err := wait(t, done); err == nil {
-			t.Error("no error")
-		}
-		ours.Close()
-	})
-}
-
 func TestRedact(t *testing.T) {
 	in := "INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest username=\"alice\", nonce=\"n\", response=\"0123secret\", cnonce=\"c-secret\"\r\n" +
 		"proxy-authorization: Digest response=\"x-secret\"\r\n\r\nm=audio 1 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:key-secret|2^20\r\n"
@@ -357,63 +318,4 @@ func TestDowngradeIsToldOnce(t *testing.T) {
 	if n := strings.Count(log.String(), "weaker"); n != 1 {
 		t.Errorf("%d warnings: %s", n, log.String())
 	}
-}
-
-func FuzzReceive(f *testing.F) {
-	a := &attacker{conn: udpLike{fixedConn{}}}
-	f.Add([]byte(request("OPTIONS", a)))
-	f.Add([]byte(request("INVITE", a)))
-	f.Add([]byte(strings.Replace(request("BYE", a), "<sip:alice@example.test>", `"x\"<" <sip:alice@[::1]>;tag=";,="`, 1)))
-	f.Add([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n"))
-	f.Add([]byte("OPTIONS sip:a SIP/2.0\r\nv:SIP / 2.0 /\r\n UDP h:1 ; branch = z9hG4bK1\r\nf:a:b;tag=1\r\nt:a:b\r\ni:1\r\nCSeq:1\tOPTIONS\r\n\r\n"))
-	s := &Stack{parser: newParser()}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := scan(b)
-		if err != nil {
-			return
-		}
-		for _, datagram := range []bool{true, false} {
-			if validate(m, datagram) != nil {
-				continue
-			}
-			// What validate lets in, sipgo parses, with all that transactions need.
-			tidy := m.bytes()
-			msg, err := s.parse(tidy)
-			if err != nil {
-				t.Fatalf("%v\n%q", err, tidy)
-			}
-			if msg.Via() == nil || msg.From() == nil || msg.To() == nil || msg.CallID() == nil || msg.CSeq() == nil {
-				t.Fatalf("headers are missing: %q", tidy)
-			}
-			if tag := tagOf(msg.From().Params); tag != m.tag("From") {
-				t.Fatalf("From tag %q, was %q: %q", tag, m.tag("From"), tidy)
-			}
-			if _, err := sip.ServerTxKeyMake(msg); err != nil {
-				t.Fatalf("%v: %q", err, tidy)
-			}
-			if req, ok := msg.(*sip.Request); ok {
-				req.SetSource("192.0.2.1:5060")
-				_ = buildResponse(req, 200, "OK", "t", nil).String()
-			}
-			again, err := scan(tidy)
-			if err != nil || validate(again, datagram) != nil {
-				t.Fatalf("tidied, it is no longer valid: %v %q", err, tidy)
-			}
-		}
-	})
-}
-
-type fixedConn struct{ net.Conn }
-
-func (fixedConn) LocalAddr() net.Addr { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 5060} }
-
-func FuzzChallenges(f *testing.F) {
-	f.Add(`Digest realm="a", nonce="b", qop="auth,auth-int", Basic realm="x", Digest realm=c,nonce=d,algorithm=SHA-256`)
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, c := range parseChallenges([]string{s}, false) {
-			if !c.usable() {
-				t.Fatalf("%+v", c)
-			}
-		}
-	})
 }
