@@ -5,7 +5,7 @@ GO      ?= go
 FUZZTIME ?= 20s
 LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
 # Packages whose tests hold golden files: they know the flag -update.
-GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag\.Bool\("update"' . | xargs -n1 dirname | sort -u)
+GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
 .PHONY: help demo run build test race check lint fuzz golden cover deps clean
 
