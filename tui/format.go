@@ -121,7 +121,7 @@ func codec(s string) string {
 	return name + " " + rate
 }
 
-// timeFormats are the clock faces of Options.Time.
+// timeFormat is the clock face that Options.Time names.
 type timeFormat struct{ second, minute string }
 
 func newTimeFormat(name string) timeFormat {

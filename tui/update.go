@@ -160,6 +160,7 @@ func (m *model) finish(d done) {
 		m.leaving.since = m.now.Add(-leaveWithin)
 		return
 	}
+	m.set.Log.Warn("not done", "action", d.action, "error", d.err)
 	text := strings.ReplaceAll(d.action, "-", " ") + ": "
 	if refusal, ok := errors.AsType[*phone.Error](d.err); ok {
 		text += joined(refusal.Text, refusal.Hint)
