@@ -178,10 +178,10 @@ func (c *Call) Reject(ctx context.Context, code int, reason string) error {
 func (c *Call) waiting() (*theirInvite, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.state == ringing:
+	switch c.state {
+	case ringing:
 		return c.theirs, nil
-	case c.state == ended:
+	case ended:
 		return nil, ErrEnded
 	}
 	return nil, fmt.Errorf("%w: it does not ring here", ErrWrongState)

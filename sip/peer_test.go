@@ -288,7 +288,6 @@ type leg struct {
 	callID        string
 	local, remote string // From and To of its requests, with tags
 	target        string
-	routes        string // Route header lines
 	seq           int
 	to            netip.AddrPort
 	conn          net.Conn

@@ -16,18 +16,6 @@ func (m *model) touch() {
 	m.lower.auto, m.lower.closeAt = false, time.Time{}
 }
 
-// visible are the panes on the screen, in the order of tab.
-func (m *model) visible() []pane {
-	l := m.layout()
-	var out []pane
-	for p := range panes {
-		if l.pane[p].shown() {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // focusPane goes to a pane; at the lower pane it turns to the other tab.
 func (m *model) focusPane(p pane) tea.Cmd {
 	m.touch()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"ramble/audio/device"
 	"ramble/internal/automation"
@@ -115,6 +114,3 @@ func audioBackends() []string {
 	}
 	return names
 }
-
-// commandPatience bounds how long a command waits for the engine's loop.
-const commandPatience = 5 * time.Second

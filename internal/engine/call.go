@@ -31,11 +31,10 @@ type call struct {
 	asked      sdp.Direction // what we last offered or answered with
 	agreed     sdp.Direction // what both sides settled on, seen from here
 	remoteHold bool
-	modifying  bool               // a re-INVITE or UPDATE of ours is out
-	repairing  bool               // and it is a repair's own
-	repairNext *roam.Repair       // waits until it is back
-	anew       *roam.Repair       // the unanswered INVITE went out anew, nothing was heard of it yet
-	pendingAct context.CancelFunc // ends the job that places or answers the call
+	modifying  bool         // a re-INVITE or UPDATE of ours is out
+	repairing  bool         // and it is a repair's own
+	repairNext *roam.Repair // waits until it is back
+	anew       *roam.Repair // the unanswered INVITE went out anew, nothing was heard of it yet
 	silenced   bool
 	answering  bool
 	target     sip.URI
@@ -43,7 +42,6 @@ type call struct {
 	view     phone.Call
 	looked   time.Time
 	reported time.Time
-	outlived time.Time // ended at
 }
 
 func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {

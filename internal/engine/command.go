@@ -128,11 +128,11 @@ func (e *Engine) callFor(id phone.CallID) (*call, error) {
 		case 1:
 			return live[0], nil
 		}
-		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there are several calls", Hint: "say which: " + e.callNumbers()}
+		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there are several calls", Hint: e.callNumbers()}
 	}
 	c := e.calls[id]
 	if c == nil || c.over() {
-		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", id), Hint: "calls: " + e.callNumbers()}
+		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", id), Hint: e.callNumbers()}
 	}
 	return c, nil
 }
@@ -143,9 +143,9 @@ func (e *Engine) callNumbers() string {
 		list = append(list, fmt.Sprint(c.view.ID))
 	}
 	if len(list) == 0 {
-		return "none"
+		return "no call is up"
 	}
-	return strings.Join(list, ", ")
+	return "the calls are " + strings.Join(list, ", ")
 }
 
 // ringing resolves 0 to the newest call that rings here.
