@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -154,4 +155,13 @@ func (p *Program) Kill() {
 		_ = syscall.Kill(p.PID, syscall.SIGKILL)
 	}
 	<-p.exited
+}
+
+// forget drops a program that ended from the lab's list, so that small helpers
+// which run often do not pile up there.
+func (l *Lab) forget(p *Program) {
+	p.Kill()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.programs = slices.DeleteFunc(l.programs, func(q *Program) bool { return q == p })
 }

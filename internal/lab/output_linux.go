@@ -119,3 +119,12 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		w.rest = rest
 	}
 }
+
+func (o *Output) text() string {
+	lines, _, _ := o.since(0)
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l.Text + "\n")
+	}
+	return b.String()
+}
