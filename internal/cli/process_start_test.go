@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -214,7 +215,7 @@ func testStarts(t *testing.T, binary string) {
 			t.Fatal(err)
 		}
 		out, err := command(binary, dir, "headless", "-c", file).CombinedOutput()
-		if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != exitConfig || !strings.Contains(string(out), "NO_SUCH_PASSWORD is empty") {
+		if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != exitConfig || !strings.Contains(string(out), "NO_SUCH_PASSWORD is empty") {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
