@@ -32,7 +32,10 @@ type call struct {
 	agreed     sdp.Direction // what both sides settled on, seen from here
 	remoteHold bool
 	modifying  bool               // a re-INVITE or UPDATE of ours is out
-	repairNext *roam.Repair       // waits until it is back
+	confirming int                // offers of theirs that are answered and not yet acknowledged
+	glares     int                // in a row, of a hold or resume
+	syncAt     time.Time          // not before: the wait after a glare; zero: none
+	repairNext *roam.Repair       // waits until our modification is back
 	pendingAct context.CancelFunc // ends the job that places or answers the call
 	silenced   bool
 	answering  bool
