@@ -130,6 +130,8 @@ func explainCode(e *ResponseError) explanation {
 		x = explanation{"the call was cancelled before it was answered", ""}
 	case 488, 606:
 		x = explanation{"not acceptable: no codec or kind of encryption in common", "Allow more codecs, or check the srtp setting of both sides."}
+	case 491:
+		x = explanation{"the other side changes the call at the same time", "Try again in a moment."}
 	case 503:
 		x = explanation{"service unavailable: the server is overloaded or its own line is down", "Try again in a moment."}
 	case 603:

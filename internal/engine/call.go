@@ -33,7 +33,10 @@ type call struct {
 	remoteHold bool
 	modifying  bool         // a re-INVITE or UPDATE of ours is out
 	repairing  bool         // and it is a repair's own
-	repairNext *roam.Repair // waits until it is back
+	confirming int          // offers of theirs that are answered and not yet acknowledged
+	glares     int          // in a row, of a hold or resume
+	syncAt     time.Time    // not before: the wait after a glare; zero: none
+	repairNext *roam.Repair // waits until our modification is back
 	anew       *roam.Repair // the unanswered INVITE went out anew, nothing was heard of it yet
 	silenced   bool
 	answering  bool

@@ -67,6 +67,7 @@ func (e *Engine) untilNext() time.Duration {
 	for _, c := range e.calls {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
+			sooner(c.syncAt)
 		}
 	}
 	return max(next.Sub(now), 0)
@@ -85,8 +86,13 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	for _, id := range e.order {
-		if c := e.calls[id]; c.stream != nil && now.Sub(c.looked) >= lookEvery {
+		c := e.calls[id]
+		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
+		}
+		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {
+			c.syncAt = time.Time{}
+			c.sync()
 		}
 	}
 }
