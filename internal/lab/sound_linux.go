@@ -101,3 +101,9 @@ func dominant(window []float64, rate int, hz float64) bool {
 	at := 2 * (s1*s1 + s2*s2 - coefficient*s1*s2) / (n * n) // mean square of the sine
 	return power/n > 1e-5 && at > power/n/2
 }
+
+// Last is the end of the recording.
+func (s Sound) Last(d time.Duration) Sound {
+	n := min(len(s.Samples), int(d.Seconds()*float64(s.Rate)))
+	return Sound{s.Rate, s.Samples[len(s.Samples)-n:]}
+}
