@@ -72,7 +72,8 @@ func (s *Stack) incoming(in *inbound) {
 		return
 	}
 	c := newCall(s.o.Account, s.o.Auth)
-	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, newTheirInvite(in, true)
+	c.first = newTheirInvite(in, true)
+	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, c.first
 	c.d = dialog{callID: callID, localTag: randomToken(), remoteTag: in.raw.tag("From"),
 		local: withoutTag(valueOf(in, "To")), remote: withoutTag(valueOf(in, "From")),
 		remoteSeq: in.req.CSeq().SeqNo, target: contact, routes: in.raw.all("Record-Route")}
@@ -177,10 +178,10 @@ func (c *Call) Reject(ctx context.Context, code int, reason string) error {
 func (c *Call) waiting() (*theirInvite, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.state == ringing:
+	switch c.state {
+	case ringing:
 		return c.theirs, nil
-	case c.state == ended:
+	case ended:
 		return nil, ErrEnded
 	}
 	return nil, fmt.Errorf("%w: it does not ring here", ErrWrongState)

@@ -38,6 +38,7 @@ type Call struct {
 	auth     *Credentials
 	outgoing bool
 	dialogs  *Dialogs
+	first    *theirInvite    // the INVITE that made an incoming call
 	sem      chan struct{}   // capacity 1: one Modify at a time
 	life     context.Context // ends when the call has ended
 	kill     context.CancelFunc
@@ -265,12 +266,10 @@ func (c *Call) RemoteSignalling() netip.AddrPort {
 // Offer is the SDP of the INVITE that made an incoming call; nil when it had
 // none, or the call is outgoing.
 func (c *Call) Offer() []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.outgoing || c.theirs == nil {
+	if c.first == nil {
 		return nil
 	}
-	return c.theirs.offer
+	return c.first.offer
 }
 
 // Over is closed when the call has ended, by whichever side.

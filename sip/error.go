@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -86,7 +87,7 @@ func Explain(err error) (text, hint string) {
 	case errors.As(err, &response):
 		e = explainCode(response)
 	case errors.Is(err, ErrPortInUse):
-		e = explanation{"The SIP port is taken by another program.", "Stop the other phone, or set port = 0 to take any free port."}
+		e = explanation{"The SIP port is taken by another program.", "Stop the other phone, or set sip_port = 0 to take any free port."}
 	case errors.Is(err, ErrTooLarge):
 		e = explanation{"The message is larger than 1300 bytes, more than UDP may carry.", "Set transport = \"tcp\" for this account, or offer fewer codecs."}
 	case errors.Is(err, ErrStackClosed):
@@ -97,6 +98,8 @@ func Explain(err error) (text, hint string) {
 		e = explanation{"The call was cancelled.", ""}
 	case errors.Is(err, ErrTimeout):
 		e = explanation{"The server does not answer.", "Check the server's address, port and transport, and whether a firewall is in the way."}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e = explanation{"The server refuses the connection.", "Check its port and whether it speaks this transport; perhaps it is not running."}
 	case errors.Is(err, ErrTransport):
 		e = explanation{"The network does not carry our messages to the server.", "Check the connection; the transport or the port may be blocked."}
 	}
@@ -112,6 +115,9 @@ func explainCode(e *ResponseError) explanation {
 		x = explanation{"forbidden: the server knows us and will not do this", "Wrong password on some servers; else the account may not call there or has too many devices."}
 	case 404:
 		x = explanation{"not found: nobody has this address", "Check the address you dialled."}
+		if e.Method == "REGISTER" {
+			x = explanation{"not found: the server does not know this account", "Check the uri and the registrar of this account."}
+		}
 	case 408:
 		x = explanation{"request timeout: the other side was not reached", "Try again; the other phone may be off or behind a dead path."}
 	case 480:

@@ -50,7 +50,9 @@ type StackOptions struct {
 }
 
 // Stack is one path: sockets on one local address and the transactions on
-// them. Its methods are safe for concurrent use.
+// them. Its methods are safe for concurrent use. (It has more fields than a
+// struct should, because a path is what everything here hangs on; those that
+// change are at the end.)
 type Stack struct {
 	o         StackOptions
 	transport Transport
@@ -142,10 +144,15 @@ func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 	return fmt.Errorf("%w: %v is not supported yet", ErrTransport, s.transport)
 }
 
+// wsaAddrInUse is what Windows says for EADDRINUSE; no other system has the
+// number.
+const wsaAddrInUse = syscall.Errno(10048)
+
 func openError(ctx context.Context, what string, at netip.AddrPort, err error) error {
 	kind := ErrTransport
+	var no syscall.Errno
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.As(err, &no) && (no == syscall.EADDRINUSE || no == wsaAddrInUse):
 		kind = ErrPortInUse
 	case errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)):
 		kind = ErrTimeout

@@ -66,7 +66,7 @@ func Execute(example string) int {
 
 func (p *program) run(life *life, args []string) int {
 	root := p.root(life)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // not nil, which would mean those of the process
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)

@@ -196,7 +196,9 @@ func TestSession(t *testing.T) {
 	t.Run("a person is asked where no password is configured", func(t *testing.T) {
 		s := newStage(t).write("[[account]]\nuri = \"sip:alice@example.com\"")
 		s.ask = func(prompt string) (string, error) { return "asked: " + prompt, nil }
-		s.do()
+		if code := s.do(); code != exitOK {
+			t.Fatal(code, s.errout.String())
+		}
 		if got := s.session.Passwords["alice@example.com"]; !strings.Contains(got, "alice@example.com") {
 			t.Errorf("got %q", got)
 		}

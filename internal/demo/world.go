@@ -22,10 +22,11 @@ const (
 
 // Options shape a World. The zero value is usable.
 type Options struct {
-	Pause  time.Duration     // between strides; 0: 12 s
-	Manual bool              // nobody walks until asked
-	Delay  time.Duration     // one way, phone to everybody; 0: 8 ms
-	Say    func(line string) // hears what happens to the network; nil: nobody
+	Pause  time.Duration        // between strides; 0: 12 s
+	Manual bool                 // nobody walks until asked
+	Delay  time.Duration        // one way, phone to everybody; 0: 8 ms
+	Say    func(line string)    // hears what happens to the network; nil: nobody
+	Trace  func(siptest.Traced) // every message at the server; nil: nobody
 	Guard  *safego.Guard
 	Log    *slog.Logger
 }
@@ -86,7 +87,7 @@ func New(o Options) *World {
 	}
 	w.Registrar = siptest.NewRegistrar(siptest.Options{
 		Addr: registrarAddr(), Realm: Domain, Users: users, Algorithms: []string{"SHA-256", "MD5"},
-		Sockets: server, Guard: o.Guard, Log: o.Log,
+		Sockets: server, Trace: o.Trace, Guard: o.Guard, Log: o.Log,
 	})
 	for _, c := range cast() {
 		host := w.Net.Host(c.name)

@@ -31,9 +31,10 @@ type call struct {
 	asked      sdp.Direction // what we last offered or answered with
 	agreed     sdp.Direction // what both sides settled on, seen from here
 	remoteHold bool
-	modifying  bool               // a re-INVITE or UPDATE of ours is out
-	repairNext *roam.Repair       // waits until it is back
-	pendingAct context.CancelFunc // ends the job that places or answers the call
+	modifying  bool         // a re-INVITE or UPDATE of ours is out
+	repairing  bool         // and it is a repair's own
+	repairNext *roam.Repair // waits until it is back
+	anew       *roam.Repair // the unanswered INVITE went out anew, nothing was heard of it yet
 	silenced   bool
 	answering  bool
 	target     sip.URI
@@ -41,7 +42,6 @@ type call struct {
 	view     phone.Call
 	looked   time.Time
 	reported time.Time
-	outlived time.Time // ended at
 }
 
 func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
@@ -104,7 +104,7 @@ func (c *call) row() roam.Call {
 		AudioDue: c.agreed.Receives() && !c.remoteHold,
 	}
 	switch {
-	case c.view.State == phone.Up && c.modifying:
+	case c.view.State == phone.Up && c.modifying && !c.repairing:
 		r.State = roam.OfferPending
 	case c.view.State == phone.Up:
 		r.State = roam.Idle
@@ -220,6 +220,7 @@ func (c *call) progress(of *sip.Call, p sip.Progress) {
 		return
 	}
 	c.view.Code, c.view.Reason = p.Code, p.Reason
+	c.placedAnew()
 	switch {
 	case p.Code == 100:
 		c.view.State = max(c.view.State, phone.Trying)
@@ -264,15 +265,17 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 		c.end(failure(err).Code, text)
 		return
 	}
-	c.up()
+	c.placedAnew()
 	if len(ans.SDP) > 0 {
 		n, err := c.acceptAnswer(ans.SDP)
 		if err != nil {
+			c.up()
 			c.hangup("the answer cannot be used: " + err.Error())
 			return
 		}
 		c.negotiated(n)
 	}
+	c.up() // after the media, so that the first "up" names the codec
 	c.tellMachine()
 	c.sync()
 }

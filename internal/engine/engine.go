@@ -36,6 +36,7 @@ type Engine struct {
 	quitting bool
 	leaving  int // jobs of the farewell still out
 	closed   string
+	readyBy  time.Time // zero once Ready was told
 
 	outlets []*outlet
 	notices []phone.Notice
@@ -163,8 +164,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
+// readyAtLast is when Ready is told although an account has no sockets yet:
+// without a network there are none, and the phone is ready all the same.
+const readyAtLast = time.Second
+
 // start brings every enabled account to the point where the watcher decides.
 func (e *Engine) start() {
+	e.readyBy = time.Now().Add(readyAtLast)
 	e.networkSeen(e.watcher.State())
 	for _, a := range e.accounts {
 		a.start()

@@ -63,6 +63,7 @@ func (e *Engine) untilNext() time.Duration {
 		sooner(a.resolveAt)
 	}
 	sooner(e.tone.until)
+	sooner(e.readyBy)
 	for _, c := range e.calls {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
@@ -72,6 +73,9 @@ func (e *Engine) untilNext() time.Duration {
 }
 
 func (e *Engine) tick(now time.Time) {
+	if !e.readyBy.IsZero() && !now.Before(e.readyBy) {
+		e.announce(true)
+	}
 	for _, a := range e.accounts {
 		if next := a.machine.Next(); !next.IsZero() && !now.Before(next) {
 			e.step(a, roam.Tick{})

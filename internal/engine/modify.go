@@ -51,7 +51,7 @@ func (c *call) modify(m sip.Method, done func(error)) {
 	c.e.job(m.String(), modifyLimit, func(ctx context.Context) {
 		ans, err := s.Modify(ctx, m, offer)
 		c.e.post(func() {
-			c.modifying = false
+			c.modifying, c.repairing = false, false
 			if c.over() {
 				return
 			}
@@ -106,7 +106,7 @@ func (c *call) repair(act roam.Repair) {
 	if act.How == roam.ByPlainCodecs {
 		c.sdp.Narrow()
 	}
-	began := time.Now()
+	c.repairing = true
 	c.modify(m, func(err error) {
 		if err != nil {
 			e.step(a, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: failure(err)})
@@ -116,9 +116,16 @@ func (c *call) repair(act roam.Repair) {
 		c.changed()
 		e.step(a, roam.Repaired{
 			Epoch: act.Epoch, Call: act.Call,
-			Detail: m.String() + " 200 OK, " + time.Since(began).Round(time.Millisecond).String(),
+			Detail: repairWord(m) + " 200 OK",
 		})
 	})
+}
+
+func repairWord(m sip.Method) string {
+	if m == sip.Update {
+		return "UPDATE"
+	}
+	return "re-INVITE"
 }
 
 // inviteAnew replaces an INVITE that was lost with its path: CANCEL by the
@@ -139,8 +146,16 @@ func (c *call) inviteAnew(act roam.Repair, st *stack) {
 		old.Move(st.Stack)
 		_ = old.Cancel(ctx)
 	})
+	c.anew = &act
 	c.place()
-	e.step(a, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: "INVITE sent anew"})
+}
+
+// placedAnew reports the first word heard of an INVITE that was sent anew.
+func (c *call) placedAnew() {
+	if act := c.anew; act != nil {
+		c.anew = nil
+		c.e.step(c.acct, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: "INVITE answered on the new path"})
+	}
 }
 
 // offered answers a re-INVITE or UPDATE of the peer (RFC 3261 14.2).
