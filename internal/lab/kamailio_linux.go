@@ -35,7 +35,7 @@ type Kamailio struct {
 }
 
 // Password of every user of the lab.
-func Password(user string) string { return "secret of " + user }
+func Password(user string) string { return "secret-of-" + user }
 
 // Kamailio starts the proxy on the pbx for these users and waits until it
 // listens.
