@@ -186,7 +186,7 @@ func (l *listener) measure(x turn) time.Duration {
 	<-time.After(2 * lookGap)
 	from := time.Now()
 	l.must(x.do())
-	c := l.until(func(c Change) bool { return !c.New.At.Before(from) && x.want(c) })
+	c := l.until(func(c telling) bool { return !c.at.Before(from) && x.want(c.Change) })
 	if x.notice != nil {
 		select {
 		case from = <-x.notice:
@@ -300,7 +300,7 @@ func TestNoise(t *testing.T) {
 			l := n.listen(Options{Ignore: []string{"veth*"}})
 			seen := tt.make(n, wlan)
 			n.must(netlink.AddrAdd(wlan, n.addr("10.9.0.24/24")))
-			c := l.until(func(Change) bool { return true })
+			c := l.until(func(telling) bool { return true })
 			if !told(AddressAdded, "wlan0", "10.9.0.24")(c.Change) || len(c.Reasons) != 1 {
 				t.Fatalf("told %v", c.Change)
 			}

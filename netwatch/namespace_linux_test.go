@@ -210,16 +210,16 @@ func (n *namespace) listen(o Options) *listener {
 	return l
 }
 
-func started(c Change) bool { return c.Has(Started) }
+func started(c telling) bool { return c.Has(Started) }
 
 // until returns the first change that is wanted.
-func (l *listener) until(want func(Change) bool) telling {
+func (l *listener) until(want func(telling) bool) telling {
 	l.t.Helper()
 	end := time.After(patience)
 	for {
 		select {
 		case c := <-l.told:
-			if want(c.Change) {
+			if want(c) {
 				return c
 			}
 		case <-end:

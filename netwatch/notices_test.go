@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,17 +43,39 @@ func TestNotices(t *testing.T) {
 	// and how often; hinted takes the hints so far.
 	run := func(t *testing.T, open func(n int) (feed, error)) (opened func() []time.Duration, hinted func() []Reason, stop func() error) {
 		start := time.Now()
+		var mu sync.Mutex // guards at and hints
 		var at []time.Duration
 		var hints []Reason
 		h := notices{func() (feed, error) {
+			mu.Lock()
 			at = append(at, time.Since(start))
-			return open(len(at))
+			n := len(at)
+			mu.Unlock()
+			return open(n)
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- h.Run(ctx, func(r Reason) { hints = append(hints, r) }) }()
-		opened = func() []time.Duration { synctest.Wait(); return at }
-		hinted = func() []Reason { synctest.Wait(); h := hints; hints = nil; return h }
+		go func() {
+			done <- h.Run(ctx, func(r Reason) {
+				mu.Lock()
+				defer mu.Unlock()
+				hints = append(hints, r)
+			})
+		}()
+		opened = func() []time.Duration {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return at
+		}
+		hinted = func() []Reason {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			h := hints
+			hints = nil
+			return h
+		}
 		return opened, hinted, func() error { cancel(); return <-done }
 	}
 	bubble := func(name string, f func(t *testing.T)) {
