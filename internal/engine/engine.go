@@ -16,6 +16,7 @@ import (
 type Engine struct {
 	parts   Parts
 	mailbox chan func()
+	sound   chan func()   // what streams report: see postSound
 	stopped chan struct{} // closed when the loop has ended
 	jobs    sync.WaitGroup
 	ctx     context.Context // of Run; jobs descend from it
@@ -49,6 +50,7 @@ func New(p Parts) *Engine {
 	e := &Engine{
 		parts:   p,
 		mailbox: make(chan func()),
+		sound:   make(chan func(), soundBacklog),
 		stopped: make(chan struct{}),
 		calls:   map[phone.CallID]*call{},
 		audio:   phone.Audio(p.Audio),
@@ -117,6 +119,21 @@ func (e *Engine) post(fn func()) {
 	select {
 	case e.mailbox <- fn:
 	case <-e.stopped:
+	}
+}
+
+// soundBacklog is far more than all calls can report in one frame, so that
+// reports keep their order.
+const soundBacklog = 256
+
+// postSound is post for the callbacks of streams. They come on the clock of
+// the sound, which holds the desk's lock meanwhile, and the loop may be waiting
+// for that very lock: so they never wait for the loop.
+func (e *Engine) postSound(fn func()) {
+	select {
+	case e.sound <- fn:
+	default:
+		e.parts.Guard.Go("sound report", func() { e.post(fn) })
 	}
 }
 

@@ -26,6 +26,8 @@ func (e *Engine) loop(ctx context.Context) {
 		select {
 		case fn := <-e.mailbox:
 			fn()
+		case fn := <-e.sound:
+			fn()
 		case <-timer.C:
 			e.tick(time.Now())
 		case <-asked:

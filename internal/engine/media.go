@@ -86,9 +86,9 @@ func (c *call) startStream(n stream.Negotiated) {
 	c.stream = stream.New(stream.Config{
 		Negotiated: n, JitterMin: e.parts.JitterMin, JitterMax: e.parts.JitterMax,
 		OnDigit: func(r rune, d time.Duration) {
-			e.post(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
+			e.postSound(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
 		},
-		OnHeard: func(h stream.Heard) { e.post(func() { c.heard(h) }) },
+		OnHeard: func(h stream.Heard) { e.postSound(func() { c.heard(h) }) },
 		Log:     e.parts.Log, Guard: e.parts.Guard,
 	}, c.sock)
 	run, cancel := context.WithCancel(e.ctx)
