@@ -176,23 +176,18 @@ func (c *call) place() {
 			e.post(func() { c.end(0, err.Error()) })
 			return
 		}
-		ready := make(chan []byte, 1)
-		e.post(func() {
+		offer, ok := ask(e, func() ([]byte, bool) {
 			if old != nil {
 				_ = old.Close()
 			}
 			if c.over() {
-				_ = sock.Close()
-				close(ready)
-				return
+				return nil, false
 			}
-			c.sock = sock
-			c.view.LocalMedia = sock.RTP()
-			ready <- c.describe(c.want)
+			c.sock, c.view.LocalMedia = sock, sock.RTP()
+			return c.describe(c.want), true
 		})
-		offer, ok := receive(ready, e.stopped)
 		if !ok {
-			e.closeIfStopped(sock)
+			_ = sock.Close()
 			return
 		}
 		ans, err := ours.Invite(ctx, st.Stack, offer, func(p sip.Progress) {
@@ -202,14 +197,24 @@ func (c *call) place() {
 	})
 }
 
-func receive[T any](ch <-chan T, stopped <-chan struct{}) (T, bool) {
-	select {
-	case v, ok := <-ch:
-		return v, ok
-	case <-stopped:
+// ask runs fn on the loop and waits for what it says; false also once the loop
+// has ended. For jobs only.
+func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
+	type said struct {
+		v  T
+		ok bool
+	}
+	answer := make(chan said, 1)
+	accepted := e.post(func() {
+		v, ok := fn()
+		answer <- said{v, ok}
+	})
+	if !accepted {
 		var zero T
 		return zero, false
 	}
+	s := <-answer // the loop runs all that it accepted
+	return s.v, s.ok
 }
 
 // describe makes an offer with the present media address.

@@ -24,10 +24,10 @@ func (e *Engine) loop(ctx context.Context) {
 	for {
 		timer.Reset(e.untilNext())
 		select {
-		case fn := <-e.mailbox:
-			fn()
-		case fn := <-e.sound:
-			fn()
+		case <-e.mailbox.filled:
+			for _, fn := range e.mailbox.take() {
+				fn()
+			}
 		case <-timer.C:
 			e.tick(time.Now())
 		case <-asked:

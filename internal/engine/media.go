@@ -22,17 +22,6 @@ func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string)
 	return path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
 }
 
-// closeIfStopped closes a socket whose result nobody took.
-func (e *Engine) closeIfStopped(s *path.Socket) {
-	select {
-	case <-e.stopped:
-		if s != nil {
-			_ = s.Close()
-		}
-	default:
-	}
-}
-
 // codecs builds the account's preferences for the offer.
 func (a *account) codecs() []sdp.Codec {
 	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))
@@ -86,9 +75,9 @@ func (c *call) startStream(n stream.Negotiated) {
 	c.stream = stream.New(stream.Config{
 		Negotiated: n, JitterMin: e.parts.JitterMin, JitterMax: e.parts.JitterMax,
 		OnDigit: func(r rune, d time.Duration) {
-			e.postSound(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
+			e.post(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
 		},
-		OnHeard: func(h stream.Heard) { e.postSound(func() { c.heard(h) }) },
+		OnHeard: func(h stream.Heard) { e.post(func() { c.heard(h) }) },
 		Log:     e.parts.Log, Guard: e.parts.Guard,
 	}, c.sock)
 	run, cancel := context.WithCancel(e.ctx)
