@@ -65,7 +65,7 @@ func must[T any](t *testing.T) func(T, error) T {
 // echo answers every packet on the host, until the end of the test.
 func echo(t *testing.T, h *Host, ip netip.Addr) netip.AddrPort {
 	t.Helper()
-	conn := must[*net.UDPConn](t)(h.ListenPacket(netip.AddrPortFrom(ip, 7)))
+	conn := must[*net.UDPConn](t)(h.ListenPacket(addrPort(ip, 7)))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -79,7 +79,7 @@ func echo(t *testing.T, h *Host, ip netip.Addr) netip.AddrPort {
 		}
 	}()
 	t.Cleanup(func() { _ = conn.Close(); <-done })
-	return netip.AddrPortFrom(ip, 7)
+	return addrPort(ip, 7)
 }
 
 // ask sends one packet and waits for the echo.
@@ -212,3 +212,5 @@ func TestADeadLabIsSwept(t *testing.T) {
 		t.Errorf("a living process' folder: %v", err)
 	}
 }
+
+func addrPort(ip netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(ip, port) }
