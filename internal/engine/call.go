@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"ramble/audio/path"
@@ -265,8 +266,8 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 		return
 	}
 	if err != nil {
-		if failure(err).Kind == roam.Cancelled && !c.acct.path.Valid() {
-			return // the path died under it; the repair or the grace time decides
+		if errors.Is(err, sip.ErrStackClosed) {
+			return // the path went under it: the policy places it anew, or ends it
 		}
 		text, hint := sip.Explain(err)
 		c.view.Hint = hint
