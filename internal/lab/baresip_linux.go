@@ -102,6 +102,9 @@ module_app ctrl_tcp.so
 		return nil, err
 	}
 	b := &Baresip{Program: p, Events: newOutput(), dir: dir}
+	l.mu.Lock()
+	l.events[p] = b.Events
+	l.mu.Unlock()
 	if err := p.Output.AwaitText(ctx, "baresip is ready."); err != nil {
 		return nil, fmt.Errorf("baresip: %w\n%s", err, p.Output.Tail(40))
 	}
@@ -159,10 +162,16 @@ type BaresipEvent struct {
 func (b *Baresip) Expect(ctx context.Context, from int, kind string) (BaresipEvent, int, error) {
 	var e BaresipEvent
 	_, next, err := b.Events.Await(ctx, from, kind+" of baresip", func(l Line) bool {
-		e = BaresipEvent{}
-		return json.Unmarshal([]byte(l.Text), &e) == nil && e.Type == kind
+		var err error
+		e, err = parseBaresip(l)
+		return err == nil && e.Type == kind
 	})
 	return e, next, err
+}
+
+func parseBaresip(l Line) (e BaresipEvent, err error) {
+	err = json.Unmarshal([]byte(l.Text), &e)
+	return e, err
 }
 
 // Recording is what it heard in its last call: a WAV file, complete when the

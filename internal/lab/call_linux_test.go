@@ -36,12 +36,7 @@ func play(t *testing.T, ctx context.Context, o sceneOptions) scene {
 	var err error
 	s.k, err = s.Kamailio(ctx, "alice", "bob")
 	possible(t, err)
-	alice, bob := filepath.Join(s.Dir, "alice.wav"), filepath.Join(s.Dir, "bob.wav")
-	for path, hz := range map[string]float64{alice: aliceSays, bob: bobSays} {
-		if err := WriteTone(path, hz, 2*time.Minute); err != nil {
-			t.Fatal(err)
-		}
-	}
+	alice, bob := tonesFor(t, s.Lab)
 	s.bob, err = s.Baresip(ctx, PeerOptions{User: "bob", Says: bob, IPv6: o.ipv6, AutoAnswer: !o.manual})
 	possible(t, err)
 	s.alice = must[*Ramble](t)(s.Ramble(ctx, RambleOptions{
@@ -57,6 +52,18 @@ func play(t *testing.T, ctx context.Context, o sceneOptions) scene {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// tonesFor writes what alice says and what the other side says.
+func tonesFor(t *testing.T, l *Lab) (alice, bob string) {
+	t.Helper()
+	alice, bob = filepath.Join(l.Dir, "alice.wav"), filepath.Join(l.Dir, "bob.wav")
+	for path, hz := range map[string]float64{alice: aliceSays, bob: bobSays} {
+		if err := WriteTone(path, hz, 2*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return alice, bob
 }
 
 // heard waits until both ends captured enough RTP from each other.
@@ -165,4 +172,66 @@ func TestBaresipCalls(t *testing.T) {
 		t.Error(err)
 	}
 	s.tones(t, 1500*time.Millisecond)
+}
+
+func TestCallsLinphone(t *testing.T) {
+	ctx := within(t, 40*time.Second)
+	l := open(t, Options{})
+	k, err := l.Kamailio(ctx, "alice", "carol")
+	possible(t, err)
+	alice, carol := tonesFor(t, l)
+	x, err := l.Linphone(ctx, PeerOptions{User: "carol", Says: carol, AutoAnswer: true})
+	possible(t, err)
+	r := must[*Ramble](t)(l.Ramble(ctx, RambleOptions{Binary: ramble(t), User: "alice", Says: alice}))
+	must[Event](t)(r.Registered(ctx, 0, "10.1.0.2"))
+	if err := k.AwaitBindings(ctx, "carol", "10.8.0.2"); err != nil {
+		t.Fatal(err)
+	}
+	wire := must[*Capture](t)(l.Capture(Phone))
+	defer wire.Stop()
+	if err := r.call(ctx, "sip:carol@"+Domain); err != nil {
+		t.Fatal(err)
+	}
+	heard(t, ctx, wire, l, 150)
+	from := x.Output.Len()
+	if err := r.hangUp(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := x.Expect(ctx, from, "call", "ended"); err != nil {
+		t.Error(err)
+	}
+	// And back: carol calls, and hangs up.
+	from = x.Output.Len()
+	if err := x.Say("call sip:alice@" + Domain); err != nil {
+		t.Fatal(err)
+	}
+	e, at, err := r.CallState(ctx, 0, 0, "ringing")
+	for err == nil && e.Direction != "in" {
+		e, at, err = r.CallState(ctx, at, 0, "ringing")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Do(ctx, "answer"); err != nil {
+		t.Fatal(err)
+	}
+	if err := flowing(ctx, wire, ipv4(1, 2), time.Now(), 100); err != nil {
+		t.Error(err)
+	}
+	if err := x.Say("terminate"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.CallState(ctx, at, e.Call, "ended"); err != nil {
+		t.Error(err)
+	}
+	if err := r.Quit(ctx); err != nil {
+		t.Error(err)
+	}
+	_ = x.Say("quit")
+	_ = x.Stop()
+	for path, hz := range map[string]float64{x.Recording: aliceSays, r.Recording: bobSays} {
+		if got := must[Sound](t)(ReadSound(path)).Tone(hz); got < 1500*time.Millisecond {
+			t.Errorf("%s: %s of the other's tone", filepath.Base(filepath.Dir(path)), got)
+		}
+	}
 }

@@ -44,7 +44,7 @@ func (l *Lab) Exec(host string, c Command) (*Program, error) {
 	h := l.Host(host)
 	path, err := exec.LookPath(c.Path)
 	if err != nil {
-		return nil, &Unable{fmt.Sprintf("%s is not installed (scripts/lab-packages.sh)", c.Path)}
+		return nil, missing(c.Path)
 	}
 	if c.Name == "" {
 		c.Name = filepath.Base(path)
@@ -89,6 +89,10 @@ func (l *Lab) Exec(host string, c Command) (*Program, error) {
 	l.programs = append(l.programs, p)
 	l.mu.Unlock()
 	return p, nil
+}
+
+func missing(program string) error {
+	return &Unable{program + " is not installed (scripts/lab-packages.sh)"}
 }
 
 // furnish puts the calling thread, for good, where the host's programs live:

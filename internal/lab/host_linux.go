@@ -150,3 +150,16 @@ func (h *Host) Dial(ctx context.Context, network string, remote netip.AddrPort) 
 	})
 	return conn, err
 }
+
+// listensUDP reports whether somebody on the host has that UDP port.
+func listensUDP(h *Host, port uint16) bool {
+	found := false
+	_ = h.Do(func() error {
+		for _, name := range []string{"udp", "udp6"} {
+			text, _ := os.ReadFile("/proc/thread-self/net/" + name)
+			found = found || strings.Contains(string(text), fmt.Sprintf(":%04X ", port))
+		}
+		return nil
+	})
+	return found
+}

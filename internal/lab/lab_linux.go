@@ -57,6 +57,7 @@ type Lab struct {
 
 	mu       sync.Mutex
 	programs []*Program
+	events   map[*Program]*Output // what some report besides
 }
 
 // Unable is why there can be no lab here: no rights, or a kernel without
@@ -74,7 +75,7 @@ func New(o Options) (*Lab, error) {
 	}
 	l := &Lab{
 		Dir: o.Dir, keep: o.Dir != "", log: o.Log, guard: o.Guard, metric: 1000,
-		hosts: map[string]*Host{}, uplinks: map[string]*uplink{}, wires: map[string]*Wire{},
+		hosts: map[string]*Host{}, uplinks: map[string]*uplink{}, events: map[*Program]*Output{}, wires: map[string]*Wire{},
 	}
 	sweep(os.TempDir(), o.Log)
 	if !l.keep {
@@ -129,6 +130,9 @@ func (l *Lab) Logs() string {
 	var b strings.Builder
 	for _, p := range l.programs {
 		fmt.Fprintf(&b, "---- %s\n%s\n", p.Name, p.Output.Tail(200))
+		if e, ok := l.events[p]; ok {
+			fmt.Fprintf(&b, "---- %s, events\n%s\n", p.Name, e.Tail(50))
+		}
 	}
 	return b.String()
 }

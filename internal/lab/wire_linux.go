@@ -2,6 +2,7 @@ package lab
 
 import (
 	"container/heap"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ type Impairment struct {
 }
 
 // Wire is a link emulator: it sits in a namespace in the middle of a link and
-// passes frames on. Many kernels lack the queueing discipline for this.
+// passes frames on; those that look for neighbours at once. Many kernels lack the queueing discipline for this.
 type Wire struct {
 	host          *Host
 	toFar, toCore *lane
@@ -176,6 +177,10 @@ func (l *lane) accept(now time.Time, frame []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	does := l.does
+	near := neighbourly(frame)
+	if near {
+		does = Impairment{}
+	}
 	if rand.Float64() < does.Loss {
 		return
 	}
@@ -188,6 +193,7 @@ func (l *lane) accept(now time.Time, frame []byte) {
 		leaves = leaves.Add(rand.N(does.Jitter))
 	}
 	switch {
+	case near:
 	case does.Reorder > 0 && rand.Float64() < does.Reorder:
 		leaves = now
 	case leaves.Before(l.last):
@@ -203,6 +209,21 @@ func (l *lane) accept(now time.Time, frame []byte) {
 	case l.poke <- struct{}{}:
 	default:
 	}
+}
+
+// neighbourly reports whether a frame only looks for neighbours: ARP, and the
+// ICMPv6 of RFC 4861. A phone's router is near; what is far lies behind it.
+func neighbourly(frame []byte) bool {
+	if len(frame) < 14 {
+		return false
+	}
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case unix.ETH_P_ARP:
+		return true
+	case unix.ETH_P_IPV6:
+		return len(frame) > 54 && frame[20] == unix.IPPROTO_ICMPV6 && frame[54] >= 133 && frame[54] <= 137
+	}
+	return false
 }
 
 // run sends what is due until the lane is done.
