@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -19,6 +20,45 @@ import (
 // The places that these tests walk between.
 func home() netip.Prefix   { return netip.MustParsePrefix("192.168.1.23/24") }
 func tether() netip.Prefix { return netip.MustParsePrefix("172.20.10.4/28") }
+
+// TestManyRoams: nothing is left behind by a roam, neither here nor at the
+// registrar, and the call is still the same one.
+func TestManyRoams(t *testing.T) {
+	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+		t.Run(transport.String(), func(t *testing.T) {
+			r := newRigIn(t, transport, time.Nanosecond, demo.Options{Delay: time.Nanosecond})
+			id := r.call("melody")
+			roam := func(n int) {
+				from, to, network, addr := "wlan0", "usb0", "tethering", tether()
+				if n%2 == 0 {
+					from, to, network, addr = "usb0", "wlan0", "home", home()
+				}
+				r.world.Phone.Unplug(from)
+				r.world.Phone.Plug(to, network, addr)
+				if got := r.roamed(n); got.Phase != phone.RoamDone {
+					t.Fatalf("roam %d %s: %s\n%s", n, got.Phase, got.Failure, r.story())
+				}
+			}
+			const warm, all = 4, 60
+			for n := 1; n <= warm; n++ {
+				roam(n)
+			}
+			before := runtime.NumGoroutine()
+			for n := warm + 1; n <= all; n++ {
+				roam(n)
+			}
+			// Old media sockets are read for two seconds more, so wait for them.
+			r.until("the goroutines of old paths are gone", func(phone.State) bool {
+				return runtime.NumGoroutine() <= before
+			})
+			if c := find(r.state1(), id); c.State != phone.Up || c.Roams != all {
+				t.Fatalf("the call is %s after %d roams", c.State, c.Roams)
+			}
+			oneBinding(t, r, home().Addr())
+			hangUp(t, r, id, true)
+		})
+	}
+}
 
 func (r *rig) walk() {
 	r.world.Phone.Unplug("wlan0")
