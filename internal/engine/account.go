@@ -200,7 +200,7 @@ func (a *account) register(act roam.Register) {
 	if act.RemoveOld && a.bound != "" && a.bound != st.Contact(a.sip) {
 		old = []string{a.bound}
 	}
-	e.job("register "+a.cfg.Name, a.registerLimit(st.Server()), func(ctx context.Context) {
+	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
 		if act.OldFirst {
 			_ = a.reg.Unregister(ctx, st.Stack) // the server has room for one: what it says now is the REGISTER's to tell
 		}

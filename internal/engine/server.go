@@ -217,12 +217,12 @@ func (a *account) open(act roam.Open) {
 		list = []sip.Server{a.chosen}
 	}
 	limit := openLimit
-	if len(list) > 1 {
+	if len(list) > 1 || a.another(list[0]) {
 		limit = tryLimit
 	}
 	o := a.stackOptions(act)
 	e := a.e
-	e.job("open stack "+a.cfg.Name, time.Duration(len(list))*limit, func(ctx context.Context) {
+	e.job("open stack "+a.cfg.Name, time.Duration(len(list))*limit+time.Second, func(ctx context.Context) {
 		st, dead, err := openFirst(ctx, o, list, limit)
 		if err != nil {
 			e.post(func() { a.openFailed(act.Epoch, dead, err) })
@@ -276,7 +276,7 @@ func openFirst(ctx context.Context, o sip.StackOptions, list []sip.Server, limit
 			return st, dead, nil
 		}
 		errs = append(errs, err)
-		if ctx.Err() != nil || errors.Is(err, sip.ErrPortInUse) || errors.Is(err, sip.ErrNotSecure) {
+		if errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, sip.ErrPortInUse) || errors.Is(err, sip.ErrNotSecure) {
 			break // not that server's fault
 		}
 		dead = append(dead, o.Server)
@@ -318,13 +318,18 @@ func (a *account) alternative(now time.Time) (sip.Server, bool) {
 	return sip.Server{}, false
 }
 
-// registerLimit is how long a server may think about a REGISTER.
-func (a *account) registerLimit(srv sip.Server) time.Duration {
+// another says whether there is something to try after a server.
+func (a *account) another(srv sip.Server) bool {
 	now := time.Now()
-	for _, s := range a.servers.list {
-		if s != srv && !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid() {
-			return tryLimit
-		}
+	return slices.ContainsFunc(a.servers.list, func(s sip.Server) bool {
+		return s != srv && !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid()
+	})
+}
+
+// patience is how long a server may think about a REGISTER.
+func (a *account) patience(srv sip.Server) time.Duration {
+	if a.another(srv) {
+		return tryLimit
 	}
 	return registerLimit
 }
