@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"time"
 )
@@ -89,8 +90,7 @@ func Explain(err error) (text, hint string) {
 	case errors.As(err, &redirect):
 		e = explanation{fmt.Sprintf("The call was redirected (%d) to another address.", redirect.Code), "Dial the new address if you trust it."}
 	case errors.As(err, &resolve):
-		e = explanation{fmt.Sprintf("The name %s has no address in DNS.", resolve.Host),
-			"Check the spelling of the domain and whether the network's DNS works."}
+		e = resolve.explain()
 	case errors.As(err, &response):
 		e = explainCode(response)
 	case errors.Is(err, ErrPortInUse):
@@ -157,4 +157,19 @@ func explainCode(e *ResponseError) explanation {
 	}
 	x.text = fmt.Sprintf("%d: %s", e.Code, x.text)
 	return x
+}
+
+func (e *ResolveError) explain() explanation {
+	for _, known := range []error{errLinkLocal, errOwn, errNotOffered, errNoFamily, errAliases} {
+		if errors.Is(e.Err, known) {
+			return explanation{e.Host + ": " + known.Error() + ".", "Check the address, or name another server with registrar = \"sip:host\"."}
+		}
+	}
+	var de *net.DNSError
+	if e.Err == nil || (errors.As(e.Err, &de) && de.IsNotFound) {
+		return explanation{fmt.Sprintf("The name %s has no address in DNS.", e.Host),
+			"Check the spelling of the domain and whether the network's DNS works."}
+	}
+	return explanation{fmt.Sprintf("The name %s could not be looked up: DNS does not answer.", e.Host),
+		"Check the network's DNS; it is tried again by itself. An address instead of a name needs none."}
 }

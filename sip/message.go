@@ -3,7 +3,6 @@ package sip
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -256,25 +255,25 @@ func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, nam
 	if s.servesURI(u) {
 		return s.o.Server.Addr, "", true, nil
 	}
-	addrs, err := addresses(ctx, s.o.Lookup, u.Host)
+	u.Params = "" // whatever transport it names, it is reached by this stack's or not at all
+	found, err := Resolve(ctx, ResolveOptions{Lookup: s.o.Lookup, Guard: s.o.Guard}, u, s.transport)
 	if err != nil {
 		return netip.AddrPort{}, "", false, err
 	}
-	for _, a := range addrs {
-		if a.Is4() == s.local.Addr().Is4() {
-			at = netip.AddrPortFrom(a, s.portOf(u))
-			return at, u.Host, s.isServer(at, u.Host), nil
+	for _, srv := range found {
+		if srv.Addr.Addr().Is4() == s.local.Addr().Is4() {
+			return srv.Addr, u.Host, s.isServer(srv.Addr, u.Host), nil
 		}
 	}
-	return netip.AddrPort{}, "", false, &ResolveError{Host: u.Host, Err: errors.New("it has no address of this path's family")}
+	return netip.AddrPort{}, "", false, &ResolveError{Host: u.Host, Err: errNoFamily}
 }
 
 // portOf is where a URI leads on this stack's transport.
 func (s *Stack) portOf(u URI) uint16 {
-	if u.Port == 0 && s.transport == TLS {
-		return 5061
+	if u.Port == 0 {
+		return defaultPort(s.transport)
 	}
-	return u.port()
+	return u.Port
 }
 
 // servesURI says whether a URI points at the account's server, by address or

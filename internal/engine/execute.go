@@ -190,7 +190,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	}
 	for _, a := range e.accounts {
 		a.lookAtPath(reasons, c.At)
-		if len(a.servers) == 0 && a.cfg.Enabled {
+		if len(a.servers.list) == 0 && a.cfg.Enabled {
 			a.resolve()
 		}
 	}

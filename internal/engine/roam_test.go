@@ -88,20 +88,23 @@ func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o d
 		t.Fatal(err)
 	}
 	all.Go(func() { _ = r.e.Run(ctx) })
-	all.Go(func() {
-		for u := range updates {
-			r.mu.Lock()
-			r.state = u.State
-			r.notices = append(r.notices, u.Notices...)
-			r.mu.Unlock()
-			select {
-			case r.news <- struct{}{}:
-			default:
-			}
-		}
-	})
+	all.Go(func() { r.follow(updates) })
 	t.Cleanup(func() { cancel(); all.Wait() })
 	return r
+}
+
+// follow keeps what the phone tells.
+func (r *rig) follow(updates <-chan phone.Update) {
+	for u := range updates {
+		r.mu.Lock()
+		r.state = u.State
+		r.notices = append(r.notices, u.Notices...)
+		r.mu.Unlock()
+		select {
+		case r.news <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // until waits for the state to be as wanted.

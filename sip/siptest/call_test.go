@@ -13,11 +13,11 @@ import (
 )
 
 func TestPeers_call_each_other_through_the_registrar(t *testing.T) {
-	server, roots, err := Certify("127.0.0.1")
+	certified, err := Certify("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	secure := Options{Transports: []Transport{UDP, TLS}, TLS: server}
+	secure := Options{Transports: []Transport{UDP, TLS}, TLS: certified.Server}
 	for _, tt := range []struct {
 		name       string
 		alice, bob Transport
@@ -36,7 +36,7 @@ func TestPeers_call_each_other_through_the_registrar(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := startRegistrar(t, tt.o)
 			mediaA, mediaB := newProbe("127.0.0.1:4000"), newProbe("127.0.0.1:5000")
-			client := &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
+			client := &tls.Config{RootCAs: certified.Roots, ServerName: "127.0.0.1"}
 			alice := startPeer(t, r, PeerOptions{User: "alice", Transport: tt.alice, TLS: client, Media: func(*PeerCall) Media { return mediaA }})
 			bob := startPeer(t, r, PeerOptions{User: "bob", Transport: tt.bob, TLS: client, Media: func(*PeerCall) Media { return mediaB }})
 			a := must[*PeerCall](t)(alice.Call(within(t), "bob"))

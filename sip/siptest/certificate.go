@@ -7,22 +7,29 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net/netip"
 	"time"
 )
 
-// Certify makes a CA that lives as long as its certificate is held, and has it
-// vouch for a server of these names, which may be addresses. server is for
-// Options.TLS; who has roots believes it. Both last a day.
-func Certify(names ...string) (server *tls.Config, roots *x509.CertPool, err error) {
+// Certified is a server's TLS and the CA that vouches for it.
+type Certified struct {
+	Server *tls.Config    // for Options.TLS
+	Roots  *x509.CertPool // who has these believes the server
+	PEM    []byte         // the same as a file
+}
+
+// Certify makes a CA of its own and has it vouch for a server of these names,
+// which may be addresses. Both last a day.
+func Certify(names ...string) (Certified, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return Certified{}, err
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return Certified{}, err
 	}
 	from, to := time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
 	authority := &x509.Certificate{
@@ -31,10 +38,10 @@ func Certify(names ...string) (server *tls.Config, roots *x509.CertPool, err err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, authority, authority, &caKey.PublicKey, caKey)
 	if err != nil {
-		return nil, nil, err
+		return Certified{}, err
 	}
 	if authority, err = x509.ParseCertificate(der); err != nil {
-		return nil, nil, err
+		return Certified{}, err
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: to,
@@ -48,9 +55,12 @@ func Certify(names ...string) (server *tls.Config, roots *x509.CertPool, err err
 		}
 	}
 	if der, err = x509.CreateCertificate(rand.Reader, leaf, authority, &key.PublicKey, caKey); err != nil {
-		return nil, nil, err
+		return Certified{}, err
 	}
-	roots = x509.NewCertPool()
+	roots := x509.NewCertPool()
 	roots.AddCert(authority)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, roots, nil
+	return Certified{
+		Server: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, Roots: roots,
+		PEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}),
+	}, nil
 }
