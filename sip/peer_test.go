@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -46,6 +47,7 @@ func (sockets) Dial(ctx context.Context, local, remote netip.AddrPort, _ string)
 type peer struct {
 	t         testing.TB
 	transport Transport
+	host      string // its name; newPeer gives it example.test
 	addr      netip.AddrPort
 	pc        net.PacketConn
 	ln        net.Listener
@@ -69,21 +71,30 @@ type message struct {
 
 func newPeer(t testing.TB, transport Transport) *peer {
 	t.Helper()
-	p := &peer{t: t, transport: transport, in: make(chan *message, 256)}
+	return newPeerAt(t, transport, "127.0.0.1:0", nil)
+}
+
+// newPeerAt is newPeer at an address; conf is for TLS.
+func newPeerAt(t testing.TB, transport Transport, at string, conf *tls.Config) *peer {
+	t.Helper()
+	p := &peer{t: t, transport: transport, host: "example.test", in: make(chan *message, 256)}
 	var err error
 	if transport == UDP {
-		p.pc, err = net.ListenPacket("udp", "127.0.0.1:0")
+		p.pc, err = net.ListenPacket("udp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.pc.LocalAddr())
 		p.wg.Go(p.readUDP)
 	} else {
-		p.ln, err = net.Listen("tcp", "127.0.0.1:0")
+		p.ln, err = net.Listen("tcp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.ln.Addr())
+		if transport == TLS {
+			p.ln = tls.NewListener(p.ln, conf)
+		}
 		p.wg.Go(p.accept)
 	}
 	t.Cleanup(p.close)
@@ -111,7 +122,7 @@ func (p *peer) dropConns() {
 }
 
 func (p *peer) server() Server {
-	return Server{Transport: p.transport, Addr: p.addr, Host: "example.test"}
+	return Server{Transport: p.transport, Addr: p.addr, Host: p.host}
 }
 
 func (p *peer) readUDP() {

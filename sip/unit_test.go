@@ -93,9 +93,9 @@ func TestResolve(t *testing.T) {
 		in   string
 		want string
 	}{
-		{"sip:two.example", "[{udp [2001:db8::1]:5060 two.example} {udp 192.0.2.1:5060 two.example}]"},
-		{"sip:a@192.0.2.9:5070;transport=tcp", "[{tcp 192.0.2.9:5070 192.0.2.9}]"},
-		{"sips:two.example", "[{tls [2001:db8::1]:5061 two.example} {tls 192.0.2.1:5061 two.example}]"},
+		{"sip:two.example", "[{udp [2001:db8::1]:5060 two.example } {udp 192.0.2.1:5060 two.example }]"},
+		{"sip:a@192.0.2.9:5070;transport=tcp", "[{tcp 192.0.2.9:5070 192.0.2.9 }]"},
+		{"sips:two.example", "[{tls [2001:db8::1]:5061 two.example } {tls 192.0.2.1:5061 two.example }]"},
 	} {
 		u, _ := ParseURI(tc.in)
 		got, err := Resolve(t.Context(), r, u, UDP)

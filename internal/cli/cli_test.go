@@ -108,7 +108,7 @@ func TestCommands(t *testing.T) {
 		ran        string
 		says       []string // on either stream
 	}{
-		{"without a configuration the way out is told", "", "", exitConfig, "", []string{"config example --write", "ramble demo", "config.toml"}},
+		{"without a configuration the way out is told", "", "", exitConfig, "", []string{"ramble setup", "config example --write", "ramble demo", "config.toml"}},
 		{"headless without a configuration too", "", "headless", exitConfig, "", []string{"config example --write"}},
 		{"a named configuration that is missing is named", "", "-c /no/such.toml", exitConfig, "", []string{"/no/such.toml"}},
 		{"the bare program is the screen", account, "", exitOK, "ui", nil},

@@ -37,6 +37,7 @@ func testCalls(t *testing.T, binary, over string) {
 		{"digits arrive once each and in order", p.digits},
 		{"a hold stops the audio and a resume brings it back", p.holds},
 		{"both may hold and the last to resume brings the audio back", p.heldByBoth},
+		{"holds and resumes that cross each other all come about", p.glares},
 		{"a refused call tells the caller with which code", p.declines},
 		{"a caller who hangs up while it rings is a missed call", p.cancels},
 		{"a fifth call is answered busy while four ring", p.busy},
@@ -227,6 +228,25 @@ func (p *pair) heldByBoth(t *testing.T) {
 	p.flows(t, id)
 	p.both(func(s, other *handset) { s.hears(t, other) })
 	p.hangup(t, p.alice, p.bob, id)
+}
+
+// glares: both sides ask at once, again and again; the losers of the crossing
+// wait and ask again (RFC 3261 14.1).
+func (p *pair) glares(t *testing.T) {
+	id := p.call(t, p.alice, p.bob)
+	for _, c := range []struct{ command, held string }{{"hold", "both"}, {"resume", "none"}} {
+		began := time.Now()
+		p.both(func(s, _ *handset) { s.write(t, c.command) })
+		p.both(func(s, _ *handset) { s.held(t, id, c.held) })
+		t.Logf("both asked to %s: agreed after %v", c.command, time.Since(began).Round(time.Millisecond))
+	}
+	p.flows(t, id)
+	p.hangup(t, p.bob, p.alice, id)
+	for _, s := range []*handset{p.alice, p.bob} {
+		if n := s.count(func(l line) bool { return l.Type == "notice" }); n > 0 {
+			t.Errorf("%s complained", s.name)
+		}
+	}
 }
 
 // ring is a call that is not answered yet.

@@ -24,7 +24,7 @@ import (
 
 func wired() apps {
 	return apps{
-		ui: runUI, headless: runHeadless, demo: runDemo,
+		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
 	}
 }

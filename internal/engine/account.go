@@ -199,12 +199,9 @@ func (a *account) open(act roam.Open) {
 		case <-st.Ready():
 		case <-ctx.Done():
 		}
-		e.post(func() { a.opened(act.Epoch, &stack{st, cancel}) })
-		select {
-		case <-e.stopped: // nobody took it
-			cancel()
-			_ = st.Close()
-		default:
+		opened := &stack{st, cancel}
+		if !e.post(func() { a.opened(act.Epoch, opened) }) {
+			opened.drop()
 		}
 	})
 }

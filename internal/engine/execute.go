@@ -246,7 +246,8 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 	}
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface)
-		e.post(func() { c.mediaMoved(act, sock, err) })
-		e.closeIfStopped(sock)
+		if !e.post(func() { c.mediaMoved(act, sock, err) }) && sock != nil {
+			_ = sock.Close()
+		}
 	})
 }

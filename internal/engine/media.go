@@ -22,17 +22,6 @@ func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string)
 	return path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
 }
 
-// closeIfStopped closes a socket whose result nobody took.
-func (e *Engine) closeIfStopped(s *path.Socket) {
-	select {
-	case <-e.stopped:
-		if s != nil {
-			_ = s.Close()
-		}
-	default:
-	}
-}
-
 // codecs builds the account's preferences for the offer.
 func (a *account) codecs() []sdp.Codec {
 	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))
@@ -77,57 +66,27 @@ func (c *call) mediaTerms(n sdp.Negotiated) stream.Negotiated {
 	}
 }
 
-// pendingNotes is how much a stream may have to say while the loop is busy: a
-// roam or two, and more digits than a hand can press.
-const pendingNotes = 32
-
-// relay posts a stream's notes, in order. The stream itself must not: its
-// callbacks come from the sound clock, which holds the desk, while the loop may
-// be waiting for the desk. Each would wait for the other.
-func (e *Engine) relay(ctx context.Context, notes <-chan func()) {
-	for {
-		select {
-		case fn := <-notes:
-			e.post(fn)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // startStream begins the call's sound on the sockets it has.
 func (c *call) startStream(n stream.Negotiated) {
 	if c.sock == nil {
 		return
 	}
 	e, id := c.e, c.view.ID
-	notes := make(chan func(), pendingNotes)
-	note := func(fn func()) {
-		select {
-		case notes <- fn:
-		default:
-			e.parts.Log.Warn("the loop is far behind the sound, a note is left out", "call", id)
-		}
-	}
 	c.stream = stream.New(stream.Config{
 		Negotiated: n, JitterMin: e.parts.JitterMin, JitterMax: e.parts.JitterMax,
 		OnDigit: func(r rune, d time.Duration) {
-			note(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
+			e.post(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
 		},
-		OnHeard: func(h stream.Heard) { note(func() { c.heard(h) }) },
+		OnHeard: func(h stream.Heard) { e.post(func() { c.heard(h) }) },
 		Log:     e.parts.Log, Guard: e.parts.Guard,
 	}, c.sock)
 	run, cancel := context.WithCancel(e.ctx)
 	c.stopStream = cancel
 	s := c.stream
-	e.jobs.Add(2)
+	e.jobs.Add(1)
 	e.parts.Guard.Go("media stream", func() {
 		defer e.jobs.Done()
 		_ = s.Run(run)
-	})
-	e.parts.Guard.Go("media notes", func() {
-		defer e.jobs.Done()
-		e.relay(run, notes)
 	})
 	e.parts.Desk.Add(int(id), s)
 }

@@ -48,6 +48,12 @@ func newRig(t testing.TB, transport sip.Transport) *rig {
 // it) and the world's options.
 func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options) *rig {
 	t.Helper()
+	return newRigWith(t, transport, settle, o, func(*engine.Parts) {})
+}
+
+// newRigWith is newRigIn with a last word on the engine's parts.
+func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options, change func(*engine.Parts)) *rig {
+	t.Helper()
 	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
@@ -55,7 +61,7 @@ func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o dem
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.e = engine.New(engine.Parts{
+	p := engine.Parts{
 		Accounts: []engine.Account{{
 			Name: "demo", Enabled: true, Register: true, Codecs: []string{"pcmu", "pcma"},
 			SIP: sip.Account{
@@ -72,7 +78,9 @@ func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o dem
 		Sockets: r.world.Phone,
 		Desk:    desk.New(desk.Options{Device: dev}),
 		Tones:   true,
-	})
+	}
+	change(&p)
+	r.e = engine.New(p)
 	updates := r.e.Subscribe()
 	var all sync.WaitGroup
 	all.Go(func() { _ = r.world.Run(ctx) })

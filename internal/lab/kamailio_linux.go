@@ -127,7 +127,7 @@ func (k *Kamailio) AwaitBindings(ctx context.Context, user string, want ...strin
 			return nil
 		}
 		if waited := wait(ctx, 100*time.Millisecond); waited != nil {
-			return fmt.Errorf("bindings of %s: %q, want %q (%v)", user, got, want, err)
+			return fmt.Errorf("bindings of %s: %q, want %q (%w)", user, got, want, err)
 		}
 	}
 }

@@ -14,11 +14,10 @@ import (
 )
 
 var (
-	runs    = flag.Int("lab.runs", 1, "how often each move is measured; figures are medians")
-	far     = flag.Bool("lab.far", false, "measure with 40 ms one-way delay too")
-	table   = flag.String("lab.table", "", "append the tables to this `file`")
-	pcap    = flag.String("lab.pcap", "", "keep captures in this `folder`")
-	compare = flag.Bool("lab.compare", false, "measure linphone-cli beside it")
+	runs  = flag.Int("lab.runs", 1, "how often each move is measured; figures are medians")
+	far   = flag.Bool("lab.far", false, "measure with 40 ms one-way delay too")
+	table = flag.String("lab.table", "", "append the tables to this `file`")
+	pcap  = flag.String("lab.pcap", "", "keep captures in this `folder`")
 )
 
 // variant is one way for the network to move under a call.
