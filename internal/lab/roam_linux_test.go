@@ -18,6 +18,8 @@ var (
 	far   = flag.Bool("lab.far", false, "measure with 40 ms one-way delay too")
 	table = flag.String("lab.table", "", "append the tables to this `file`")
 	pcap  = flag.String("lab.pcap", "", "keep captures in this `folder`")
+	// compare is for TestLinphoneRoams.
+	compare = flag.Bool("lab.compare", false, "measure linphone-cli beside it")
 )
 
 // variant is one way for the network to move under a call.
