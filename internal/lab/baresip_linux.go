@@ -57,7 +57,6 @@ type Baresip struct {
 }
 
 // Baresip starts one and waits until it takes commands. It registers by itself.
-// Long: most of it is the program's configuration.
 func (l *Lab) Baresip(ctx context.Context, o PeerOptions) (*Baresip, error) {
 	o.fill()
 	dir := filepath.Join(l.Dir, o.Host+"-baresip-"+o.User)

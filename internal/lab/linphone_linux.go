@@ -17,7 +17,6 @@ type Linphone struct {
 
 // Linphone starts linphonec and waits until it takes commands. It
 // registers by itself and does not say when: ask the registrar.
-// Long: most of it is the program's configuration.
 func (l *Lab) Linphone(ctx context.Context, o PeerOptions) (*Linphone, error) {
 	o.fill()
 	if _, err := exec.LookPath("linphonec"); err != nil {
