@@ -57,42 +57,13 @@ type Baresip struct {
 }
 
 // Baresip starts one and waits until it takes commands. It registers by itself.
-// Long: most of it is the program's configuration.
 func (l *Lab) Baresip(ctx context.Context, o PeerOptions) (*Baresip, error) {
 	o.fill()
 	dir := filepath.Join(l.Dir, o.Host+"-baresip-"+o.User)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	answer := "manual"
-	if o.AutoAnswer {
-		answer = "auto"
-	}
-	account := fmt.Sprintf("<sip:%[1]s@%[2]s>;auth_user=%[1]s;auth_pass=%[3]s;outbound=\"sip:%[4]s;transport=%[5]s\";regint=600;answermode=%[6]s;audio_codecs=pcmu/8000/1,pcma/8000/1;ptime=20\n",
-		o.User, Domain, Password(o.User), o.proxy(l), o.Transport, answer)
-	config := `module_path ` + baresipModules + `
-sip_listen 0.0.0.0:5060
-audio_player aubridge,nowhere
-audio_alert aubridge,nowhere
-audio_source aufile,` + o.Says + `
-rtp_ports 10000-10100
-rtcp_mux no
-jitter_buffer_delay 1-5
-rtp_stats no
-snd_path ` + dir + `
-ctrl_tcp_listen ` + baresipControl + `
-module g711.so
-module aubridge.so
-module aufile.so
-module sndfile.so
-module_tmp uuid.so
-module_tmp account.so
-module_app menu.so
-module_app ctrl_tcp.so
-`
-	if o.IPv6 {
-		config = strings.Replace(config, "0.0.0.0", "[::]", 1)
-	}
+	account, config := l.baresipFiles(o, dir)
 	for name, text := range map[string]string{"accounts": account, "config": config, "contacts": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return nil, err
@@ -119,6 +90,40 @@ module_app ctrl_tcp.so
 		b.read()
 	})
 	return b, nil
+}
+
+// baresipFiles are its accounts and its configuration.
+func (l *Lab) baresipFiles(o PeerOptions, dir string) (account, config string) {
+	answer := "manual"
+	if o.AutoAnswer {
+		answer = "auto"
+	}
+	account = fmt.Sprintf("<sip:%[1]s@%[2]s>;auth_user=%[1]s;auth_pass=%[3]s;outbound=\"sip:%[4]s;transport=%[5]s\";regint=600;answermode=%[6]s;audio_codecs=pcmu/8000/1,pcma/8000/1;ptime=20\n",
+		o.User, Domain, Password(o.User), o.proxy(l), o.Transport, answer)
+	config = `module_path ` + baresipModules + `
+sip_listen 0.0.0.0:5060
+audio_player aubridge,nowhere
+audio_alert aubridge,nowhere
+audio_source aufile,` + o.Says + `
+rtp_ports 10000-10100
+rtcp_mux no
+jitter_buffer_delay 1-5
+rtp_stats no
+snd_path ` + dir + `
+ctrl_tcp_listen ` + baresipControl + `
+module g711.so
+module aubridge.so
+module aufile.so
+module sndfile.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+`
+	if o.IPv6 {
+		config = strings.Replace(config, "0.0.0.0", "[::]", 1)
+	}
+	return account, config
 }
 
 // read takes netstrings, "12:{...},", until baresip ends.

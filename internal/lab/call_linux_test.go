@@ -201,6 +201,7 @@ func TestCallsLinphone(t *testing.T) {
 		t.Error(err)
 	}
 	// And back: carol calls, and hangs up.
+
 	if err := x.Say("call sip:alice@" + Domain); err != nil {
 		t.Fatal(err)
 	}

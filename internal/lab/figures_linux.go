@@ -28,13 +28,13 @@ func (f Figures) Trustworthy() bool { return f.PeerPause <= 80*time.Millisecond 
 
 // Measure reads the figures of a move from what both ends captured.
 func Measure(m Move, phone, callee []Packet, peer netip.Addr) Figures {
-	own := m.To
+	own, zero := m.To, m.T0
 	if peer.Is6() {
-		own = m.To6
+		own, zero = m.To6, m.T06
 	}
 	f := Figures{Registered: Never, FirstOut: Never, FirstIn: Never}
 	first := func(to *time.Duration, at time.Time) {
-		if d := at.Sub(m.T0); *to == Never && d >= 0 {
+		if d := at.Sub(zero); *to == Never && d >= 0 {
 			*to = d
 		}
 	}

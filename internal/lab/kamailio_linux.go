@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -127,7 +128,7 @@ func (k *Kamailio) AwaitBindings(ctx context.Context, user string, want ...strin
 			return nil
 		}
 		if waited := wait(ctx, 100*time.Millisecond); waited != nil {
-			return fmt.Errorf("bindings of %s: %q, want %q (%w)", user, got, want, err)
+			return fmt.Errorf("bindings of %s: %q, want %q: %w", user, got, want, errors.Join(waited, err))
 		}
 	}
 }

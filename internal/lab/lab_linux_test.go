@@ -1,11 +1,14 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +16,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if code, done := Enter(); done {
+		os.Exit(code)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -214,3 +220,30 @@ func TestADeadLabIsSwept(t *testing.T) {
 }
 
 func addrPort(ip netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(ip, port) }
+
+// TestAUserMayHaveALab runs the topology's test again as a user without rights.
+func TestAUserMayHaveALab(t *testing.T) {
+	if os.Geteuid() != 0 || os.Getenv("RAMBLE_LAB_ENTERED") != "" {
+		t.Skip("this is about not being root, from root")
+	}
+	dir := must[string](t)(os.MkdirTemp("", "ramble-lab-user-"))
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	binary := must[[]byte](t)(os.ReadFile("/proc/self/exe"))
+	if err := os.WriteFile(dir+"/lab.test", binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(within(t, 30*time.Second), dir+"/lab.test", "-test.v", "-test.run", "TestTopology|TestProgramsSee|TestADelay")
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CI=true", "TMPDIR=" + dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		if bytes.Contains(out, []byte("no lab here")) && os.Getenv("CI") != "true" {
+			t.Skip("no user namespaces here")
+		}
+		t.Errorf("%v\n%s", err, out)
+	}
+}

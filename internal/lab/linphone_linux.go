@@ -17,7 +17,6 @@ type Linphone struct {
 
 // Linphone starts linphonec and waits until it takes commands. It
 // registers by itself and does not say when: ask the registrar.
-// Long: most of it is the program's configuration.
 func (l *Lab) Linphone(ctx context.Context, o PeerOptions) (*Linphone, error) {
 	o.fill()
 	if _, err := exec.LookPath("linphonec"); err != nil {
@@ -29,7 +28,33 @@ func (l *Lab) Linphone(ctx context.Context, o PeerOptions) (*Linphone, error) {
 	if err := os.MkdirAll(filepath.Join(home, ".local/share/linphone"), 0o755); err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(`[sip]
+	path := filepath.Join(home, "linphonerc")
+	if err := os.WriteFile(path, []byte(l.linphoneConfig(o)), 0o600); err != nil {
+		return nil, err
+	}
+	// Without stdbuf it keeps what it says to itself until the end.
+	args := []string{"-oL", "linphonec", "-c", path}
+	if o.AutoAnswer {
+		args = append(args, "-a")
+	}
+	p, err := l.Exec(o.Host, Command{Name: name, Path: "stdbuf", Args: args, Input: true, Env: []string{"TERM=dumb"}})
+	if err != nil {
+		return nil, err
+	}
+	x := &Linphone{Program: p, Recording: filepath.Join(home, "heard.wav")}
+	for _, line := range []string{"soundcard use files", "play " + o.Says, "record " + filepath.Base(x.Recording)} {
+		if err := p.Say(line); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.Output.AwaitText(ctx, "record "+filepath.Base(x.Recording)); err != nil {
+		return nil, fmt.Errorf("linphonec: %w\n%s", err, p.Output.Tail(40))
+	}
+	return x, nil
+}
+
+func (l *Lab) linphoneConfig(o PeerOptions) string {
+	return fmt.Sprintf(`[sip]
 sip_port=-1
 sip_tcp_port=-1
 sip_tls_port=-1
@@ -77,29 +102,6 @@ enabled=1
 [video]
 enabled=0
 `, o.User, Domain, o.proxy(l), o.Transport, map[bool]int{true: 1}[o.IPv6], Password(o.User))
-	path := filepath.Join(home, "linphonerc")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	// Without stdbuf it keeps what it says to itself until the end.
-	args := []string{"-oL", "linphonec", "-c", path}
-	if o.AutoAnswer {
-		args = append(args, "-a")
-	}
-	p, err := l.Exec(o.Host, Command{Name: name, Path: "stdbuf", Args: args, Input: true, Env: []string{"TERM=dumb"}})
-	if err != nil {
-		return nil, err
-	}
-	x := &Linphone{Program: p, Recording: filepath.Join(home, "heard.wav")}
-	for _, line := range []string{"soundcard use files", "play " + o.Says, "record " + filepath.Base(x.Recording)} {
-		if err := p.Say(line); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.Output.AwaitText(ctx, "record "+filepath.Base(x.Recording)); err != nil {
-		return nil, fmt.Errorf("linphonec: %w\n%s", err, p.Output.Tail(40))
-	}
-	return x, nil
 }
 
 // Expect waits for a line that contains all the words, in lower case.

@@ -22,6 +22,9 @@ type Move struct {
 	// T0 is when address and default route were both in place, the zero of
 	// all figures.
 	T0 time.Time
+	// T06 is the same for IPv6: when the phone can be reached at the new
+	// address too.
+	T06 time.Time
 	// Lost is when the old address went; for MakeBeforeBreak that is after T0.
 	// Zero when it did not go.
 	Lost     time.Time
@@ -192,7 +195,29 @@ func (l *Lab) arrive(m Move, u *uplink) (Move, error) {
 		return m, err
 	}
 	m.T0, m.To, m.To6 = time.Now(), u.ipv4(), u.ipv6()
-	return m, nil
+	err := u.reachable()
+	m.T06 = time.Now()
+	return m, err
+}
+
+// reachable waits until packets to the new IPv6 address are taken. The kernel
+// makes that route in the background, late on a busy machine, and the answer of
+// the router that comes before it is lost: a second then passes.
+func (u *uplink) reachable() error {
+	own := &netlink.Route{
+		Dst:   &net.IPNet{IP: u.ipv6().AsSlice(), Mask: net.CIDRMask(128, 128)},
+		Table: unix.RT_TABLE_LOCAL,
+	}
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		found, err := u.host.links.RouteListFiltered(unix.AF_INET6, own, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_DST)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not reachable at %s", u.host.Name, u.ipv6())
 }
 
 // Renumber gives the present uplink another address in the same network.

@@ -18,6 +18,8 @@ var (
 	far   = flag.Bool("lab.far", false, "measure with 40 ms one-way delay too")
 	table = flag.String("lab.table", "", "append the tables to this `file`")
 	pcap  = flag.String("lab.pcap", "", "keep captures in this `folder`")
+	// compare is for TestLinphoneRoams.
+	compare = flag.Bool("lab.compare", false, "measure linphone-cli beside it")
 )
 
 // variant is one way for the network to move under a call.
@@ -123,8 +125,9 @@ func flowing(ctx context.Context, c *Capture, own netip.Addr, since time.Time, p
 }
 
 // oneMove makes a call, moves the phone under it, and hangs up: by bob or by the
-// phone itself. What it returns was measured; errors are told to t.
-func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant, byBob bool) (Figures, bool) {
+// phone itself. What fails of the call is told
+// to complain: for the phone under test that is t.Error.
+func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant, byBob bool, complain func(...any)) Figures {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
@@ -149,13 +152,13 @@ func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant
 	defer keep()
 	at := s.bob.Events.Len()
 	if err := phone.call(ctx, "sip:bob@"+Domain); err != nil {
-		t.Error(err)
-		return Figures{}, false
+		complain(err)
+		return Figures{Registered: Never, FirstOut: Never, FirstIn: Never}
 	}
 	own, _ := s.Address()
 	if err := flowing(ctx, captures[Phone], own, time.Time{}, 50); err != nil {
-		t.Errorf("before the move: %v", err)
-		return Figures{}, false
+		complain("before the move: ", err)
+		return Figures{Registered: Never, FirstOut: Never, FirstIn: Never}
 	}
 	m, err := v.move(ctx, s.Lab)
 	if err != nil {
@@ -164,26 +167,26 @@ func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant
 	healed, cancelHealed := context.WithTimeout(ctx, 15*time.Second)
 	defer cancelHealed()
 	if err := flowing(healed, captures[Phone], m.To, later(m.T0, m.Lost), 75); err != nil {
-		t.Errorf("after the move: %v", err)
+		complain("after the move: ", err)
 	}
 	if err := s.k.AwaitBindings(healed, "alice", m.To.String()); err != nil {
-		t.Error(err)
+		complain(err)
 	}
 	f := Measure(m, captures[Phone].Packets(), captures[Callee].Packets(), s.Host(Callee).IPv4)
 	if byBob {
 		if err := s.bob.Do("hangup", ""); err != nil {
-			t.Error(err)
+			complain(err)
 		} else if err := phone.ended(healed); err != nil {
-			t.Errorf("bob hung up: %v", err)
+			complain("bob hung up: ", err)
 		}
 	} else {
 		if err := phone.hangUp(healed); err != nil {
-			t.Error(err)
+			complain(err)
 		} else if _, _, err := s.bob.Expect(healed, at, "CALL_CLOSED"); err != nil {
-			t.Errorf("the phone hung up: %v", err)
+			complain("the phone hung up: ", err)
 		}
 	}
-	return f, !t.Failed()
+	return f
 }
 
 func later(a, b time.Time) time.Time {
@@ -226,8 +229,8 @@ func roamRamble(t *testing.T, v variant, transport string, delay time.Duration) 
 	s.Delay(delay)
 	var figures []Figures
 	for run := range max(2, *runs) {
-		f, ok := oneMove(t, ctx, s, s.alice, v, run%2 == 1)
-		if !ok {
+		f := oneMove(t, ctx, s, s.alice, v, run%2 == 1, t.Error)
+		if t.Failed() {
 			return
 		}
 		t.Log(f)

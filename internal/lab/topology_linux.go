@@ -117,7 +117,10 @@ func (l *Lab) connect(a access, emulated bool) error {
 	if err := l.raise(context.Background(), u); err != nil {
 		return err
 	}
-	return u.plug(l.better())
+	if err := u.plug(l.better()); err != nil {
+		return err
+	}
+	return u.reachable()
 }
 
 // pair lays a cable between two hosts.
