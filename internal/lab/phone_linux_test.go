@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("RAMBLE_LAB_BINARY"); path != "" {
 		return path, nil
 	}
-	dir, err := os.MkdirTemp("", "ramble-lab-binary-")
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-binary-", folderPrefix, os.Getpid()))
 	if err != nil {
 		return "", err
 	}
@@ -41,10 +42,10 @@ func TestRegisters(t *testing.T) {
 	}{
 		{name: "UDP over IPv4", transport: "udp"},
 		{name: "TCP over IPv4", transport: "tcp"},
-		{name: "TLS over IPv4", transport: "tls", later: "this version has no TLS"},
+		{name: "TLS over IPv4", transport: "tls", later: "the program offers no TLS yet"},
 		{name: "UDP over IPv6", transport: "udp", ipv6: true},
 		{name: "TCP over IPv6", transport: "tcp", ipv6: true},
-		{name: "TLS over IPv6", transport: "tls", ipv6: true, later: "this version has no TLS"},
+		{name: "TLS over IPv6", transport: "tls", ipv6: true, later: "the program offers no TLS yet"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.later != "" {
