@@ -35,6 +35,7 @@ func testCalls(t *testing.T, binary, over string) {
 		{"alice calls bob and each hears the other", func(t *testing.T) { p.talk(t, p.alice, p.bob) }},
 		{"bob calls alice and each hears the other", func(t *testing.T) { p.talk(t, p.bob, p.alice) }},
 		{"digits arrive once each and in order", p.digits},
+		{"a muted phone sends silence and goes on when unmuted", p.mutes},
 		{"a hold stops the audio and a resume brings it back", p.holds},
 		{"both may hold and the last to resume brings the audio back", p.heldByBoth},
 		{"holds and resumes that cross each other all come about", p.glares},
@@ -140,7 +141,7 @@ func (p *pair) talk(t *testing.T, from, to *handset) {
 	p.both(func(s, _ *handset) {
 		s.media(t, id, "a second of audio", func(l line) bool { return l.Rx >= 60 && l.Tx >= 60 })
 	})
-	p.both(func(s, other *handset) { s.hears(t, other) })
+	p.both(func(s, other *handset) { s.hears(t, id, other) })
 	p.hangup(t, to, from, id)
 }
 
@@ -171,6 +172,18 @@ func (p *pair) digits(t *testing.T) {
 	p.hangup(t, p.alice, p.bob, id)
 }
 
+func (p *pair) mutes(t *testing.T) {
+	id := p.call(t, p.alice, p.bob)
+	p.alice.ask(t, "mute")
+	p.flows(t, id)
+	p.bob.hearsNot(t, p.alice)
+	p.alice.hears(t, id, p.bob)
+	p.alice.ask(t, "unmute")
+	p.flows(t, id)
+	p.bob.hears(t, id, p.alice)
+	p.hangup(t, p.alice, p.bob, id)
+}
+
 // holds: while held nothing goes to the holder, and nothing of the holder's
 // voice to the held.
 func (p *pair) holds(t *testing.T) {
@@ -185,7 +198,7 @@ func (p *pair) holds(t *testing.T) {
 		holder.held(t, id, "none")
 		other.held(t, id, "none")
 		p.flows(t, id)
-		p.both(func(s, o *handset) { s.hears(t, o) })
+		p.both(func(s, o *handset) { s.hears(t, id, o) })
 	})
 	p.hangup(t, p.bob, p.alice, id)
 }
@@ -226,7 +239,7 @@ func (p *pair) heldByBoth(t *testing.T) {
 	p.bob.ask(t, "resume")
 	p.both(func(s, _ *handset) { s.held(t, id, "none") })
 	p.flows(t, id)
-	p.both(func(s, other *handset) { s.hears(t, other) })
+	p.both(func(s, other *handset) { s.hears(t, id, other) })
 	p.hangup(t, p.alice, p.bob, id)
 }
 

@@ -136,6 +136,7 @@ type handset struct {
 // setup varies how a phone is started.
 type setup struct {
 	user, password string // of the account; "" is the phone's name, and its right password
+	secret         string // the line of the configuration instead of the password
 	registrar      string // "" is the house's, over its transport
 	network        string // lines of [network]
 	args           []string
@@ -152,13 +153,16 @@ func (h *house) start(t *testing.T, name string, s setup) *handset {
 	if s.password == "" {
 		s.password = "secret of " + s.user
 	}
+	if s.secret == "" {
+		s.secret = fmt.Sprintf("password = %q", s.password)
+	}
 	if s.registrar == "" {
 		s.registrar = "sip:" + h.server.Addr().String()
 	}
 	p := &handset{h: h, name: name, dir: t.TempDir(), heard: s.heard, hz: s.hz, ended: make(chan struct{}), news: make(chan struct{}, 1)}
 	file := filepath.Join(p.dir, "config.toml")
-	text := fmt.Sprintf("[[account]]\nname = \"home\"\nuri = \"sip:%s@ramble.test\"\npassword = %q\nregistrar = %q\ntransport = %q\n[network]\n%s\n",
-		s.user, s.password, s.registrar, h.over, s.network)
+	text := fmt.Sprintf("[[account]]\nname = \"home\"\nuri = \"sip:%s@ramble.test\"\n%s\nregistrar = %q\ntransport = %q\n[network]\n%s\n",
+		s.user, s.secret, s.registrar, h.over, s.network)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -203,9 +207,7 @@ func (p *handset) read(stdout io.Reader) {
 		if err := json.Unmarshal(scan.Bytes(), &l); err != nil || l.V != 1 || l.Time.IsZero() || l.Type == "" {
 			p.h.t.Errorf("%s said what is no event: %s (%v)", p.name, scan.Text(), err)
 		}
-		if l.Type != "media" { // five a second
-			p.h.tell("%s > %s", p.name, scan.Text())
-		}
+		p.h.tell("%s > %s", p.name, scan.Text())
 		p.mu.Lock()
 		p.lines = append(p.lines, l)
 		p.mu.Unlock()

@@ -114,6 +114,14 @@ func testAnswers(t *testing.T, binary string) {
 	}
 	p.write(t, "no such command") // without a mark
 	p.until(t, "an answer without a mark", func(l line) bool { return l.Type == "error" && l.ID == "" && l.Reason == "unknown command" })
+	t.Run("a password command does not swallow the commands of the phone", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("needs sh")
+		}
+		eater := h.start(t, "bob", setup{secret: `password_command = "sh -c 'cat; echo secret of bob'"`})
+		eater.registration(t, "registered")
+		eater.leaves(t)
+	})
 	t.Run("a snapshot has the shapes of the events", func(t *testing.T) { p.snapshot(t) })
 	p.leaves(t)
 }
