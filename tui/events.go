@@ -24,7 +24,12 @@ type eventLog struct {
 	lines    []event
 	calls    map[phone.CallID]phone.Call
 	accounts map[string]phone.Account
+	roamed   string // the reasons of a roam just told, which the network's change repeats
 }
+
+// firstLook is the reason of the first change, which is none: the network was
+// looked at for the first time.
+const firstLook = "first look"
 
 func (l *eventLog) add(at time.Time, r role, text string) {
 	if text == "" {
@@ -51,12 +56,17 @@ func (l *eventLog) tell(n phone.Notice) {
 	case phone.CallChanged:
 		l.tellCall(n.At, what.Call)
 	case phone.NetworkChanged:
-		if len(what.Network.Reasons) > 0 {
-			l.add(n.At, info, "network: "+strings.Join(what.Network.Reasons, ", "))
+		why := strings.Join(what.Network.Reasons, ", ")
+		if why != "" && why != firstLook && why != l.roamed {
+			l.add(n.At, info, "network: "+why)
 		}
+		l.roamed = ""
 	case phone.RoamChanged:
 		if what.Step == nil {
 			l.add(n.At, roamRole(what.Roam), roamLine(what.Roam))
+			if what.Roam.Phase == phone.RoamStarted {
+				l.roamed = strings.Join(what.Roam.Reasons, ", ")
+			}
 		}
 	case phone.MediaReport:
 		if what.Final {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"ramble/internal/phone"
 )
@@ -107,11 +108,17 @@ func (m *model) usedAddresses(i phone.Interface) []netip.Addr {
 
 func (m *model) changedRows(w int) []row {
 	n := m.state.Network
+	since := n.Since
+	if len(n.Reasons) == 1 && n.Reasons[0] == firstLook {
+		since = n.Changed
+	} else if !n.Changed.IsZero() {
+		since = time.Time{}
+	}
+	if !since.IsZero() {
+		return []row{{left: []span{{"unchanged since ", faint}, {since.Format(m.set.time.minute), plain}}}}
+	}
 	if n.Changed.IsZero() {
-		if n.Since.IsZero() {
-			return nil
-		}
-		return []row{{left: []span{{"unchanged since ", faint}, {n.Since.Format(m.set.time.minute), plain}}}}
+		return nil
 	}
 	text := ago(m.now.Sub(n.Changed)) + " ago"
 	if k := len(m.state.Roams); k > 0 {

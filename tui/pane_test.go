@@ -22,6 +22,14 @@ func TestRoamTab(t *testing.T) {
 		d.after(time.Second)
 		d.sees("[Events]")
 	})
+	t.Run("opens itself for a roam that was over before it could be drawn", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(inCall())
+		d.show(recoveredState())
+		d.sees("[Roam]", "Recovered in 614 ms")
+		d.after(roamLinger)
+		d.sees("[Events]")
+	})
 	t.Run("does not open under the hands of the user", func(t *testing.T) {
 		d := newHand(t, 80, 24, nil)
 		d.show(inCall())
@@ -56,7 +64,7 @@ func TestRoamTab(t *testing.T) {
 		s.Roams = []phone.Roam{older, s.Roams[0]}
 		d := newHand(t, 80, 24, nil)
 		d.show(s)
-		d.press("f5", "f5", "left")
+		d.press("f5", "left")
 		d.sees("Roam #2")
 		d.press("right", "right")
 		d.sees("Roam #3")
@@ -179,6 +187,16 @@ func TestEventsSayWhatChanged(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a change is told once, and the first look at the network is none", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		first := phone.Network{Changed: noon, Reasons: []string{firstLook}}
+		d.show(idle(), phone.Notice{At: noon, What: phone.NetworkChanged{Network: first}},
+			phone.Notice{At: noon, What: phone.RoamChanged{Roam: recovering().Roams[0]}},
+			phone.Notice{At: noon, What: phone.NetworkChanged{Network: recovering().Network}})
+		if l := d.m.events.lines; len(l) != 1 || l[0].text != "roam 3: address lost, default route moved" {
+			t.Fatalf("told %v", l)
+		}
+	})
 	t.Run("a quiet refresh of a registration is not told", func(t *testing.T) {
 		d := newHand(t, 160, 36, nil)
 		a := alice()

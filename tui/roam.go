@@ -19,8 +19,9 @@ func (m *model) shownRoam() (phone.Roam, bool) {
 	return phone.Roam{}, false
 }
 
-// watchRoams opens the Roam tab when a roam starts and the user is not busy
-// with a pane, and closes it a while after a success.
+// watchRoams opens the Roam tab when a roam starts, or is over before it could
+// be drawn, and the user is not busy with a pane. It closes it a while after a
+// success.
 func (m *model) watchRoams() {
 	if len(m.state.Roams) == 0 {
 		return
@@ -29,7 +30,7 @@ func (m *model) watchRoams() {
 	if last.ID != m.lower.announce {
 		m.lower.announce = last.ID
 		m.lower.closeAt = time.Time{}
-		if last.Phase == phone.RoamStarted && m.now.Sub(m.panes.touched) >= untouched {
+		if last.Phase != phone.RoamSuperseded && m.now.Sub(m.panes.touched) >= untouched {
 			m.lower.auto = m.lower.auto || !m.lower.roam
 			m.lower.roam, m.lower.picked = true, 0
 		}
@@ -106,6 +107,9 @@ func (m *model) roamRows(w, h int) []row {
 	}
 	var rows []row
 	for _, s := range r.Steps {
+		if s.Name == phone.StepProven && r.Phase == phone.RoamDone {
+			continue // the last line says it, with the gaps of all calls
+		}
 		rows = append(rows, m.stepRow(r, s, w))
 	}
 	end := m.roamEnd(r, w)
@@ -141,7 +145,7 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 	if took > 0 {
 		tookText = lasting(took)
 	}
-	detail := s.Detail
+	detail := stepDetail(s)
 	if s.Call != 0 && len(m.state.Calls) > 1 {
 		if name := m.callName(s.Call); name != "" {
 			detail = strings.TrimSpace(name + " " + detail)
@@ -153,18 +157,37 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 		{fmt.Sprintf("%-*s", nameWidth, s.Name), either(s.Running, strong, plain)},
 	}
 	right := []span{{fmt.Sprintf("%*s", tookWidth, tookText), either(s.Running, busy, faint)}}
-	if tookText == "" {
-		right = nil
-	}
 	if w < barsFrom {
-		return row{left: append(spans, span{detail, faint}), right: right}
+		right[0].text = strings.TrimSpace(tookText)
+		return row{left: append(spans, span{m.look.fitParts(detail, w-m.look.spansWidth(spans)-m.look.width(right[0].text)-1), faint}), right: right}
 	}
 	bars := clamp(w/3, 20, 60)
 	room := w - m.look.spansWidth(spans) - bars - tookWidth - 2
-	detail = m.look.fit(detail, room)
+	detail = m.look.fitParts(detail, room)
 	detail += strings.Repeat(" ", max(0, room-m.look.width(detail)))
 	spans = append(spans, span{detail + " ", faint})
 	return row{left: append(spans, m.waterfall(r, s.Offset, took, bars, ro)...), right: right}
+}
+
+// stepDetail is a step's detail without what its name says already: what is
+// registered is a REGISTER.
+func stepDetail(s phone.RoamStep) string {
+	if n := len(s.Name) + 1; len(s.Detail) > n && strings.EqualFold(s.Detail[:n], string(s.Name)+" ") {
+		return s.Detail[n:]
+	}
+	return s.Detail
+}
+
+// fitParts keeps of a list as many whole parts as fit, at least the first.
+func (l *look) fitParts(s string, max int) string {
+	for l.width(s) > max {
+		cut := strings.LastIndex(s, ", ")
+		if cut < 0 {
+			return l.fit(s, max)
+		}
+		s = s[:cut]
+	}
+	return s
 }
 
 // waterfall is one step's place in the roam's time.
