@@ -200,10 +200,10 @@ func (c *Call) Reject(ctx context.Context, code int, reason string) error {
 func (c *Call) waiting() (*theirInvite, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.state == ringing:
+	if c.state == ringing {
 		return c.theirs, nil
-	case c.state == ended:
+	}
+	if c.state == ended {
 		return nil, ErrEnded
 	}
 	return nil, fmt.Errorf("%w: it does not ring here", ErrWrongState)

@@ -29,7 +29,8 @@ func TestIPv6(t *testing.T) {
 			if !strings.HasPrefix(got.Contact, "sip:alice@"+at) || !strings.HasPrefix(at, "[::1]:") {
 				t.Error(got.Contact)
 			}
-			if via := p.seen[0].value("Via"); !strings.HasPrefix(via, "SIP/2.0/"+transport.via()+" "+at+";") {
+			seen, _ := p.soFar()
+			if via := seen[0].value("Via"); !strings.HasPrefix(via, "SIP/2.0/"+transport.via()+" "+at+";") {
 				t.Error(via)
 			}
 			p.setAuto(nil)

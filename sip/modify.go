@@ -203,7 +203,7 @@ type offered struct {
 
 func newOffered(c *Call, t *theirInvite, update bool) *offered {
 	o := &offered{c: c, t: t, update: update}
-	o.timer = time.AfterFunc(offerPatience, func() { o.Refuse(500) })
+	o.timer = time.AfterFunc(offerPatience, func() { _ = o.Refuse(500) })
 	return o
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -209,6 +210,13 @@ func (p *peer) got(b []byte, from netip.AddrPort, conn net.Conn) {
 	}
 }
 
+// soFar is what came until now, and over how many connections.
+func (p *peer) soFar() ([]*message, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.seen), len(p.conns)
+}
+
 func (p *peer) setAuto(f func(*message) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -299,7 +307,6 @@ type leg struct {
 	callID        string
 	local, remote string // From and To of its requests, with tags
 	target        string
-	routes        string // Route header lines
 	seq           int
 	to            netip.AddrPort
 	conn          net.Conn

@@ -282,7 +282,7 @@ func (w *wire) readStream(s *stream) {
 	}()
 	r := bufio.NewReaderSize(s.conn, 8<<10)
 	for {
-		raw, err := readMessage(r, func() { s.send([]byte("\r\n")) })
+		raw, err := readMessage(r, func() { _ = s.send([]byte("\r\n")) })
 		if err != nil {
 			return
 		}
