@@ -153,6 +153,25 @@ func preloaded(acct *Account) []string {
 	return []string{"<" + u.String() + ">"}
 }
 
+// preloaded is the route set of a new call on this stack: the outbound proxy,
+// and behind it what the registrar asked for (RFC 3608 6.1).
+func (s *Stack) preloaded(acct *Account) []string {
+	routes := preloaded(acct)
+	services := s.services.Load()
+	if services == nil {
+		return routes
+	}
+	for _, v := range *services {
+		if a, err := parseAddress(v); err == nil && len(routes) == 1 {
+			if u, err := ParseURI(a.uri); err == nil && u.Host == acct.Proxy.Host && u.Port == acct.Proxy.Port {
+				continue // the proxy itself, which stands there already
+			}
+		}
+		routes = append(routes, v)
+	}
+	return routes
+}
+
 // values returns every value of a header in a message that sipgo parsed.
 func values(msg interface{ GetHeaders(string) []sip.Header }, name string) []string {
 	var out []string

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -207,6 +208,13 @@ func (p *peer) got(b []byte, from netip.AddrPort, conn net.Conn) {
 	default:
 		p.t.Error("the peer's queue is full")
 	}
+}
+
+// soFar is what came until now, and over how many connections.
+func (p *peer) soFar() ([]*message, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.seen), len(p.conns)
 }
 
 func (p *peer) setAuto(f func(*message) bool) {

@@ -77,6 +77,7 @@ type Stack struct {
 	outbound atomic.Bool // the server answers pings (RFC 5626)
 	failed   sync.Once
 	public   atomic.Pointer[netip.AddrPort] // see Announce
+	services atomic.Pointer[[]string]       // Service-Route of the registrar (RFC 3608)
 
 	mu      sync.Mutex
 	closed  bool

@@ -49,7 +49,8 @@ func TestTLS(t *testing.T) {
 		if err != nil || !strings.HasSuffix(got.Contact, ph.st.Local().String()+";transport=tls") {
 			t.Fatalf("got %+v, %v", got, err)
 		}
-		if via, _ := p.seen[0].get("Via"); !strings.HasPrefix(via, "SIP/2.0/TLS "+ph.st.Local().String()+";") {
+		seen, _ := p.soFar()
+		if via := seen[0].value("Via"); !strings.HasPrefix(via, "SIP/2.0/TLS "+ph.st.Local().String()+";") {
 			t.Error(via)
 		}
 		if cs := ph.st.TLS(); cs.Version < tls.VersionTLS12 || cs.ServerName != "example.test" {
@@ -66,8 +67,8 @@ func TestTLS(t *testing.T) {
 			t.Error(err)
 		}
 		p.expect("SIP/2.0 486", "INVITE")
-		if len(p.conns) != 1 {
-			t.Errorf("%d connections", len(p.conns))
+		if _, n := p.soFar(); n != 1 {
+			t.Errorf("%d connections", n)
 		}
 	})
 	t.Run("a server that goes away is noticed, and what was under way fails at once", func(t *testing.T) {
@@ -160,8 +161,8 @@ func TestCertificates(t *testing.T) {
 				t.Errorf("%q", text)
 			}
 			p.close()
-			if len(p.seen) != 0 {
-				t.Errorf("%d messages were sent", len(p.seen))
+			if seen, _ := p.soFar(); len(seen) != 0 {
+				t.Errorf("%d messages were sent", len(seen))
 			}
 		})
 	}

@@ -147,21 +147,6 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%d calls", n)
 		}
 	})
-	t.Run("IPv6 works", func(t *testing.T) {
-		pc, err := net.ListenPacket("udp", "[::1]:0")
-		if err != nil {
-			t.Skip("no IPv6 loopback here")
-		}
-		p := &peer{t: t, in: make(chan *message, 16), pc: pc, addr: addrPort(pc.LocalAddr())}
-		p.wg.Go(p.readUDP)
-		t.Cleanup(p.close)
-		p.setAuto(newRegistrar("MD5").serve)
-		ph := open(t, account(), p.server(), func(o *StackOptions) { o.Local = netip.MustParseAddr("::1") })
-		got, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{})
-		if err != nil || !got.Listed || !got.Received.Addr().Is6() {
-			t.Errorf("got %+v, %v", got, err)
-		}
-	})
 }
 
 func TestUntilACK(t *testing.T) {

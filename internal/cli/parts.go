@@ -120,6 +120,9 @@ func trust(c *config.Config, getenv func(string) string) ([]*x509.CertPool, erro
 
 // transport is the account's choice, else what its server's URI names.
 func transport(a *config.Account) sip.Transport {
+	if a.URI.Secure || a.Proxy.Secure || a.Registrar.Secure {
+		return sip.TLS
+	}
 	said, _ := a.SaidTransport()
 	if t, err := sip.ParseTransport(string(said)); err == nil {
 		return t

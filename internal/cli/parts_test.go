@@ -20,6 +20,7 @@ func TestTransportOfAnAccount(t *testing.T) {
 		{"the account's", `transport = "tls"`, sip.TLS},
 		{"the account's, over its server's", "transport = \"tcp\"\nregistrar = \"sip:x;transport=udp\"", sip.TCP},
 		{"the proxy's, over the registrar's", "proxy = \"sip:p;transport=tls\"\nregistrar = \"sip:x;transport=udp\"", sip.TLS},
+		{"TLS for an account with sips: on its way", `registrar = "sips:x"`, sip.TLS},
 		{"the registrar's", `registrar = "sip:x;transport=udp"`, sip.UDP},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

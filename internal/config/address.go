@@ -147,6 +147,9 @@ func splitHost(s, hint string) (string, uint16, error) {
 		if err != nil || !addr.Is6() {
 			return "", 0, wrongf(hint, "%q is no IPv6 address", host)
 		}
+		if addr.IsLinkLocalUnicast() {
+			return "", 0, wrongf("use a global or a private (fd...) address", "%q is a link-local address, which means something only together with an interface", host)
+		}
 		if port, ok = strings.CutPrefix(rest, ":"); !ok && rest != "" {
 			return "", 0, wrongf(hint, "%q after the bracket", rest)
 		}

@@ -143,6 +143,7 @@ func TestProblems(t *testing.T) {
 		{"a key of a coming version says so", minimal + "stun = \"stun:x\"", 3, "account[0].stun", []string{"not available yet in this version"}},
 		{"a value of a coming version says so", minimal + "codecs = [\"opus\"]", 3, "account[0].codecs", []string{`"opus" is not available yet`, `"pcmu" or "pcma"`}},
 		{"a web transport says that it comes", minimal + "transport = \"wss\"", 3, "account[0].transport", []string{"not available yet", `"tls"`}},
+		{"a link-local server is refused", minimal + "registrar = \"sip:[fe80::1%eth0]\"", 3, "account[0].registrar", []string{"link-local", "fd"}},
 		{"sips: over UDP contradicts itself", "[[account]]\nuri = \"sips:alice@example.com\"\ntransport = \"udp\"", 3, "account[0].transport", []string{"contradicts sips:", `"tls"`}},
 		{"a CA without TLS does nothing", minimal + "transport = \"tcp\"\ntls_ca = \"x.pem\"", 4, "account[0].tls_ca", []string{"does nothing"}},
 		{"trust without TLS does nothing", minimal + "registrar = \"sip:x;transport=udp\"\ntls_verify = false", 4, "account[0].tls_verify", []string{"does nothing"}},
