@@ -40,7 +40,7 @@ func play(t *testing.T, ctx context.Context, o sceneOptions) scene {
 	s.bob, err = s.Baresip(ctx, PeerOptions{User: "bob", Says: bob, IPv6: o.ipv6, AutoAnswer: !o.manual})
 	possible(t, err)
 	s.alice = must[*Ramble](t)(s.Ramble(ctx, RambleOptions{
-		Binary: ramble(t), User: "alice", Says: alice, Transport: o.transport, IPv6: o.ipv6, Account: o.account,
+		Binary: ramble(t), User: "alice", Says: alice, Transport: o.transport, CA: s.k.CA, IPv6: o.ipv6, Account: o.account,
 	}))
 	v4, v6 := s.Address()
 	own, callee := v4.String(), s.Host(Callee).IPv4.String()

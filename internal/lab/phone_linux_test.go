@@ -38,24 +38,20 @@ func TestRegisters(t *testing.T) {
 	for _, tt := range []struct {
 		name, transport string
 		ipv6            bool
-		later           string // why it is not expected to work yet
 	}{
 		{name: "UDP over IPv4", transport: "udp"},
 		{name: "TCP over IPv4", transport: "tcp"},
-		{name: "TLS over IPv4", transport: "tls", later: "the program offers no TLS yet"},
+		{name: "TLS over IPv4", transport: "tls"},
 		{name: "UDP over IPv6", transport: "udp", ipv6: true},
 		{name: "TCP over IPv6", transport: "tcp", ipv6: true},
-		{name: "TLS over IPv6", transport: "tls", ipv6: true, later: "the program offers no TLS yet"},
+		{name: "TLS over IPv6", transport: "tls", ipv6: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.later != "" {
-				t.Skip(tt.later)
-			}
 			l := open(t, Options{})
 			ctx := within(t, 20*time.Second)
 			k, err := l.Kamailio(ctx, "alice")
 			possible(t, err)
-			r := must[*Ramble](t)(l.Ramble(ctx, RambleOptions{Binary: ramble(t), User: "alice", Transport: tt.transport, IPv6: tt.ipv6}))
+			r := must[*Ramble](t)(l.Ramble(ctx, RambleOptions{Binary: ramble(t), User: "alice", Transport: tt.transport, IPv6: tt.ipv6, CA: k.CA}))
 			v4, v6 := l.Address()
 			own := v4
 			if tt.ipv6 {

@@ -17,7 +17,8 @@ type RambleOptions struct {
 	Binary    string // of ramble
 	Host      string // empty: the phone
 	User      string // its name at the proxy
-	Transport string // udp, tcp; empty: udp
+	Transport string // udp, tcp, tls; empty: udp
+	CA        string // PEM file of the authority to believe; for tls
 	IPv6      bool   // reach the proxy by IPv6
 	Says      string // WAV file; empty: nothing is said
 	Config    string // more lines for the end of the configuration
@@ -79,6 +80,10 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 		pbx = l.Host(PBX).IPv6
 	}
 	server := netip.AddrPortFrom(pbx, SIPPort)
+	if o.Transport == "tls" {
+		server = netip.AddrPortFrom(pbx, SIPSPort)
+		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
+	}
 	text := fmt.Sprintf(`[[account]]
 name = "lab"
 uri = "sip:%s@%s"
