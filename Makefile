@@ -7,7 +7,7 @@ LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race check lint fuzz golden cover pictures deps clean
+.PHONY: help demo run build test race check lint lab fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,12 @@ check:   ## format, vet for three systems, a build without cgo, lint
 
 lint:    ## the linter alone, see .golangci.yml
 	$(LINT) run ./...
+
+lab:     ## real servers and phones in network namespaces: calls, moves, figures (root; installs them)
+	scripts/lab-packages.sh
+	rm -f lab-table.md
+	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/lab -lab.runs=5 -lab.far -lab.compare -lab.table=$(CURDIR)/lab-table.md
+	@cat lab-table.md
 
 fuzz:    ## every fuzz target for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)

@@ -83,7 +83,7 @@ func outside() map[string][]string {
 		"github.com/gordonklaus/portaudio":      {"audio/device"},
 		"github.com/jfreymuth/pulse":            {"audio/device"},
 		"github.com/vishvananda/":               {"netwatch", "internal/socket", "internal/lab"},
-		"golang.org/x/sys":                      {"internal/config", "internal/socket", "netwatch", "internal/cli"},
+		"golang.org/x/sys":                      {"internal/config", "internal/socket", "netwatch", "internal/cli", "internal/lab"},
 		"golang.org/x/net":                      {"internal/socket", "netwatch", "audio/path"},
 		"golang.org/x/sync":                     {"internal/engine", "sip", "internal/cli"},
 	}

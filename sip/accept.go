@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,9 @@ func (s *Stack) incoming(in *inbound) {
 	case s.dialogs.merged(callID, in.raw.tag("From")):
 		s.refuse(in, 482, "Loop Detected")
 		return
+	case user.Scheme == "sips" && s.transport != TLS: // somebody before us let it down (RFC 5630 5.3)
+		s.refuse(in, 480, "Temporarily Unavailable", header{"Warning", `380 ramble "SIPS Not Allowed"`})
+		return
 	case src != s.o.Server.Addr.Addr() && user.User != "" && user.User != s.o.Account.AOR.User:
 		s.refuse(in, 404, "Not Found")
 		return
@@ -72,8 +76,8 @@ func (s *Stack) incoming(in *inbound) {
 		return
 	}
 	c := newCall(s.o.Account, s.o.Auth)
-	c.first = newTheirInvite(in, true)
-	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, c.first
+	c.first, c.secure = newTheirInvite(in, true), user.Scheme == "sips"
+	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, s.asserted(in, from), c.first
 	c.d = dialog{callID: callID, localTag: randomToken(), remoteTag: in.raw.tag("From"),
 		local: withoutTag(valueOf(in, "To")), remote: withoutTag(valueOf(in, "From")),
 		remoteSeq: in.req.CSeq().SeqNo, target: contact, routes: in.raw.all("Record-Route")}
@@ -82,6 +86,24 @@ func (s *Stack) incoming(in *inbound) {
 	in.onCancel(c.onCancel)
 	s.dialogs.add(c, s.now())
 	s.emit(Incoming{Call: c, Stack: s})
+}
+
+// asserted is who the server says the caller is (RFC 3325 5): its word counts
+// more than the caller's own. From anybody else it is not heard.
+func (s *Stack) asserted(in *inbound, from address) address {
+	if !s.o.Server.Addr.IsValid() || in.flow.remote().Addr() != s.o.Server.Addr.Addr() {
+		return from
+	}
+	for _, v := range splitList(valueOf(in, "P-Asserted-Identity"), ',') {
+		a, err := parseAddress(v)
+		if err != nil {
+			continue
+		}
+		if u, err := ParseURI(a.uri); err == nil {
+			return address{name: cmp.Or(a.name, from.name), uri: u.Bare()}
+		}
+	}
+	return from
 }
 
 func valueOf(in *inbound, name string) string {
@@ -178,10 +200,10 @@ func (c *Call) Reject(ctx context.Context, code int, reason string) error {
 func (c *Call) waiting() (*theirInvite, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.state {
-	case ringing:
+	if c.state == ringing {
 		return c.theirs, nil
-	case ended:
+	}
+	if c.state == ended {
 		return nil, ErrEnded
 	}
 	return nil, fmt.Errorf("%w: it does not ring here", ErrWrongState)
@@ -221,7 +243,7 @@ func (c *Call) flowBack(ctx context.Context, st *Stack, t *theirInvite) (flow, e
 	if t.in.flow.remote().Addr() == t.in.st.o.Server.Addr.Addr() {
 		return st.serverFlow()
 	}
-	return st.flowTo(ctx, t.in.flow.remote())
+	return st.flowTo(ctx, t.in.flow.remote(), "")
 }
 
 // untilACK sends a final response until it is acknowledged. A send that fails

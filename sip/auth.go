@@ -172,8 +172,9 @@ func (c *Credentials) challenged(res *sip.Response, method string, sc scope, at 
 	}
 	if at.fresh >= 2 {
 		c.drop(sc.server, realm)
-		response, _ := errors.AsType[*ResponseError](failed) // a 401 or 407 always is one
-		return &RefusedError{Realm: realm, Stale: stale, Response: response}
+		refused := &RefusedError{Realm: realm, Stale: stale}
+		errors.As(failed, &refused.Response) // a 401 or 407 is nothing else
+		return refused
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"time"
 )
@@ -17,6 +18,7 @@ var (
 	ErrCancelled   = errors.New("the call was cancelled")
 	ErrEnded       = errors.New("the call has ended")
 	ErrWrongState  = errors.New("the call is not in a state for this")
+	ErrNotSecure   = errors.New("a sips: address goes over TLS or not at all")
 )
 
 // ResponseError is a final answer that is not a success.
@@ -72,8 +74,14 @@ func Explain(err error) (text, hint string) {
 	var response *ResponseError
 	var redirect *RedirectError
 	var resolve *ResolveError
+	var certificate *CertificateError
+	var handshake *HandshakeError
 	e := explanation{text: err.Error()}
 	switch {
+	case errors.As(err, &certificate):
+		e = certificate.explain()
+	case errors.As(err, &handshake):
+		e = handshake.explain()
 	case errors.As(err, &refused) && refused.Stale:
 		e = explanation{"The server calls every login attempt out of date.", "Its clock or its nonce store is broken; ask its operator."}
 	case errors.As(err, &refused):
@@ -82,12 +90,14 @@ func Explain(err error) (text, hint string) {
 	case errors.As(err, &redirect):
 		e = explanation{fmt.Sprintf("The call was redirected (%d) to another address.", redirect.Code), "Dial the new address if you trust it."}
 	case errors.As(err, &resolve):
-		e = explanation{fmt.Sprintf("The name %s has no address in DNS.", resolve.Host),
-			"Check the spelling of the domain and whether the network's DNS works."}
+		e = resolve.explain()
 	case errors.As(err, &response):
 		e = explainCode(response)
 	case errors.Is(err, ErrPortInUse):
 		e = explanation{"The SIP port is taken by another program.", "Stop the other phone, or set sip_port = 0 to take any free port."}
+	case errors.Is(err, ErrNotSecure):
+		e = explanation{"A sips: address goes over TLS or not at all (RFC 3261 26.2.2), and this account does not use TLS.",
+			"Set transport = \"tls\" for this account, or dial with sip: if that will do."}
 	case errors.Is(err, ErrTooLarge):
 		e = explanation{"The message is larger than 1300 bytes, more than UDP may carry.", "Set transport = \"tcp\" for this account, or offer fewer codecs."}
 	case errors.Is(err, ErrStackClosed):
@@ -130,6 +140,8 @@ func explainCode(e *ResponseError) explanation {
 		x = explanation{"the call was cancelled before it was answered", ""}
 	case 488, 606:
 		x = explanation{"not acceptable: no codec or kind of encryption in common", "Allow more codecs, or check the srtp setting of both sides."}
+	case 491:
+		x = explanation{"the other side changes the call at the same time", "Try again in a moment."}
 	case 503:
 		x = explanation{"service unavailable: the server is overloaded or its own line is down", "Try again in a moment."}
 	case 603:
@@ -145,4 +157,19 @@ func explainCode(e *ResponseError) explanation {
 	}
 	x.text = fmt.Sprintf("%d: %s", e.Code, x.text)
 	return x
+}
+
+func (e *ResolveError) explain() explanation {
+	for _, known := range []error{errLinkLocal, errOwn, errNotOffered, errNoFamily, errAliases} {
+		if errors.Is(e.Err, known) {
+			return explanation{e.Host + ": " + known.Error() + ".", "Check the address, or name another server with registrar = \"sip:host\"."}
+		}
+	}
+	var de *net.DNSError
+	if e.Err == nil || (errors.As(e.Err, &de) && de.IsNotFound) {
+		return explanation{fmt.Sprintf("The name %s has no address in DNS.", e.Host),
+			"Check the spelling of the domain and whether the network's DNS works."}
+	}
+	return explanation{fmt.Sprintf("The name %s could not be looked up: DNS does not answer.", e.Host),
+		"Check the network's DNS; it is tried again by itself. An address instead of a name needs none."}
 }

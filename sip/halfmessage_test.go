@@ -23,7 +23,7 @@ func TestHalfMessages(t *testing.T) {
 		ours, theirs := net.Pipe()
 		d := deadlines{ours, make(chan time.Time, 8)}
 		st := &Stack{o: StackOptions{Account: account()}, log: slog.New(slog.DiscardHandler)}
-		f := newStream(st, d, false)
+		f := newStream(st, d, d, "", false)
 		done := errJob(f.read)
 		idle := <-d.set
 		if left := time.Until(idle); left <= 0 || left > strangerIdle {

@@ -93,6 +93,7 @@ func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress fun
 	}
 	c.state, c.stack, c.dialogs = calling, st, st.dialogs
 	c.d.viaServer = st.o.Server.Addr.IsValid()
+	c.d.routes = st.preloaded(c.acct)
 	d := c.d
 	c.mu.Unlock()
 	st.dialogs.add(c, st.now())

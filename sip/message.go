@@ -3,7 +3,6 @@ package sip
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -154,6 +153,25 @@ func preloaded(acct *Account) []string {
 	return []string{"<" + u.String() + ">"}
 }
 
+// preloaded is the route set of a new call on this stack: the outbound proxy,
+// and behind it what the registrar asked for (RFC 3608 6.1).
+func (s *Stack) preloaded(acct *Account) []string {
+	routes := preloaded(acct)
+	services := s.services.Load()
+	if services == nil {
+		return routes
+	}
+	for _, v := range *services {
+		if a, err := parseAddress(v); err == nil && len(routes) == 1 {
+			if u, err := ParseURI(a.uri); err == nil && u.Host == acct.Proxy.Host && u.Port == acct.Proxy.Port {
+				continue // the proxy itself, which stands there already
+			}
+		}
+		routes = append(routes, v)
+	}
+	return routes
+}
+
 // values returns every value of a header in a message that sipgo parsed.
 func values(msg interface{ GetHeaders(string) []sip.Header }, name string) []string {
 	var out []string
@@ -243,27 +261,38 @@ func seen(res *sip.Response) netip.AddrPort {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
 }
 
-// nextHop finds the address behind a URI of a route or a target. server says
-// that it is the account's server.
-func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, server bool, err error) {
+// nextHop finds the address behind a URI of a route or a target, and whom it
+// must prove to be over TLS. server says that it is the account's server.
+func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, name string, server bool, err error) {
 	u, err := ParseURI(uri)
 	if err != nil {
-		return netip.AddrPort{}, false, err
+		return netip.AddrPort{}, "", false, err
+	}
+	if u.Scheme == "sips" && s.transport != TLS {
+		return netip.AddrPort{}, "", false, ErrNotSecure
 	}
 	if s.servesURI(u) {
-		return s.o.Server.Addr, true, nil
+		return s.o.Server.Addr, "", true, nil
 	}
-	addrs, err := addresses(ctx, s.o.Lookup, u.Host)
+	u.Params = "" // whatever transport it names, it is reached by this stack's or not at all
+	found, err := Resolve(ctx, ResolveOptions{Lookup: s.o.Lookup, Guard: s.o.Guard}, u, s.transport)
 	if err != nil {
-		return netip.AddrPort{}, false, err
+		return netip.AddrPort{}, "", false, err
 	}
-	for _, a := range addrs {
-		if a.Is4() == s.local.Addr().Is4() {
-			at = netip.AddrPortFrom(a, u.port())
-			return at, s.isServer(at), nil
+	for _, srv := range found {
+		if srv.Addr.Addr().Is4() == s.local.Addr().Is4() {
+			return srv.Addr, u.Host, s.isServer(srv.Addr, u.Host), nil
 		}
 	}
-	return netip.AddrPort{}, false, &ResolveError{Host: u.Host, Err: errors.New("it has no address of this path's family")}
+	return netip.AddrPort{}, "", false, &ResolveError{Host: u.Host, Err: errNoFamily}
+}
+
+// portOf is where a URI leads on this stack's transport.
+func (s *Stack) portOf(u URI) uint16 {
+	if u.Port == 0 {
+		return defaultPort(s.transport)
+	}
+	return u.Port
 }
 
 // servesURI says whether a URI points at the account's server, by address or
@@ -274,7 +303,16 @@ func (s *Stack) servesURI(u URI) bool {
 		return false
 	}
 	if a, ok := u.Addr(); ok {
-		return a == srv.Addr.Addr() && u.port() == srv.Addr.Port()
+		return a == srv.Addr.Addr() && s.portOf(u) == srv.Addr.Port()
+	}
+	if srv.Name != "" && strings.EqualFold(u.Host, srv.Name) {
+		return s.transport != TLS || s.serverIs(u.Host)
 	}
 	return srv.Host != "" && strings.EqualFold(u.Host, srv.Host)
+}
+
+// isServer says whether a host with an address is the account's server. Over
+// TLS the address alone does not make it that: several domains may live there.
+func (s *Stack) isServer(at netip.AddrPort, host string) bool {
+	return s.o.Server.Addr.IsValid() && unmap(at) == s.o.Server.Addr && (s.transport != TLS || s.serverIs(host))
 }

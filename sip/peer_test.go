@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +48,7 @@ func (sockets) Dial(ctx context.Context, local, remote netip.AddrPort, _ string)
 type peer struct {
 	t         testing.TB
 	transport Transport
+	host      string // its name; newPeer gives it example.test
 	addr      netip.AddrPort
 	pc        net.PacketConn
 	ln        net.Listener
@@ -69,21 +72,30 @@ type message struct {
 
 func newPeer(t testing.TB, transport Transport) *peer {
 	t.Helper()
-	p := &peer{t: t, transport: transport, in: make(chan *message, 256)}
+	return newPeerAt(t, transport, "127.0.0.1:0", nil)
+}
+
+// newPeerAt is newPeer at an address; conf is for TLS.
+func newPeerAt(t testing.TB, transport Transport, at string, conf *tls.Config) *peer {
+	t.Helper()
+	p := &peer{t: t, transport: transport, host: "example.test", in: make(chan *message, 256)}
 	var err error
 	if transport == UDP {
-		p.pc, err = net.ListenPacket("udp", "127.0.0.1:0")
+		p.pc, err = net.ListenPacket("udp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.pc.LocalAddr())
 		p.wg.Go(p.readUDP)
 	} else {
-		p.ln, err = net.Listen("tcp", "127.0.0.1:0")
+		p.ln, err = net.Listen("tcp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.ln.Addr())
+		if transport == TLS {
+			p.ln = tls.NewListener(p.ln, conf)
+		}
 		p.wg.Go(p.accept)
 	}
 	t.Cleanup(p.close)
@@ -111,7 +123,7 @@ func (p *peer) dropConns() {
 }
 
 func (p *peer) server() Server {
-	return Server{Transport: p.transport, Addr: p.addr, Host: "example.test"}
+	return Server{Transport: p.transport, Addr: p.addr, Host: p.host}
 }
 
 func (p *peer) readUDP() {
@@ -196,6 +208,13 @@ func (p *peer) got(b []byte, from netip.AddrPort, conn net.Conn) {
 	default:
 		p.t.Error("the peer's queue is full")
 	}
+}
+
+// soFar is what came until now, and over how many connections.
+func (p *peer) soFar() ([]*message, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.seen), len(p.conns)
 }
 
 func (p *peer) setAuto(f func(*message) bool) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"ramble/internal/clean"
 )
 
 // Bounds on what a registrar may ask for.
@@ -51,7 +53,9 @@ type Registered struct {
 	Received           netip.AddrPort
 	ServerDoesOutbound bool // RFC 5626: Require: outbound in the answer
 	RoundTrips         int
-	OldRemoved         bool // none of RegisterOptions.Remove is listed any more
+	OldRemoved         bool     // none of RegisterOptions.Remove is listed any more
+	ServiceRoute       []string // which the account's requests on this stack take from now on (RFC 3608)
+	Path               []string // by which requests for us come (RFC 3327), sanitized
 }
 
 // Binding is one contact that the registrar knows for the account.
@@ -96,6 +100,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 		}
 		r.read(&got, res, o.Remove)
 	}
+	st.services.Store(&got.ServiceRoute)
 	if got.ServerDoesOutbound {
 		st.outbound.Store(true)
 	}
@@ -234,11 +239,34 @@ func (r *Registration) read(got *Registered, res *sip.Response, removed []string
 		got.Bindings = append(got.Bindings, b)
 	}
 	got.RefreshIn = refreshIn(got.Expires)
+	got.ServiceRoute, got.Path = routesIn(res, "Service-Route"), routesIn(res, "Path")
+	for i := range got.Path {
+		got.Path[i] = clean.Text(got.Path[i])
+	}
 	for _, v := range values(res, "Require") {
 		for _, option := range splitList(v, ',') {
 			got.ServerDoesOutbound = got.ServerDoesOutbound || strings.EqualFold(option, "outbound")
 		}
 	}
+}
+
+// maxRoutes bounds a route set that a registrar gives us.
+const maxRoutes = 8
+
+// routesIn reads a list of route values, without those that are none.
+func routesIn(res *sip.Response, name string) (out []string) {
+	for _, v := range values(res, name) {
+		for _, one := range splitList(v, ',') {
+			a, err := parseAddress(one)
+			if err != nil || len(out) == maxRoutes {
+				continue
+			}
+			if _, err := ParseURI(a.uri); err == nil && validAnyURI(a.uri) {
+				out = append(out, a.String())
+			}
+		}
+	}
+	return out
 }
 
 // seconds reads a delta-seconds; other is taken for what is no number, or 0.

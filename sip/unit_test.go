@@ -74,47 +74,6 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
-type names map[string][]netip.Addr
-
-func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
-	if a, ok := n[host]; ok {
-		return a, nil
-	}
-	return nil, errors.New("no such host")
-}
-
-func TestResolve(t *testing.T) {
-	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
-	r := names{"two.example": {v6, v4, v4}, "empty.example": {netip.IPv4Unspecified()}}
-	for i := range 100 {
-		r["many.example"] = append(r["many.example"], netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
-	}
-	for _, tc := range []struct {
-		in   string
-		want string
-	}{
-		{"sip:two.example", "[{udp [2001:db8::1]:5060 two.example} {udp 192.0.2.1:5060 two.example}]"},
-		{"sip:a@192.0.2.9:5070;transport=tcp", "[{tcp 192.0.2.9:5070 192.0.2.9}]"},
-		{"sips:two.example", "[{tls [2001:db8::1]:5061 two.example} {tls 192.0.2.1:5061 two.example}]"},
-	} {
-		u, _ := ParseURI(tc.in)
-		got, err := Resolve(t.Context(), r, u, UDP)
-		if s := fmt.Sprint(got); err != nil || s != tc.want {
-			t.Errorf("%s: %s, %v", tc.in, s, err)
-		}
-	}
-	if got, err := Resolve(t.Context(), r, URI{Scheme: "sip", Host: "many.example"}, UDP); err != nil || len(got) != 16 {
-		t.Errorf("%d servers, %v", len(got), err)
-	}
-	for _, host := range []string{"empty.example", "none.example"} {
-		_, err := Resolve(t.Context(), r, URI{Scheme: "sip", Host: host}, UDP)
-		var re *ResolveError
-		if !errors.As(err, &re) || re.Host != host {
-			t.Errorf("got %v", err)
-		}
-	}
-}
-
 func TestOpen(t *testing.T) {
 	local := netip.MustParseAddr("127.0.0.1")
 	t.Run("says that the port is in use", func(t *testing.T) {
@@ -186,21 +145,6 @@ func TestOpen(t *testing.T) {
 		}
 		if n := ph.st.dialogs.Len(); n != 0 {
 			t.Errorf("%d calls", n)
-		}
-	})
-	t.Run("IPv6 works", func(t *testing.T) {
-		pc, err := net.ListenPacket("udp", "[::1]:0")
-		if err != nil {
-			t.Skip("no IPv6 loopback here")
-		}
-		p := &peer{t: t, in: make(chan *message, 16), pc: pc, addr: addrPort(pc.LocalAddr())}
-		p.wg.Go(p.readUDP)
-		t.Cleanup(p.close)
-		p.setAuto(newRegistrar("MD5").serve)
-		ph := open(t, account(), p.server(), func(o *StackOptions) { o.Local = netip.MustParseAddr("::1") })
-		got, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{})
-		if err != nil || !got.Listed || !got.Received.Addr().Is6() {
-			t.Errorf("got %+v, %v", got, err)
 		}
 	})
 }

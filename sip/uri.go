@@ -141,9 +141,13 @@ func (u *URI) setHostPort(s string) error {
 		}
 		host, port = s[1:end], s[end+1:]
 		a, err := netip.ParseAddr(host)
-		if err != nil || !a.Is6() || a.Zone() != "" {
+		switch {
+		case err != nil || !a.Is6():
 			return fmt.Errorf("%q is not an IPv6 address", host)
+		case a.Zone() != "":
+			return fmt.Errorf("%q is the IPv6 address of one interface (after the %%); use a global or a private (fd...) one", host)
 		}
+		host = a.String() // one way of writing each: they are compared
 		if port != "" && port[0] != ':' {
 			return fmt.Errorf("%q: only :port may follow the ]", s)
 		}

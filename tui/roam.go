@@ -110,6 +110,9 @@ func (m *model) roamRows(w, h int) []row {
 		if s.Name == phone.StepProven && r.Phase == phone.RoamDone {
 			continue // the last line says it, with the gaps of all calls
 		}
+		if s.Name == phone.StepMedia && r.Phase == phone.RoamDone {
+			s.Detail, _, _ = strings.Cut(s.Detail, ", gap ") // as it looked then: the last line has the final figures
+		}
 		rows = append(rows, m.stepRow(r, s, w))
 	}
 	end := m.roamEnd(r, w)

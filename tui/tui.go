@@ -82,7 +82,8 @@ func Run(ctx context.Context, o Options) error {
 	case c := <-o.Crashes:
 		p.Kill() // restores the terminal, even where the crash took the event loop along
 		select {
-		case <-ended:
+		case err := <-ended:
+			_ = err // it was killed: the crash is what matters
 		case <-time.After(killWithin):
 		}
 		return &CrashError{c}

@@ -45,28 +45,36 @@ type Device interface {
 
 // Options of a Desk. The zero value is a desk without device, clocked.
 type Options struct {
-	Device    Device
-	Frame     time.Duration // 0: DefaultFrame
-	Country   string        // of the tones: see audio.Countries; "" is "eu"
-	Log       *slog.Logger
-	Guard     *safego.Guard
-	OnTrouble func(error) // the device failed and silence took over; called by Run's goroutine
+	Device  Device
+	Frame   time.Duration // 0: DefaultFrame
+	Country string        // of the tones: see audio.Countries; "" is "eu"
+	Log     *slog.Logger
+	Guard   *safego.Guard
+}
+
+// Change is what happened to the device.
+type Change struct {
+	Device string
+	Err    error // it failed and silence took over; nil: it has the clock
 }
 
 // Desk mixes. Its methods may be called from any goroutine.
 type Desk struct {
-	frame     time.Duration
-	country   string
-	log       *slog.Logger
-	guard     *safego.Guard
-	onTrouble func(error)
-	changed   chan struct{} // capacity 1: another device is wanted
+	frame    time.Duration
+	country  string
+	log      *slog.Logger
+	guard    *safego.Guard
+	onChange func(Change)
+	changed  chan struct{} // capacity 1: a device, a call or a tone is new or gone
 
 	mu       sync.Mutex // guards all that follows; Tick holds it for a fraction of a frame
 	wanted   Device     // nil: none
+	wish     int        // counts what was wanted
 	running  string     // name of the device that has the clock
-	turn     int        // whose ticks count; those of a device given up do not
-	ticks    int        // of this turn
+	shifts   int        // counts the runs of devices
+	turn     int        // the shift whose ticks count; 0: nobody's
+	next     int        // the shift that may take the clock with its first tick
+	ticks    int        // of this turn since the last look
 	format   audio.Format
 	channels []*channel
 	bell     bell
@@ -77,8 +85,8 @@ type Desk struct {
 // New returns a desk that stands still until Run.
 func New(o Options) *Desk {
 	d := &Desk{
-		frame: o.Frame, country: o.Country, log: o.Log, guard: o.Guard, onTrouble: o.OnTrouble,
-		changed: make(chan struct{}, 1), wanted: o.Device,
+		frame: o.Frame, country: o.Country, log: o.Log, guard: o.Guard,
+		changed: make(chan struct{}, 1), wanted: o.Device, onChange: func(Change) {},
 	}
 	if d.frame <= 0 {
 		d.frame = DefaultFrame
@@ -91,6 +99,20 @@ func New(o Options) *Desk {
 		d.tune(o.Device.Rate())
 	}
 	return d
+}
+
+// OnChange sets who is told when the device fails, comes back or is another.
+// Run calls it, and waits for it. Call it before Run.
+func (d *Desk) OnChange(fn func(Change)) { d.onChange = fn }
+
+func (d *Desk) tell(c Change) { d.onChange(c) }
+
+// rouse makes Run look at what is wanted.
+func (d *Desk) rouse() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
 }
 
 // tune sets the desk to a device's rate. The caller holds mu or is New.
@@ -112,6 +134,7 @@ func (d *Desk) tune(rate int) {
 func (d *Desk) Add(id int, leg Leg) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.rouse()
 	c := newChannel(id, leg)
 	for i, old := range d.channels {
 		if old.id == id {
@@ -126,6 +149,7 @@ func (d *Desk) Add(id int, leg Leg) {
 func (d *Desk) Remove(id int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.rouse()
 	for i, c := range d.channels {
 		if c.id == id {
 			d.channels = append(d.channels[:i:i], d.channels[i+1:]...)
@@ -174,6 +198,7 @@ func (d *Desk) Tone(kind audio.ToneKind) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.bell.start(kind, d.country, d.format.Rate)
+	d.rouse()
 }
 
 // StopTone ends the tone, gently.
@@ -185,13 +210,12 @@ func (d *Desk) Use(dev Device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wanted = dev
-	select {
-	case d.changed <- struct{}{}:
-	default:
-	}
+	d.wish++
+	d.rouse()
 }
 
-// Device is the name of the device that has the clock; empty before Run.
+// Device is the name of the device that has the clock; empty when nothing
+// needs one.
 func (d *Desk) Device() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,7 +9,9 @@
 //	in -> gain (mute, hold) -> resample -> leg.Capture, for each leg
 //
 // Calls do not hear each other: there is no path from one leg to another.
-// Tick moves one frame through all of that and is all there is to test; Run
-// has the device's clock call it, and a clock of its own when the device
-// fails, so that calls outlive a sound card.
+// Tick moves one frame through all of that and is all there is to test. Run
+// has the device's clock call it while there is a call or a tone, so that an
+// idle phone holds no microphone open; it has a clock of its own call it while
+// the device fails, so that calls outlive a sound card, and tries the card
+// again until it is well.
 package desk

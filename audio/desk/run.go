@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ramble/audio"
@@ -17,153 +18,258 @@ const (
 	// patience is how long a device may take to let go when it is told to.
 	// Sound cards that only one can open are free for the next only then.
 	patience = 500 * time.Millisecond
+	// opening is how long calls are without a clock before silence keeps it:
+	// most devices give their first tick sooner.
+	opening = 40 * time.Millisecond
+	// retryEvery is how often a device that failed is tried again.
+	retryEvery = 500 * time.Millisecond
+	// steady is how long a device must have run to be tried again at once: it
+	// may only have lost one of several ports.
+	steady = 2 * time.Second
+	// linger is how long a device is kept when nothing needs it any more: the
+	// pause between a ringback tone and the call. The microphone is to be
+	// closed 200 ms after a call.
+	linger = 100 * time.Millisecond
 )
 
 var errStill = errors.New("it gives no sound and takes none")
 
-// Run runs the device until the context ends, and returns its reason. A device
-// that fails, stands still or ends by itself is reported through OnTrouble;
-// then silence keeps the clock until Use brings another.
+// Run gives the clock to the device while there are calls or a tone, until the
+// context ends, and returns its reason. A device that fails, stands still or
+// ends by itself is reported through OnChange; then silence keeps the clock,
+// and the device is tried again until it runs or Use brings another.
 func (d *Desk) Run(ctx context.Context) error {
-	var stuck []chan error // of devices that did not let go
-	for ctx.Err() == nil {
-		done, err := d.serve(ctx, d.take())
-		if done != nil {
-			stuck = append(stuck, done)
-		}
-		if err != nil {
-			d.log.Error("sound device failed", "error", err)
-			if d.onTrouble != nil {
-				d.onTrouble(err)
-			}
-		}
-	}
-	for _, done := range stuck {
-		if !letGo(done) {
-			d.log.Warn("a sound device never came back")
-		}
-	}
-	return ctx.Err()
-}
-
-// take returns the device that is wanted. It is wanted once: if it fails,
-// what comes next is silence.
-func (d *Desk) take() Device {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	select {
-	case <-d.changed:
-	default:
-	}
-	dev := d.wanted
-	d.wanted = nil
-	if dev == nil {
-		dev = silence{d.format.Rate}
-	}
-	return dev
-}
-
-// serve runs one device until the context ends, another is wanted, or it
-// fails. stuck is where its end will be heard of, if it did not let go.
-func (d *Desk) serve(ctx context.Context, dev Device) (stuck chan error, err error) {
-	tick, err := d.begin(dev)
-	if err != nil {
-		return nil, err
-	}
-	devCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	d.log.Info("sound device", "device", dev.String(), "rate", dev.Rate(), "frame", d.frame)
-	d.guard.Go("sound device", func() { done <- dev.Run(devCtx, d.frame, tick) })
-
-	watch, still := time.NewTicker(lookEvery), 0
-	defer watch.Stop()
+	r := &roster{desk: d, ctx: ctx}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
-		case err := <-done:
-			if ctx.Err() != nil {
-				return nil, nil
-			}
-			if err == nil {
-				err = errors.New("it stopped")
-			}
-			return nil, fmt.Errorf("sound device %s: %w", dev, err)
-		case <-watch.C:
-			if still++; d.moved() {
-				still = 0
-			}
-			if still < maxStill {
-				continue
-			}
-			err = fmt.Errorf("sound device %s: %w", dev, errStill)
-		case <-d.changed:
 		case <-ctx.Done():
+			r.end()
+			return ctx.Err()
+		case <-d.changed:
+		case <-timer.C:
+		case <-r.device.began():
+			r.tookOver()
+		case err := <-r.device.ended():
+			r.failed(err)
+		case err := <-r.leaving.ended():
+			_ = err // it was told to go
+			r.leaving = nil
 		}
-		cancel()
-		if letGo(done) {
-			return nil, err
-		}
-		return done, err
+		now := time.Now()
+		timer.Reset(r.plan(now).Sub(now))
 	}
 }
 
-// begin gives dev the clock and returns its tick, which does nothing once
-// another has it.
-func (d *Desk) begin(dev Device) (tick func(in, out []int16), err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	format := audio.Format{Rate: dev.Rate(), Frame: d.frame}
+// roster says who keeps the clock. All of it belongs to Run.
+type roster struct {
+	desk *Desk
+	ctx  context.Context
+
+	device  *shift // nil: none wanted, none needed, or it failed
+	silence *shift // nil: the device keeps the clock, or nobody needs one
+	leaving *shift // was told to end; nil: nobody was
+	stuck   []*shift
+
+	wish     int       // which of the desk's wishes device is
+	since    time.Time // device was started, or took over
+	looked   time.Time
+	still    int       // looks without a tick
+	retryAt  time.Time // zero: at once
+	idle     time.Time // nothing needs sound since; zero: something does
+	vacant   time.Time // nobody keeps the clock since; zero: somebody does
+	troubled bool      // told of trouble, and not of its end
+	on       bool      // device has the clock
+}
+
+// plan brings what is in line with what is wanted, and returns when to look
+// again.
+func (r *roster) plan(now time.Time) time.Time {
+	next := now.Add(time.Hour)
+	sooner := func(t time.Time) {
+		if t.Before(next) {
+			next = t
+		}
+	}
+	need, dev, wish := r.desk.wants()
+	if wish != r.wish {
+		r.wish, r.retryAt = wish, time.Time{}
+		r.dismiss(now)
+	}
+	if !need {
+		if r.idle.IsZero() {
+			r.idle = now
+		}
+		if end := r.idle.Add(linger); now.Before(end) {
+			sooner(end)
+		} else {
+			r.dismiss(now)
+			r.hush()
+			r.vacant, r.retryAt = time.Time{}, time.Time{}
+		}
+	} else {
+		r.idle = time.Time{}
+		r.staff(now, dev, sooner)
+	}
+	if r.device != nil {
+		r.look(now)
+		sooner(r.looked.Add(lookEvery))
+	}
+	if r.leaving != nil {
+		if end := r.leaving.until; now.Before(end) {
+			sooner(end)
+		} else {
+			r.stuck, r.leaving = append(r.stuck, r.leaving), nil
+			return now
+		}
+	}
+	return next
+}
+
+// staff sees to it that somebody keeps the clock: the device if it can.
+func (r *roster) staff(now time.Time, dev Device, sooner func(time.Time)) {
+	if r.device == nil && r.leaving == nil && dev != nil {
+		switch {
+		case now.Before(r.retryAt):
+			sooner(r.retryAt)
+		case r.holds(dev):
+			sooner(now.Add(retryEvery))
+		default:
+			r.start(now, dev)
+		}
+	}
+	if r.on || r.silence != nil {
+		r.vacant = time.Time{}
+		return
+	}
+	if r.vacant.IsZero() {
+		r.vacant = now
+	}
+	if patient := r.vacant.Add(opening); dev != nil && now.Before(patient) {
+		sooner(patient)
+		return
+	}
+	r.silence = r.desk.startSilence(r.ctx)
+}
+
+// holds reports whether an earlier run of the device has not let go yet. Another
+// beside it would hang in the same place, and a third.
+func (r *roster) holds(dev Device) bool {
+	r.stuck = slices.DeleteFunc(r.stuck, (*shift).over)
+	return slices.ContainsFunc(r.stuck, func(s *shift) bool { return s.dev == dev })
+}
+
+func (r *roster) start(now time.Time, dev Device) {
+	format := audio.Format{Rate: dev.Rate(), Frame: r.desk.frame}
 	if !format.Valid() {
-		return nil, fmt.Errorf("sound device %s: %s is no format to work in", dev, format)
+		r.trouble(now, dev, fmt.Errorf("%s is no format to work in", format))
+		return
 	}
-	d.tune(format.Rate)
-	d.running = dev.String()
-	d.turn++
-	d.ticks = 0
-	turn := d.turn
-	return func(in, out []int16) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if turn != d.turn {
-			clear(out)
-			return
+	if !r.troubled {
+		r.desk.log.Info("sound device", "device", dev.String(), "rate", dev.Rate(), "frame", r.desk.frame)
+	}
+	r.device = r.desk.start(r.ctx, dev)
+	r.since, r.looked, r.still = now, now, 0
+}
+
+// tookOver is after the device's first tick.
+func (r *roster) tookOver() {
+	r.device.took = nil
+	r.on, r.since = true, time.Now()
+	r.hush()
+	if !r.troubled {
+		r.desk.tell(Change{Device: r.device.dev.String()})
+	}
+}
+
+// look finds a device that stands still, and one that is well again: that it
+// ticked once is no proof.
+func (r *roster) look(now time.Time) {
+	if now.Sub(r.looked) < lookEvery {
+		return
+	}
+	r.looked = now
+	if r.still++; r.desk.moved(r.device) {
+		r.still = 0
+		if r.troubled {
+			r.troubled = false
+			r.desk.tell(Change{Device: r.device.dev.String()})
 		}
-		d.ticks++
-		d.tick(in, out)
-	}, nil
-}
-
-// moved reports whether there were ticks since it was last asked.
-func (d *Desk) moved() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ticks := d.ticks
-	d.ticks = 0
-	return ticks > 0
-}
-
-func letGo(done chan error) bool {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		_ = err // it was given up: how it ended no longer matters
-		return true
-	case <-timer.C:
-		return false
 	}
+	if r.still < maxStill {
+		return
+	}
+	dev := r.device.dev
+	r.dismiss(now)
+	r.trouble(now, dev, errStill)
 }
 
-// silence is the device when there is none: it hears nothing, says nothing,
-// and keeps time.
-type silence struct{ rate int }
+// failed is after the device ended by itself.
+func (r *roster) failed(err error) {
+	if err == nil {
+		err = errors.New("it stopped")
+	}
+	now, dev := time.Now(), r.device.dev
+	r.desk.relieve(r.device)
+	r.device.cancel()
+	r.device = nil
+	r.trouble(now, dev, err)
+}
 
-func (s silence) String() string { return "silence" }
-func (s silence) Rate() int      { return s.rate }
+// trouble plans the next try, and tells of the trouble once until it is over.
+func (r *roster) trouble(now time.Time, dev Device, err error) {
+	r.retryAt = now.Add(retryEvery)
+	if r.on && now.Sub(r.since) >= steady {
+		r.retryAt = now
+	}
+	r.on = false
+	if r.troubled || r.ctx.Err() != nil {
+		return
+	}
+	r.troubled = true
+	err = fmt.Errorf("sound device %s: %w", dev, err)
+	r.desk.log.Error("sound device failed", "error", err)
+	r.desk.tell(Change{Device: dev.String(), Err: err})
+}
 
-func (s silence) Run(ctx context.Context, frame time.Duration, tick func(in, out []int16)) error {
-	n := audio.Format{Rate: s.rate, Frame: frame}.Samples()
-	in, out := make([]int16, n), make([]int16, n)
-	pace := audio.Pace{Frame: frame}
-	return pace.Run(ctx, func() error { tick(in, out); return nil })
+// dismiss tells the device to end. The next one is not started before it has,
+// or patience ends.
+func (r *roster) dismiss(now time.Time) {
+	if r.device == nil {
+		return
+	}
+	r.desk.relieve(r.device)
+	r.device.cancel()
+	if r.leaving != nil {
+		r.stuck = append(r.stuck, r.leaving)
+	}
+	r.leaving, r.device, r.on = r.device, nil, false
+	r.leaving.until = now.Add(patience)
+}
+
+// hush ends the silence, which is quick.
+func (r *roster) hush() {
+	if r.silence == nil {
+		return
+	}
+	r.desk.relieve(r.silence)
+	r.silence.cancel()
+	err := <-r.silence.done
+	_ = err // it was told to go
+	r.silence = nil
+}
+
+func (r *roster) end() {
+	now := time.Now()
+	r.dismiss(now)
+	r.hush()
+	if r.leaving != nil {
+		r.stuck = append(r.stuck, r.leaving)
+	}
+	for _, s := range r.stuck {
+		if !s.letGo(patience) {
+			r.desk.log.Warn("a sound device never came back", "device", s.dev.String())
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,14 +12,17 @@ import (
 	"ramble/audio"
 )
 
+var errUnplugged = errors.New("unplugged")
+
 // testDevice ticks until the context ends or its own end comes.
 type testDevice struct {
 	name  string
 	rate  int
 	fails time.Duration // 0: never
+	times int           // it does that so often, 0: always
 	err   error
 	stuck chan struct{} // not nil: gives no ticks and does not let go until closed
-	runs  int
+	runs  atomic.Int64
 	late  func(tick func(in, out []int16)) // called after it was let go
 }
 
@@ -26,7 +30,7 @@ func (d *testDevice) String() string { return d.name }
 func (d *testDevice) Rate() int      { return d.rate }
 
 func (d *testDevice) Run(ctx context.Context, frame time.Duration, tick func(in, out []int16)) error {
-	d.runs++
+	run := int(d.runs.Add(1))
 	if d.stuck != nil {
 		<-d.stuck
 		if d.late != nil {
@@ -34,7 +38,7 @@ func (d *testDevice) Run(ctx context.Context, frame time.Duration, tick func(in,
 		}
 		return nil
 	}
-	if d.fails == 0 {
+	if d.fails == 0 || d.times > 0 && run > d.times {
 		return silence{d.rate}.Run(ctx, frame, tick)
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.fails)
@@ -47,7 +51,18 @@ func (d *testDevice) Run(ctx context.Context, frame time.Duration, tick func(in,
 // it. It returns what trouble there was.
 func runDesk(t *testing.T, dev Device, leg *testLeg, act func(d *Desk)) (trouble []string) {
 	t.Helper()
-	d := New(Options{Device: dev, OnTrouble: func(err error) { trouble = append(trouble, err.Error()) }})
+	d := New(Options{Device: dev})
+	well := false
+	d.OnChange(func(c Change) {
+		switch {
+		case c.Err != nil:
+			trouble, well = append(trouble, c.Err.Error()), false
+		case well:
+			t.Errorf("%s is well, twice", c.Device)
+		case len(trouble) > 0:
+			trouble, well = append(trouble, "back: "+c.Device), true
+		}
+	})
 	d.Add(1, leg)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -64,37 +79,80 @@ func wait(d time.Duration) { <-time.After(d) }
 
 func TestRunKeepsCallsAliveWhenTheDeviceFails(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		dev   *testDevice
-		plays int // in five seconds
-		says  string
+		name string
+		dev  *testDevice
+		runs int // tries in five seconds
+		says string
 	}{
-		{"a good device", &testDevice{name: "card", rate: 48000}, 250, ""},
-		{"it fails at once", &testDevice{name: "card", rate: 48000, fails: 1, err: errors.New("unplugged")}, 250, "sound device card: unplugged"},
-		{"it fails later", &testDevice{name: "card", rate: 48000, fails: time.Second, err: errors.New("unplugged")}, 250, "sound device card: unplugged"},
-		{"it ends by itself", &testDevice{name: "card", rate: 48000, fails: time.Second}, 250, "sound device card: it stopped"},
-		{"it has an odd rate", &testDevice{name: "card", rate: 11025}, 250, "11025 Hz in 20ms is no format"},
-		{"it stands still", &testDevice{name: "card", rate: 48000, stuck: make(chan struct{})}, 125, "it gives no sound"},
+		{"a good device", &testDevice{}, 1, ""},
+		{"it fails at once", &testDevice{fails: 1, err: errUnplugged}, 10, "sound device card: unplugged"},
+		{"it fails at once and is well then", &testDevice{fails: 1, times: 3, err: errUnplugged}, 4, "sound device card: unplugged\nback: card"},
+		{"it fails in a second", &testDevice{fails: 900 * time.Millisecond, times: 1, err: errUnplugged}, 2, "sound device card: unplugged\nback: card"},
+		{"it fails after long and is well at once", &testDevice{fails: 3 * time.Second, times: 1, err: errUnplugged}, 2, "sound device card: unplugged\nback: card"},
+		{"it ends by itself", &testDevice{fails: 3 * time.Second, times: 1}, 2, "sound device card: it stopped\nback: card"},
+		{"it has an odd rate", &testDevice{rate: 11025}, 0, "sound device card: 11025 Hz in 20ms is no format to work in"},
+		{"it stands still", &testDevice{stuck: make(chan struct{})}, 1, "sound device card: it gives no sound and takes none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				if tc.dev.stuck != nil {
-					tc.dev.stuck = make(chan struct{}) // of this bubble
+				dev := tc.dev
+				dev.name = "card"
+				if dev.rate == 0 {
+					dev.rate = 48000
+				}
+				if dev.stuck != nil {
+					dev.stuck = make(chan struct{}) // of this bubble
 				}
 				leg := &testLeg{rate: 8000, f: 500}
-				trouble := runDesk(t, tc.dev, leg, func(*Desk) { wait(5 * time.Second) })
-				if tc.dev.stuck != nil {
-					close(tc.dev.stuck)
+				trouble := runDesk(t, dev, leg, func(*Desk) { wait(5*time.Second - time.Millisecond) })
+				if dev.stuck != nil {
+					close(dev.stuck)
 				}
-				if leg.plays < tc.plays-2 || leg.plays > tc.plays+2 {
-					t.Errorf("%d frames in five seconds, want %d", leg.plays, tc.plays)
+				if leg.plays < 240 || leg.plays > 262 {
+					t.Errorf("%d frames in five seconds, want 250", leg.plays)
 				}
-				if got := strings.Join(trouble, "\n"); !strings.Contains(got, tc.says) || (tc.says == "") != (got == "") || len(trouble) > 1 {
+				if got := strings.Join(trouble, "\n"); got != tc.says {
 					t.Errorf("trouble: %q, want %q", got, tc.says)
+				}
+				if int(dev.runs.Load()) != tc.runs {
+					t.Errorf("it was tried %d times, want %d", int(dev.runs.Load()), tc.runs)
 				}
 			})
 		})
 	}
+}
+
+func TestADeviceRunsOnlyWhileSomethingNeedsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dev, leg := &testDevice{name: "card", rate: 48000}, &testLeg{rate: 8000, f: 500}
+		runDesk(t, dev, leg, func(d *Desk) {
+			is := func(when, want string, runs int) {
+				t.Helper()
+				synctest.Wait()
+				if got := d.Device(); got != want || int(dev.runs.Load()) != runs {
+					t.Errorf("%s %q runs, %d runs so far, want %q, %d", when, got, int(dev.runs.Load()), want, runs)
+				}
+			}
+			is("in a call", "card", 1)
+			d.Remove(1)
+			wait(linger - time.Millisecond)
+			is("just after a call", "card", 1)
+			wait(100*time.Millisecond - linger/2)
+			is("soon after it", "", 1)
+			wait(time.Hour)
+			is("an hour later", "", 1)
+			d.Tone(audio.Ring)
+			is("while it rings", "card", 2)
+			wait(10 * time.Second)
+			d.StopTone()
+			d.Add(1, leg)
+			wait(time.Second)
+			is("when the ring was answered", "card", 2)
+			d.Use(nil)
+			wait(linger)
+			is("without a device", "silence", 2)
+		})
+	})
 }
 
 func TestUseChangesTheDeviceInACall(t *testing.T) {
@@ -118,8 +176,8 @@ func TestUseChangesTheDeviceInACall(t *testing.T) {
 		if leg.plays < 250 || leg.plays > 256 || trouble != nil {
 			t.Errorf("%d frames in five seconds, trouble %v", leg.plays, trouble)
 		}
-		if first.runs != 2 || second.runs != 2 {
-			t.Errorf("runs: %d and %d", first.runs, second.runs)
+		if first.runs.Load() != 2 || second.runs.Load() != 2 {
+			t.Errorf("runs: %d and %d", first.runs.Load(), second.runs.Load())
 		}
 	})
 }
@@ -128,13 +186,14 @@ func TestUseBeforeRunSparesTheFirstDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &testDevice{name: "first", rate: 48000}, &testDevice{name: "second", rate: 16000}
 		d := New(Options{Device: first})
+		d.Add(1, &testLeg{rate: 8000})
 		d.Use(first)
 		d.Use(second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		d.Run(ctx)
-		if first.runs != 0 || second.runs != 1 {
-			t.Errorf("runs: %d and %d", first.runs, second.runs)
+		if first.runs.Load() != 0 || second.runs.Load() != 1 {
+			t.Errorf("runs: %d and %d", first.runs.Load(), second.runs.Load())
 		}
 	})
 }
@@ -143,7 +202,7 @@ func TestADeviceThatWasGivenUpHasNoSay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leg := &testLeg{rate: 8000, f: 500}
 		card := &testDevice{name: "card", rate: 48000, stuck: make(chan struct{})}
-		heard := make(chan float64, 1)
+		heard := make(chan float64, 2) // it is tried twice
 		card.late = func(tick func(in, out []int16)) {
 			out := make([]int16, 960)
 			tick(make([]int16, 960), out)

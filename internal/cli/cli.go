@@ -129,7 +129,7 @@ func (p *program) headlessCommand(life *life) *cobra.Command {
 		Long: `The same phone without a screen, for scripts, tests and monitoring: commands on
 standard input, one a line; events on standard output, one JSON object a line.
 docs/automation.md lists both. It ends with "quit" or the end of the input.`,
-		Example: `  echo 'dial sip:echo@example.com' | ramble headless --audio null
+		Example: `  (echo 'dial sip:echo@example.com'; sleep 10) | ramble headless --audio null
   ramble headless --stats 1s < commands.txt > events.jsonl`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"time"
 
 	"ramble/audio/desk"
@@ -29,7 +29,7 @@ func parts(s *Session) (engine.Parts, error) {
 		},
 		Watching:   "polling every " + c.Network.Poll.String(),
 		Sockets:    &socket.System{Log: s.Log},
-		Lookup:     net.DefaultResolver,
+		Lookup:     sip.NewResolver(sip.ResolverOptions{Guard: s.Guard, Log: s.Log}),
 		MediaPorts: path.Range(c.Network.RTPPorts),
 		JitterMin:  c.Audio.JitterBuffer.Min, JitterMax: c.Audio.JitterBuffer.Max,
 		Frame: c.Audio.Frame, SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
@@ -37,12 +37,23 @@ func parts(s *Session) (engine.Parts, error) {
 		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
 		UserAgent: "ramble/" + s.Version, Log: s.Log, Guard: s.Guard,
 	}
-	if c.Network.Watch == config.WatchOff {
+	switch c.Network.Watch {
+	case config.WatchAuto:
+		if p.Network.Hints = netwatch.Notifications(); len(p.Network.Hints) > 0 {
+			p.Watching += " and the system's notifications"
+		}
+	case config.WatchOff:
 		p.Watching = "off"
 		p.Network.Poll = 24 * time.Hour // the first look is needed all the same
 	}
+	trusted, err := trust(c, s.Getenv)
+	if err != nil {
+		return p, err
+	}
 	for i := range c.Accounts {
-		p.Accounts = append(p.Accounts, engineAccount(s, &c.Accounts[i]))
+		a := engineAccount(s, &c.Accounts[i])
+		a.SIP.TLS.Roots = trusted[i]
+		p.Accounts = append(p.Accounts, a)
 	}
 	dev, err := device.Open(c.Audio.Backend)
 	if err != nil {
@@ -62,10 +73,11 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 			config.AutoAnswerHeader: engine.AutoHeader, config.AutoAnswerAlways: engine.AutoAlways,
 		}[a.AutoAnswer],
 		SIP: sip.Account{
-			AOR:         sip.URI{Scheme: "sip", User: a.URI.User, Host: a.URI.Host, Port: a.URI.Port},
+			AOR:         sip.URI{Scheme: scheme(a.URI.Secure), User: a.URI.User, Host: a.URI.Host, Port: a.URI.Port},
 			DisplayName: a.DisplayName, AuthUser: a.AuthUser,
 			Registrar: serverURI(a.Registrar), Proxy: serverURI(a.Proxy),
-			Transport: transport(a), Expires: a.Expires, InstanceID: s.Instance,
+			Transport: transport(a), TLS: sip.TLSPolicy{Unverified: !a.TLSVerify},
+			Expires: a.Expires, InstanceID: s.Instance,
 			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any,
 		},
 		Policy: policy(s.Config, a),
@@ -80,20 +92,42 @@ func serverURI(v config.Server) sip.URI {
 	if v.IsZero() {
 		return sip.URI{}
 	}
-	return sip.URI{Scheme: "sip", Host: v.Host, Port: v.Port}
+	return sip.URI{Scheme: scheme(v.Secure), Host: v.Host, Port: v.Port}
 }
 
-// transport is the account's choice, else what its server's URI names, else UDP.
-func transport(a *config.Account) sip.Transport {
-	for _, t := range []config.Transport{a.Transport, a.Proxy.Transport, a.Registrar.Transport} {
-		switch t {
-		case config.TransportTCP:
-			return sip.TCP
-		case config.TransportUDP:
-			return sip.UDP
+func scheme(secure bool) string {
+	if secure {
+		return "sips"
+	}
+	return "sip"
+}
+
+// trust reads the CA files of the accounts, by their place in the list; nil
+// where the system's CAs are all.
+func trust(c *config.Config, getenv func(string) string) ([]*x509.CertPool, error) {
+	pools := make([]*x509.CertPool, len(c.Accounts))
+	for i := range c.Accounts {
+		pem, err := c.Accounts[i].ReadTLSCA(getenv)
+		if err == nil && pem != nil {
+			pools[i], err = sip.Roots(pem)
+		}
+		if err != nil {
+			return nil, c.Complain(fmt.Sprintf("account[%d].tls_ca", i), err.Error(), "name a file of CA certificates, each from -----BEGIN CERTIFICATE----- to its END")
 		}
 	}
-	return sip.UDP
+	return pools, nil
+}
+
+// transport is the account's choice, else what its server's URI names.
+func transport(a *config.Account) sip.Transport {
+	if a.URI.Secure || a.Proxy.Secure || a.Registrar.Secure {
+		return sip.TLS
+	}
+	said, _ := a.SaidTransport()
+	if t, err := sip.ParseTransport(string(said)); err == nil {
+		return t
+	}
+	return sip.Auto
 }
 
 func policy(c *config.Config, a *config.Account) roam.Policy {

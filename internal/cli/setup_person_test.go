@@ -12,8 +12,8 @@ import (
 	"ramble/internal/phone"
 )
 
-// patience bounds the waits of these tests; it measures nothing.
-const patience = 20 * time.Second
+// setupPatience bounds the waits of these tests; it measures nothing.
+const setupPatience = 20 * time.Second
 
 // screenful is the other side of a scripted terminal: what the program says
 // arrives here, and what is typed goes to it.
@@ -45,7 +45,7 @@ func (s *screenful) all() string {
 // sees waits for a text after what was seen before.
 func (s *screenful) sees(text string) {
 	s.t.Helper()
-	late := time.After(patience)
+	late := time.After(setupPatience)
 	for {
 		s.mu.Lock()
 		at := strings.Index(s.said.String()[s.read:], text)
@@ -104,7 +104,7 @@ func (s *stage) ends(at *screenful, ended chan int, want int) {
 		if code != want {
 			s.t.Errorf("exit code %d, want %d:\n%s", code, want, at.all())
 		}
-	case <-time.After(patience):
+	case <-time.After(setupPatience):
 		s.t.Fatalf("it does not end:\n%s", at.all())
 	}
 }

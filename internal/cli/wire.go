@@ -96,12 +96,13 @@ func keyTable() string {
 }
 
 // checkParts complains about what only the parts know: actions in [ui.keys]
-// that do not exist, a sound device that cannot be opened.
+// that do not exist, a CA file that holds no CA.
 func checkParts(c *config.Config) error {
 	if err := tui.CheckKeys(c.UI.Keys); err != nil {
 		return c.Complain("ui.keys", err.Error(), "`ramble help keys` lists the actions")
 	}
-	return nil
+	_, err := trust(c, os.Getenv)
+	return err
 }
 
 // audioBackends are the sound systems of this build, for `ramble version`.

@@ -9,9 +9,10 @@ import (
 // Address is an address of record: sip:user@host, with a port where the
 // provider asks for one.
 type Address struct {
-	User string
-	Host string // a name, or an IP address without brackets
-	Port uint16 // 0: not given
+	Secure bool // sips: TLS or nothing
+	User   string
+	Host   string // a name, or an IP address without brackets
+	Port   uint16 // 0: not given
 }
 
 // String returns the address as a URI, "" for the zero value.
@@ -19,11 +20,12 @@ func (a Address) String() string {
 	if a.Host == "" {
 		return ""
 	}
-	return "sip:" + a.User + "@" + hostPort(a.Host, a.Port)
+	return schemeOf(a.Secure) + a.User + "@" + hostPort(a.Host, a.Port)
 }
 
 // Server is a registrar or an outbound proxy.
 type Server struct {
+	Secure    bool   // sips: TLS or nothing
 	Host      string // a name, or an IP address without brackets
 	Port      uint16 // 0: found by DNS, else 5060
 	Transport Transport
@@ -37,11 +39,18 @@ func (s Server) String() string {
 	if s.IsZero() {
 		return ""
 	}
-	out := "sip:" + hostPort(s.Host, s.Port)
+	out := schemeOf(s.Secure) + hostPort(s.Host, s.Port)
 	if s.Transport != "" && s.Transport != TransportAuto {
 		out += ";transport=" + string(s.Transport)
 	}
 	return out
+}
+
+func schemeOf(secure bool) string {
+	if secure {
+		return "sips:"
+	}
+	return "sip:"
 }
 
 func hostPort(host string, port uint16) string {
@@ -60,7 +69,7 @@ func asAddress(raw any) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	rest, err := scheme(s, hint)
+	rest, secure, err := scheme(s, hint)
 	if err != nil {
 		return Address{}, err
 	}
@@ -74,18 +83,18 @@ func asAddress(raw any) (Address, error) {
 	case params != "":
 		return Address{}, wrongf("say it with the keys transport, registrar or proxy", "%q carries parameters", s)
 	}
-	a := Address{User: user}
+	a := Address{User: user, Secure: secure}
 	a.Host, a.Port, err = splitHost(host, hint)
 	return a, err
 }
 
 func asServer(raw any) (Server, error) {
-	const hint = `write "sip:host", "sip:host:5060" or "sip:host;transport=tcp"`
+	const hint = `write "sip:host", "sip:host:5060" or "sip:host;transport=tls"`
 	s, err := asText(raw)
 	if err != nil || s == "" {
 		return Server{}, err
 	}
-	rest, err := scheme(s, hint)
+	rest, secure, err := scheme(s, hint)
 	if err != nil {
 		return Server{}, err
 	}
@@ -93,15 +102,15 @@ func asServer(raw any) (Server, error) {
 	if strings.Contains(host, "@") {
 		return Server{}, wrongf(hint, "%q names a user, a server has none", s)
 	}
-	out := Server{Transport: TransportAuto}
+	out := Server{Transport: TransportAuto, Secure: secure}
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(param, "=")
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "", "lr":
 		case "transport":
-			now := []Transport{TransportUDP, TransportTCP}
+			now := []Transport{TransportTLS, TransportTCP, TransportUDP}
 			value := Transport(strings.ToLower(value))
-			if out.Transport, err = oneOf(value, now, []Transport{"tls", "ws", "wss"}); err != nil {
+			if out.Transport, err = oneOf(value, now, []Transport{"ws", "wss"}); err != nil {
 				return Server{}, err
 			}
 		default:
@@ -112,18 +121,18 @@ func asServer(raw any) (Server, error) {
 	return out, err
 }
 
-// scheme cuts "sip:" off.
-func scheme(s, hint string) (string, error) {
+// scheme cuts "sip:" or "sips:" off.
+func scheme(s, hint string) (rest string, secure bool, err error) {
 	name, rest, found := strings.Cut(s, ":")
 	switch {
 	case found && strings.EqualFold(name, "sip"):
-		return rest, nil
+		return rest, false, nil
 	case found && strings.EqualFold(name, "sips"):
-		return "", wrongf(`use "sip:"`, "sips: is not available yet in this version")
+		return rest, true, nil
 	case s == "":
-		return "", wrongf(hint, "empty")
+		return "", false, wrongf(hint, "empty")
 	}
-	return "", wrongf(hint, `%q does not begin with "sip:"`, s)
+	return "", false, wrongf(hint, `%q does not begin with "sip:"`, s)
 }
 
 // splitHost takes "name", "name:port", "192.0.2.1:port" and "[2001:db8::1]:port".
@@ -137,6 +146,9 @@ func splitHost(s, hint string) (string, uint16, error) {
 		addr, err := netip.ParseAddr(host)
 		if err != nil || !addr.Is6() {
 			return "", 0, wrongf(hint, "%q is no IPv6 address", host)
+		}
+		if addr.IsLinkLocalUnicast() {
+			return "", 0, wrongf("use a global or a private (fd...) address", "%q is a link-local address, which means something only together with an interface", host)
 		}
 		if port, ok = strings.CutPrefix(rest, ":"); !ok && rest != "" {
 			return "", 0, wrongf(hint, "%q after the bracket", rest)

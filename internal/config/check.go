@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"slices"
 )
 
@@ -53,12 +55,59 @@ func (c *Config) checkAccount(i int) Problems {
 			out = append(out, c.problem(at("name"), fmt.Sprintf("two accounts are called %q", a.Name), "give this one another name"))
 		}
 	}
+	out = append(out, c.checkTLS(a, at)...)
 	if n := len(a.Password.sources); n > 1 {
 		last := a.Password.sources[n-1].key
 		out = append(out, c.problem(at(last), fmt.Sprintf("the password is given twice, by %s and %s", a.Password.sources[0].key, last),
 			"keep exactly one of them"))
 	}
 	return out
+}
+
+// SaidTransport is what the account says about its transport, and with which
+// key: transport has the last word, then the first server on the way.
+func (a *Account) SaidTransport() (t Transport, key string) {
+	for _, s := range []struct {
+		t   Transport
+		key string
+	}{{a.Transport, "transport"}, {a.Proxy.Transport, "proxy"}, {a.Registrar.Transport, "registrar"}} {
+		if s.t != TransportAuto && s.t != "" {
+			return s.t, s.key
+		}
+	}
+	return TransportAuto, "transport"
+}
+
+// checkTLS finds what says TLS and no TLS at once.
+func (c *Config) checkTLS(a *Account, at func(string) string) (out Problems) {
+	t, key := a.SaidTransport()
+	if t == TransportAuto || t == TransportTLS {
+		return nil
+	}
+	const hint = `write transport = "tls"`
+	if a.URI.Secure || a.Proxy.Secure || a.Registrar.Secure {
+		out = append(out, c.problem(at(key), fmt.Sprintf("%q contradicts sips:, which is TLS or nothing", t), hint))
+	}
+	if a.TLSCA != "" {
+		out = append(out, c.problem(at("tls_ca"), fmt.Sprintf("does nothing with transport %q", t), hint))
+	}
+	if !a.TLSVerify {
+		out = append(out, c.problem(at("tls_verify"), fmt.Sprintf("does nothing with transport %q", t), hint))
+	}
+	return out
+}
+
+// ReadTLSCA returns what the file of tls_ca holds, nil where there is none.
+func (a *Account) ReadTLSCA(getenv func(string) string) ([]byte, error) {
+	if a.TLSCA == "" {
+		return nil, nil
+	}
+	f, err := os.Open(expandHome(a.TLSCA, getenv))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
 // Complain returns an error about a key at its place in the file, for those

@@ -42,6 +42,8 @@ type Account struct {
 	Registrar   Server // zero: the URI's domain
 	Proxy       Server // zero: none
 	Transport   Transport
+	TLSVerify   bool   // false: any certificate will do
+	TLSCA       string // file of certificates that may vouch for the server too; empty: none
 	Expires     time.Duration
 	Codecs      []string // lower case, in order of preference
 	SRTP        SRTP
@@ -126,9 +128,10 @@ type (
 
 // Values of the words.
 const (
-	TransportAuto Transport = "auto" // UDP; TCP where a request is too large
+	TransportAuto Transport = "auto" // what DNS offers, TLS before all else; UDP where it says nothing
 	TransportUDP  Transport = "udp"
 	TransportTCP  Transport = "tcp"
+	TransportTLS  Transport = "tls"
 
 	SRTPOff SRTP = "off"
 
@@ -237,6 +240,7 @@ func DefaultAccount() Account {
 		Enabled:    true,
 		Register:   true,
 		Transport:  TransportAuto,
+		TLSVerify:  true,
 		Expires:    time.Hour,
 		Codecs:     []string{"pcmu", "pcma"},
 		SRTP:       SRTPOff,

@@ -29,7 +29,9 @@ func accountKeys() []key[Account] {
 		field("registrar", func(a *Account) *Server { return &a.Registrar }, asServer, showURI[Server]),
 		field("proxy", func(a *Account) *Server { return &a.Proxy }, asServer, showURI[Server]),
 		word("transport", func(a *Account) *Transport { return &a.Transport },
-			[]Transport{TransportAuto, TransportUDP, TransportTCP}, "tls", "ws", "wss"),
+			[]Transport{TransportAuto, TransportTLS, TransportTCP, TransportUDP}, "ws", "wss"),
+		truth("tls_verify", func(a *Account) *bool { return &a.TLSVerify }),
+		text("tls_ca", func(a *Account) *string { return &a.TLSCA }),
 		span("expires", func(a *Account) *time.Duration { return &a.Expires }, time.Minute, 24*time.Hour, false),
 		field("codecs", func(a *Account) *[]string { return &a.Codecs }, asCodecs, showTexts),
 		word("srtp", func(a *Account) *SRTP { return &a.SRTP }, []SRTP{SRTPOff}, "optional", "required"),
@@ -116,7 +118,7 @@ func logKeys() []key[Config] {
 // that says so, which is kinder than silence and than "unknown key".
 func later() []string {
 	return strings.Fields(`
-		account.password_keyring account.retry account.tls_verify account.tls_ca account.key_exchange account.dtmf
+		account.password_keyring account.retry account.key_exchange account.dtmf
 		account.ice account.stun account.turn account.turn_user account.turn_password account.session_timer
 		account.forward account.forward_busy account.forward_no_answer account.dnd account.blf account.voicemail
 		audio.microphone audio.speaker audio.ringer audio.ring_file audio.follow_default audio.sample_rate

@@ -121,7 +121,9 @@ func runPassword(ctx context.Context, command string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(limited, args[0], args[1:]...)
 	cmd.WaitDelay = time.Second // a grandchild may keep the pipe open
-	cmd.Stdin = os.Stdin        // it may ask on the terminal
+	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		cmd.Stdin = os.Stdin // it may ask on the terminal; a pipe carries the phone's commands
+	}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	switch {

@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
+	"crypto/tls"
 	"net/netip"
-	"strings"
 	"time"
 
 	"ramble/internal/engine/roam"
@@ -12,10 +11,6 @@ import (
 	"ramble/netwatch"
 	"ramble/sip"
 )
-
-// resolveAgain is how soon a server name that could not be resolved is tried
-// again while the network stays as it is; a change of network tries at once.
-const resolveAgain = 5 * time.Second
 
 // account is one address of record at run time.
 type account struct {
@@ -26,11 +21,13 @@ type account struct {
 	auth    *sip.Credentials
 	dialogs *sip.Dialogs // finds the call of an in-dialog request, on whatever stack it arrives
 	reg     *sip.Registration
+	tls     tls.ClientSessionCache // shared by the stacks: a roam resumes
 
-	servers   []sip.Server // resolved, best first; the last good one stays first
+	servers   servers
+	chosen    sip.Server // whose path is the account's; zero while none is known
 	resolving bool
 	resolveAt time.Time
-	path      netwatch.Path // towards the server, as last told to the machine
+	path      netwatch.Path // towards the chosen server, as last told to the machine
 	stacks    map[roam.Epoch]*stack
 	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
 	bound     string                    // the Contact last registered
@@ -56,6 +53,7 @@ func newAccount(e *Engine, cfg Account) *account {
 	a.auth = sip.NewCredentials(a.sip, e.parts.Log)
 	a.dialogs = sip.NewDialogs()
 	a.reg = sip.NewRegistration(a.sip, a.auth)
+	a.tls = tls.NewLRUClientSessionCache(8)
 	a.view = phone.Account{
 		Name: cfg.Name, URI: a.sip.AOR.String(), Enabled: cfg.Enabled, Registers: cfg.Register,
 		Transport: a.sip.Transport.String(),
@@ -83,77 +81,6 @@ func (a *account) start() {
 	}
 }
 
-// resolve finds the account's servers beside everything else. The last good
-// addresses stay in use meanwhile: names are never on the critical path of a
-// roam.
-func (a *account) resolve() {
-	a.resolveAt = time.Time{}
-	if a.resolving {
-		return
-	}
-	a.resolving = true
-	e := a.e
-	e.job("resolve "+a.cfg.Name, 10*time.Second, func(ctx context.Context) {
-		servers, err := sip.Resolve(ctx, e.parts.Lookup, nextHop(a.sip), a.sip.Transport)
-		e.post(func() { a.resolved(servers, err) })
-	})
-}
-
-func (a *account) resolved(servers []sip.Server, err error) {
-	a.resolving = false
-	if err != nil {
-		a.resolveAt = time.Now().Add(resolveAgain)
-		if len(a.servers) == 0 {
-			text, hint := sip.Explain(err)
-			a.view.State, a.view.Reason, a.view.Hint = phone.RegistrationFailed, text, hint
-			a.changed()
-		}
-		return
-	}
-	a.servers = servers
-	a.view.Server = servers[0].Addr.String()
-	a.view.Transport = servers[0].Transport.String()
-	a.e.watchPeers()
-	before := a.path
-	a.lookAtPath([]string{"started"}, time.Now())
-	if a.path != before && len(a.e.network.Interfaces) > 0 { // else the first look is still to come, and tells it
-		a.e.tellNetwork(a.e.watcher.State())
-	}
-}
-
-// server is where the account's requests go; the zero Addr when unknown.
-func (a *account) server() sip.Server {
-	if len(a.servers) == 0 {
-		return sip.Server{}
-	}
-	return a.servers[0]
-}
-
-// lookAtPath asks for the path towards the server and tells the machine when
-// it is not the one in use.
-func (a *account) lookAtPath(reasons []string, since time.Time) {
-	if !a.cfg.Enabled || !a.server().Addr.IsValid() {
-		return
-	}
-	now := a.e.pathTo(a.server().Addr.Addr())
-	if now == a.path && a.machine.Epoch() != 0 {
-		return
-	}
-	old := a.path
-	a.path = now
-	a.e.step(a, roam.PathChanged{
-		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Reasons: reasons,
-	})
-	if !now.Valid() {
-		a.view.State, a.view.Reason = phone.NoNetwork, "no network"
-		a.view.Hint = "waiting for a network; calls are kept meanwhile"
-		a.changed()
-	} else if a.view.State == phone.NoNetwork {
-		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
-		a.changed()
-	}
-}
-
 // changed tells of the account when anything a person could see differs.
 func (a *account) changed() {
 	if a.view != a.told {
@@ -174,52 +101,6 @@ func (a *account) stackFor() (*stack, error) {
 	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
 }
 
-// open carries out roam.Open.
-func (a *account) open(act roam.Open) {
-	e, server := a.e, a.server()
-	e.job("open stack "+a.cfg.Name, 20*time.Second, func(ctx context.Context) {
-		st, err := sip.Open(ctx, sip.StackOptions{
-			Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
-			Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Server: server, Lookup: e.parts.Lookup,
-			Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
-			Trace:  e.parts.Trace, KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
-			Guard: e.parts.Guard, Log: e.parts.Log,
-		})
-		if err != nil {
-			e.post(func() { a.openFailed(act.Epoch, err) })
-			return
-		}
-		run, cancel := context.WithCancel(e.ctx)
-		e.jobs.Add(1)
-		e.parts.Guard.Go("sip stack", func() {
-			defer e.jobs.Done()
-			_ = st.Run(run) // its end is told by StackFailed or was asked for
-		})
-		select {
-		case <-st.Ready():
-		case <-ctx.Done():
-		}
-		e.post(func() { a.opened(act.Epoch, &stack{st, cancel}) })
-		select {
-		case <-e.stopped: // nobody took it
-			cancel()
-			_ = st.Close()
-		default:
-		}
-	})
-}
-
-// openFailed shows why there is no way to the server. The machine tries again.
-func (a *account) openFailed(epoch roam.Epoch, err error) {
-	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
-		text, hint := sip.Explain(err)
-		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.RegistrationFailed, 0, text, hint
-		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
-		a.changed()
-	}
-	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: failure(err)})
-}
-
 func (a *account) opened(epoch roam.Epoch, st *stack) {
 	newest := epoch
 	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
@@ -234,11 +115,16 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 	}
 	a.stacks[newest] = st
 	a.e.announce(false)
-	detail := "UDP " + st.Local().String()
-	if a.server().Transport != sip.UDP {
-		detail = strings.ToUpper(a.server().Transport.String()) + " connected to " + a.server().Addr.String()
+	if srv := st.Server(); srv != a.chosen {
+		a.chosen = srv
+		a.e.watchPeers()
 	}
-	a.e.step(a, roam.Opened{Epoch: epoch, Detail: detail})
+	if !a.machine.Wanted() && st.Transport() != sip.UDP { // no REGISTER will tell
+		a.servers.worked(st.Server())
+	}
+	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()
+	a.warn(st)
+	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st)})
 	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
 		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
 		a.changed()
@@ -289,7 +175,7 @@ func (e *Engine) announce(atLast bool) {
 		}
 		ready.Accounts = append(ready.Accounts, a.cfg.Name)
 		if st := a.stacks[a.machine.Epoch()]; st != nil {
-			ready.Listen[a.server().Transport.String()] = st.Local()
+			ready.Listen[st.Transport().String()] = st.Local()
 		} else if !atLast {
 			return
 		}
@@ -314,7 +200,7 @@ func (a *account) register(act roam.Register) {
 	if act.RemoveOld && a.bound != "" && a.bound != st.Contact(a.sip) {
 		old = []string{a.bound}
 	}
-	e.job("register "+a.cfg.Name, 32*time.Second, func(ctx context.Context) {
+	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
 		if act.OldFirst {
 			_ = a.reg.Unregister(ctx, st.Stack) // the server has room for one: what it says now is the REGISTER's to tell
 		}
@@ -332,6 +218,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		a.registerFailed(epoch, err)
 		return
 	}
+	a.servers.worked(a.stacks[epoch].Server())
 	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
 	a.bound = res.Contact
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
@@ -354,6 +241,9 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 		a.view.State = phone.RegistrationFailed
 	}
 	a.changed()
+	if a.stacks[epoch] != nil && unanswered(f) {
+		a.failOver(epoch, a.stacks[epoch].Server(), text)
+	}
 }
 
 // unregister carries out roam.Unregister.

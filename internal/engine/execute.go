@@ -190,7 +190,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	}
 	for _, a := range e.accounts {
 		a.lookAtPath(reasons, c.At)
-		if len(a.servers) == 0 && a.cfg.Enabled {
+		if len(a.servers.list) == 0 && a.cfg.Enabled {
 			a.resolve()
 		}
 	}
@@ -246,7 +246,8 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 	}
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface)
-		e.post(func() { c.mediaMoved(act, sock, err) })
-		e.closeIfStopped(sock)
+		if !e.post(func() { c.mediaMoved(act, sock, err) }) && sock != nil {
+			_ = sock.Close()
+		}
 	})
 }

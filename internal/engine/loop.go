@@ -24,8 +24,10 @@ func (e *Engine) loop(ctx context.Context) {
 	for {
 		timer.Reset(e.untilNext())
 		select {
-		case fn := <-e.mailbox:
-			fn()
+		case <-e.mailbox.filled:
+			for _, fn := range e.mailbox.take() {
+				fn()
+			}
 		case <-timer.C:
 			e.tick(time.Now())
 		case <-asked:
@@ -67,6 +69,7 @@ func (e *Engine) untilNext() time.Duration {
 	for _, c := range e.calls {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
+			sooner(c.syncAt)
 		}
 	}
 	return max(next.Sub(now), 0)
@@ -85,8 +88,13 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	for _, id := range e.order {
-		if c := e.calls[id]; c.stream != nil && now.Sub(c.looked) >= lookEvery {
+		c := e.calls[id]
+		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
+		}
+		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {
+			c.syncAt = time.Time{}
+			c.sync()
 		}
 	}
 }

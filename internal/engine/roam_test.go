@@ -48,6 +48,12 @@ func newRig(t testing.TB, transport sip.Transport) *rig {
 // it) and the world's options.
 func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options) *rig {
 	t.Helper()
+	return newRigWith(t, transport, settle, o, func(*engine.Parts) {})
+}
+
+// newRigWith is newRigIn with a last word on the engine's parts.
+func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options, change func(*engine.Parts)) *rig {
+	t.Helper()
 	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
@@ -55,7 +61,7 @@ func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o dem
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.e = engine.New(engine.Parts{
+	p := engine.Parts{
 		Accounts: []engine.Account{{
 			Name: "demo", Enabled: true, Register: true, Codecs: []string{"pcmu", "pcma"},
 			SIP: sip.Account{
@@ -72,7 +78,9 @@ func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o dem
 		Sockets: r.world.Phone,
 		Desk:    desk.New(desk.Options{Device: dev}),
 		Tones:   true,
-	})
+	}
+	change(&p)
+	r.e = engine.New(p)
 	updates := r.e.Subscribe()
 	var all sync.WaitGroup
 	all.Go(func() { _ = r.world.Run(ctx) })
@@ -80,20 +88,23 @@ func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o dem
 		t.Fatal(err)
 	}
 	all.Go(func() { _ = r.e.Run(ctx) })
-	all.Go(func() {
-		for u := range updates {
-			r.mu.Lock()
-			r.state = u.State
-			r.notices = append(r.notices, u.Notices...)
-			r.mu.Unlock()
-			select {
-			case r.news <- struct{}{}:
-			default:
-			}
-		}
-	})
+	all.Go(func() { r.follow(updates) })
 	t.Cleanup(func() { cancel(); all.Wait() })
 	return r
+}
+
+// follow keeps what the phone tells.
+func (r *rig) follow(updates <-chan phone.Update) {
+	for u := range updates {
+		r.mu.Lock()
+		r.state = u.State
+		r.notices = append(r.notices, u.Notices...)
+		r.mu.Unlock()
+		select {
+		case r.news <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // until waits for the state to be as wanted.

@@ -261,7 +261,7 @@ func (m *Machine) judge(c *call, f Failure) {
 			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
 			return
 		}
-		m.wait(c, m.policy.glareWait(c.OwnsCallID))
+		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
 	case codecs:
 		if c.tries.plain {
 			m.giveUp(c, said)

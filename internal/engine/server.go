@@ -1,0 +1,385 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/phone"
+	"ramble/netwatch"
+	"ramble/sip"
+)
+
+// Times of finding and opening a server.
+const (
+	// resolveAgain is how soon a server name that could not be resolved is
+	// tried again while the network stays as it is; a change of network tries
+	// at once.
+	resolveAgain = 5 * time.Second
+	// passOver is how long a server that failed is tried after all others.
+	passOver = 30 * time.Second
+	// openLimit and registerLimit bound one server when there is no other. The
+	// latter is Timer F (RFC 3261 17.1.2.2).
+	openLimit     = 20 * time.Second
+	registerLimit = 32 * time.Second
+	// tryLimit bounds one server when there is another to try. Timer F, which
+	// RFC 3263 4.3 waits for, is longer than people do; in 4 s a REGISTER is
+	// sent five times.
+	tryLimit = 4 * time.Second
+	// maxTries bounds the servers of one opening; the rest have their turn in
+	// the next, since those that failed go to the end.
+	maxTries = 5
+)
+
+// servers are an account's, with what was experienced of them. It has no clock.
+type servers struct {
+	list   []sip.Server // as DNS named them, but the last one that worked first
+	failed map[sip.Server]time.Time
+	good   sip.Server // the last one that worked; zero: none yet
+}
+
+// replace takes what DNS says now. The server that worked last stays first, or
+// becomes the last resort where DNS does not name it any more. Servers that do
+// not encrypt never take the place of those that do: it reports false and
+// nothing changes.
+func (s *servers) replace(list []sip.Server) bool {
+	if encrypts(s.list) && !encrypts(list) {
+		return false
+	}
+	s.list = slices.Clone(list)
+	if s.good.Addr.IsValid() {
+		if slices.Contains(list, s.good) {
+			s.worked(s.good)
+		} else {
+			s.list = append(s.list, s.good)
+		}
+	}
+	for srv := range s.failed {
+		if !slices.Contains(s.list, srv) {
+			delete(s.failed, srv)
+		}
+	}
+	return true
+}
+
+func encrypts(list []sip.Server) bool {
+	return slices.ContainsFunc(list, func(s sip.Server) bool { return s.Transport == sip.TLS })
+}
+
+// worked puts a server first.
+func (s *servers) worked(srv sip.Server) {
+	s.good = srv
+	delete(s.failed, srv)
+	if i := slices.Index(s.list, srv); i > 0 {
+		s.list = slices.Insert(slices.Delete(s.list, i, i+1), 0, srv)
+	}
+}
+
+func (s *servers) fail(srv sip.Server, now time.Time) {
+	if s.failed == nil {
+		s.failed = map[sip.Server]time.Time{}
+	}
+	s.failed[srv] = now
+}
+
+func (s *servers) failedLately(srv sip.Server, now time.Time) bool {
+	at, failed := s.failed[srv]
+	return failed && now.Sub(at) < passOver
+}
+
+// order is the list as it is to be tried: those that failed lately last.
+func (s *servers) order(now time.Time) []sip.Server {
+	list := slices.Clone(s.list)
+	slices.SortStableFunc(list, func(a, b sip.Server) int {
+		switch fa, fb := s.failedLately(a, now), s.failedLately(b, now); {
+		case fa == fb:
+			return 0
+		case fb:
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// resolve finds the account's servers beside everything else. The last good
+// addresses stay in use meanwhile: names are never on the critical path of a
+// roam.
+func (a *account) resolve() {
+	a.resolveAt = time.Time{}
+	if a.resolving {
+		return
+	}
+	a.resolving = true
+	e := a.e
+	e.job("resolve "+a.cfg.Name, 10*time.Second, func(ctx context.Context) {
+		found, err := sip.Resolve(ctx, sip.ResolveOptions{Lookup: e.parts.Lookup, Guard: e.parts.Guard}, nextHop(a.sip), a.sip.Transport)
+		e.post(func() { a.resolved(found, err) })
+	})
+}
+
+func (a *account) resolved(found []sip.Server, err error) {
+	a.resolving = false
+	if err != nil {
+		a.resolveAt = time.Now().Add(resolveAgain)
+		if len(a.servers.list) == 0 {
+			text, hint := sip.Explain(err)
+			a.view.State, a.view.Reason, a.view.Hint = phone.RegistrationFailed, text, hint
+			a.changed()
+		}
+		return
+	}
+	first := len(a.servers.list) == 0
+	if !a.servers.replace(found) {
+		a.e.say(phone.Warn, a.cfg.Name+": DNS names no encrypted server here, those known from before stay in use",
+			"this network may tamper with DNS; nothing is sent without encryption")
+		return
+	}
+	if first {
+		a.view.Server, a.view.Transport = found[0].Addr.String(), found[0].Transport.String()
+	}
+	before := a.path
+	a.lookAtPath([]string{"started"}, time.Now())
+	a.e.watchPeers()
+	if a.path != before && len(a.e.network.Interfaces) > 0 { // else the first look is still to come, and tells it
+		a.e.tellNetwork(a.e.watcher.State())
+	}
+}
+
+// server is the one whose path is the account's; the zero Addr when unknown.
+func (a *account) server() sip.Server { return a.chosen }
+
+// choose picks the first server that a path leads to: on a network with one
+// family only, servers of the other are no choice.
+func (a *account) choose(now time.Time) netwatch.Path {
+	list := a.servers.order(now)
+	if len(list) == 0 {
+		return netwatch.Path{}
+	}
+	was := a.chosen
+	a.chosen = list[0]
+	var path netwatch.Path
+	for _, s := range list {
+		if path = a.e.pathTo(s.Addr.Addr()); path.Valid() {
+			a.chosen = s
+			break
+		}
+	}
+	if a.chosen != was && was.Addr.IsValid() {
+		a.e.watchPeers()
+	}
+	return path
+}
+
+// lookAtPath asks for the path towards the server and tells the machine when
+// it is not the one in use.
+func (a *account) lookAtPath(reasons []string, since time.Time) {
+	if !a.cfg.Enabled || len(a.servers.list) == 0 {
+		return
+	}
+	now := a.choose(time.Now())
+	if now == a.path && a.machine.Epoch() != 0 {
+		return
+	}
+	old := a.path
+	a.path = now
+	if old.Valid() && now.Valid() {
+		a.resolve() // beside: the name may point elsewhere from here
+	}
+	a.e.step(a, roam.PathChanged{
+		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Reasons: reasons,
+	})
+	if !now.Valid() {
+		a.view.State, a.view.Reason = phone.NoNetwork, "no network"
+		a.view.Hint = "waiting for a network; calls are kept meanwhile"
+		a.changed()
+	} else if a.view.State == phone.NoNetwork {
+		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.changed()
+	}
+}
+
+// open carries out roam.Open: the servers on that path, one after the other,
+// until one takes us (RFC 3263 4.3).
+func (a *account) open(act roam.Open) {
+	var list []sip.Server
+	for _, s := range a.servers.order(time.Now()) {
+		if roam.Path(a.e.pathTo(s.Addr.Addr())) == act.Path && len(list) < maxTries {
+			list = append(list, s)
+		}
+	}
+	if len(list) == 0 { // the path changed again: it will be told
+		list = []sip.Server{a.chosen}
+	}
+	limit := openLimit
+	if len(list) > 1 || a.another(list[0]) {
+		limit = tryLimit
+	}
+	o := a.stackOptions(act)
+	e := a.e
+	e.job("open stack "+a.cfg.Name, time.Duration(len(list))*limit+time.Second, func(ctx context.Context) {
+		st, dead, err := openFirst(ctx, o, list, limit)
+		if err != nil {
+			e.post(func() { a.openFailed(act.Epoch, dead, err) })
+			return
+		}
+		run, cancel := context.WithCancel(e.ctx)
+		e.jobs.Add(1)
+		e.parts.Guard.Go("sip stack", func() {
+			defer e.jobs.Done()
+			_ = st.Run(run) // its end is told by StackFailed or was asked for
+		})
+		select {
+		case <-st.Ready():
+		case <-ctx.Done():
+		}
+		opened := &stack{st, cancel}
+		if !e.post(func() { a.failed(dead); a.opened(act.Epoch, opened) }) {
+			opened.drop()
+		}
+	})
+}
+
+// stackOptions are those of a stack towards a server that is still to be named.
+func (a *account) stackOptions(act roam.Open) sip.StackOptions {
+	e := a.e
+	o := sip.StackOptions{
+		Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
+		Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Sessions: a.tls, Lookup: e.parts.Lookup,
+		Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
+		Trace:  e.parts.Trace, KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
+		Guard: e.parts.Guard, Log: e.parts.Log,
+	}
+	for _, s := range a.servers.list {
+		o.Trusted = append(o.Trusted, s.Addr.Addr()) // any of them may bring a call
+	}
+	return o
+}
+
+// openFirst opens a stack to the first server that takes it, and names those
+// that did not.
+func openFirst(ctx context.Context, o sip.StackOptions, list []sip.Server, limit time.Duration) (st *sip.Stack, dead []sip.Server, err error) {
+	var errs []error
+	for _, o.Server = range list {
+		try, cancel := context.WithTimeout(ctx, limit)
+		st, err = sip.Open(try, o)
+		cancel()
+		if err == nil {
+			return st, dead, nil
+		}
+		errs = append(errs, err)
+		if errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, sip.ErrPortInUse) || errors.Is(err, sip.ErrNotSecure) {
+			break // not that server's fault
+		}
+		dead = append(dead, o.Server)
+	}
+	return nil, dead, errors.Join(errs...)
+}
+
+func (a *account) failed(dead []sip.Server) {
+	for _, s := range dead {
+		a.servers.fail(s, time.Now())
+		a.e.parts.Log.Info("server does not answer", "account", a.cfg.Name, "server", s.Addr, "transport", s.Transport)
+	}
+}
+
+// openFailed shows why there is no way to a server. Where another path leads
+// to another server, that is taken; else the machine tries again.
+func (a *account) openFailed(epoch roam.Epoch, dead []sip.Server, err error) {
+	a.failed(dead)
+	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
+		text, hint := sip.Explain(err)
+		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.RegistrationFailed, 0, text, hint
+		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
+		a.changed()
+		if next, ok := a.alternative(time.Now()); ok && a.e.pathTo(next.Addr.Addr()) != a.path && len(dead) > 0 {
+			a.lookAtPath([]string{"no server answers on this path", "trying " + next.Addr.String()}, time.Now())
+			return
+		}
+	}
+	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: failure(err)})
+}
+
+// alternative is a server that did not fail lately and can be reached.
+func (a *account) alternative(now time.Time) (sip.Server, bool) {
+	for _, s := range a.servers.order(now) {
+		if !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid() {
+			return s, true
+		}
+	}
+	return sip.Server{}, false
+}
+
+// another says whether there is something to try after a server.
+func (a *account) another(srv sip.Server) bool {
+	now := time.Now()
+	return slices.ContainsFunc(a.servers.list, func(s sip.Server) bool {
+		return s != srv && !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid()
+	})
+}
+
+// patience is how long a server may think about a REGISTER.
+func (a *account) patience(srv sip.Server) time.Duration {
+	if a.another(srv) {
+		return tryLimit
+	}
+	return registerLimit
+}
+
+// unanswered says that another server may do better (RFC 3263 4.3).
+func unanswered(f roam.Failure) bool {
+	return f.Kind == roam.TimedOut || f.Kind == roam.Transport || f.Kind == roam.Answered && f.Code == 503
+}
+
+// failOver leaves a server whose REGISTER came to nothing, where there is
+// another one.
+func (a *account) failOver(epoch roam.Epoch, srv sip.Server, why string) {
+	a.failed([]sip.Server{srv})
+	next, ok := a.alternative(time.Now())
+	if !ok || a.e.quitting {
+		return
+	}
+	reasons := []string{srv.Addr.String() + ": " + why, "trying " + next.Addr.String()}
+	if a.e.pathTo(next.Addr.Addr()) != a.path {
+		a.lookAtPath(reasons, time.Now())
+		return
+	}
+	a.choose(time.Now())
+	a.e.step(a, roam.StackLost{Epoch: epoch, Reason: strings.Join(reasons, ", ")})
+}
+
+// way is how the server is reached, in words.
+func way(st *stack) string {
+	if st.Transport() == sip.UDP {
+		return "UDP " + st.Local().String()
+	}
+	kind := strings.ToUpper(st.Transport().String())
+	if cs := st.TLS(); cs.HandshakeComplete {
+		kind = tls.VersionName(cs.Version)
+		if cs.DidResume {
+			kind += " resumed,"
+		}
+	}
+	return kind + " connected to " + st.Server().Addr.String()
+}
+
+// warn says, once and then for as long as it is so, that nobody checks whom
+// the phone talks to.
+func (a *account) warn(st *stack) {
+	warning := ""
+	if st.Transport() == sip.TLS && a.sip.TLS.Unverified {
+		warning = "the server's certificate is not checked"
+	}
+	if warning != "" && a.view.Warning == "" {
+		a.e.say(phone.Warn, a.cfg.Name+": "+warning+", anybody could be the server", "set tls_verify = true, and tls_ca for a CA of your own")
+	}
+	if a.view.Warning != warning {
+		a.view.Warning = warning
+		a.changed()
+	}
+}

@@ -1,0 +1,72 @@
+package sip
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestServiceRoute(t *testing.T) {
+	p := newPeer(t, UDP)
+	ph := open(t, account(), p.server())
+	reg := NewRegistration(ph.acct, ph.auth)
+	done := job(func() (Registered, error) { return reg.Register(ctxOf(t), ph.st, RegisterOptions{}) })
+	m := p.expect("REGISTER")
+	m.reply(200, "OK", "x", "", "Contact: "+m.value("Contact"), "Path: <sip:edge.example.test;lr>, junk",
+		"Service-Route: <sip:one.example.test;lr>,<sip:two.example.test;lr>", "Service-Route: <sip:three.example.test;lr>, <nonsense>")
+	got, err := wait(t, done)
+	if err != nil || !slices.Equal(got.Path, []string{"<sip:edge.example.test;lr>"}) || len(got.ServiceRoute) != 3 {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	t.Run("is taken by new calls, to the server that gave it", func(t *testing.T) {
+		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+		m := p.expect("INVITE sip:bob@example.test")
+		if got := strings.Join(m.all("Route"), " "); got != "<sip:one.example.test;lr> <sip:two.example.test;lr> <sip:three.example.test;lr>" {
+			t.Error(got)
+		}
+		m.reply(486, "Busy Here", "x", "")
+		wait(t, ans)
+	})
+	t.Run("does not name the outbound proxy twice", func(t *testing.T) {
+		acct := account()
+		acct.Proxy = URI{Scheme: "sip", Host: "one.example.test"}
+		if got := strings.Join(ph.st.preloaded(acct), " "); got != "<sip:one.example.test;lr> <sip:two.example.test;lr> <sip:three.example.test;lr>" {
+			t.Error(got)
+		}
+	})
+	t.Run("ends when the registrar gives none any more", func(t *testing.T) {
+		done := job(func() (Registered, error) { return reg.Register(ctxOf(t), ph.st, RegisterOptions{}) })
+		m := p.expect("REGISTER")
+		m.reply(200, "OK", "x", "", "Contact: "+m.value("Contact"))
+		if _, err := wait(t, done); err != nil || len(ph.st.preloaded(ph.acct)) != 0 {
+			t.Errorf("%v, %v", ph.st.preloaded(ph.acct), err)
+		}
+	})
+}
+
+func TestAssertedIdentity(t *testing.T) {
+	const header = `P-Asserted-Identity: "Mr. Boss" <sip:+442079460000@example.test;user=phone>, <tel:+442079460000>`
+	t.Run("of the server counts more than the caller's own word", func(t *testing.T) {
+		p := newPeer(t, UDP)
+		ph := open(t, account(), p.server())
+		p.call(ph.st.Local()).send("INVITE", sdpB, header)
+		c := event[Incoming](ph).Call
+		if uri, name := c.Peer(); uri != "sip:+442079460000@example.test" || name != "Mr. Boss" {
+			t.Errorf("%q %q", name, uri)
+		}
+		c.Reject(ctxOf(t), 486, "Busy Here")
+	})
+	t.Run("of anybody else is not heard", func(t *testing.T) {
+		acct := account()
+		acct.AllowAny = true
+		ph := open(t, acct, nowhere())
+		a := newAttacker(t, ph.st.Local())
+		a.send(request("INVITE", a, header))
+		c := event[Incoming](ph).Call
+		if uri, _ := c.Peer(); uri != "sip:mallory@example.test" {
+			t.Error(uri)
+		}
+		c.Reject(ctxOf(t), 486, "Busy Here")
+	})
+}
