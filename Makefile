@@ -7,7 +7,7 @@ LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race check lint lab fuzz golden cover deps clean
+.PHONY: help demo run build test race check lint lab fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,7 +15,7 @@ help:    ## this list
 demo:    ## try the phone with no server and no sound card
 	$(GO) run . demo
 
-run:     ## the phone
+run:     ## the phone; its first start offers the demo or a set-up
 	$(GO) run .
 
 build:   ## ./ramble, static, stripped
@@ -54,6 +54,9 @@ golden:  ## write golden files and generated documents anew; read the diff befor
 
 cover:   ## statement coverage by package
 	$(GO) test -cover ./...
+
+pictures: ## docs/pictures anew, from the real demo (scripts/pictures/deps installs what it needs)
+	scripts/pictures/shoot
 
 deps:    ## a C compiler for the race detector (apt, dnf, pacman or brew)
 	scripts/deps

@@ -110,12 +110,18 @@ func (m *model) roamRows(w, h int) []row {
 		if s.Name == phone.StepProven && r.Phase == phone.RoamDone {
 			continue // the last line says it, with the gaps of all calls
 		}
+		if s.Name == phone.StepMedia && r.Phase == phone.RoamDone {
+			s.Detail, _, _ = strings.Cut(s.Detail, ", gap ") // as it looked then: the last line has the final figures
+		}
 		rows = append(rows, m.stepRow(r, s, w))
 	}
 	end := m.roamEnd(r, w)
 	head := row{left: []span{{pathName(r.From), plain}, {" " + m.look.arrow + " ", faint}, {pathName(r.To), strong}}}
 	if len(rows)+len(end)+1 <= h || h == 0 {
 		rows = append([]row{head}, rows...)
+		if len(rows)+len(end)+1 <= h || h == 0 {
+			rows = append(rows, row{})
+		}
 	} else if room := h - len(end); room > 0 && len(rows) > room && m.panes.offset[paneLower] == 0 {
 		// The beginning gives way: what happens now matters more.
 		rows = rows[len(rows)-room:]
@@ -237,6 +243,9 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 		}
 	case phone.RoamDone:
 		text = recovered(r)
+		if marked := m.look.check + " " + text; m.look.width(marked) <= w {
+			text = marked
+		}
 	default:
 		text = roamLine(r)
 	}

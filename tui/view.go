@@ -39,8 +39,8 @@ func (m *model) layout() layout {
 	if m.w >= widerLeft {
 		a.accRows = len(m.accountRows(leftWide - 4))
 	}
-	if r, ok := m.shownRoam(); ok {
-		a.roamRows = len(r.Steps) + 3
+	if _, ok := m.shownRoam(); ok {
+		a.roamRows = len(m.roamRows(m.w-leftWide-4, 0))
 	}
 	return arrange(a)
 }

@@ -17,21 +17,16 @@ import (
 func runDemo(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	story := make(chan string, 16) // a few strides; the screen reads at once
-	world := demo.New(demo.Options{
-		Guard: s.Guard, Log: s.Log,
-		Say: func(line string) {
-			select {
-			case story <- line:
-			default:
-			}
-		},
-	})
+	var e *engine.Engine
+	// The walker waits until its word is among the events, so that the story
+	// stands before what it causes. It says nothing before Run.
+	tell := func(line string) { _, _ = e.Do(ctx, phone.Remark{Text: line}) }
+	world := demo.New(demo.Options{Guard: s.Guard, Log: s.Log, Say: tell})
 	p, err := demoParts(s, world)
 	if err != nil {
 		return err
 	}
-	e := engine.New(p)
+	e = engine.New(p)
 	watch := e.Subscribe()
 	ended := make(chan struct{})
 	defer func() { cancel(); <-ended }()
@@ -39,11 +34,11 @@ func runDemo(ctx context.Context, s *Session) error {
 	if err := world.Ready(ctx); err != nil {
 		return err
 	}
-	s.Guard.Go("demo script", func() { demoScript(ctx, e, watch, story) })
+	s.Guard.Go("demo script", func() { demoScript(ctx, e, watch) })
 	return withEngine(ctx, s, e, func(ctx context.Context, updates <-chan phone.Update) error {
 		o := screenOptions(s, e, updates)
 		o.Title = "demo"
-		o.Banner = "demo: nothing leaves this machine"
+		o.Banner = "demo: > walk  < unplug  C Carol calls  = pause" // so the key line leaves them out
 		o.Extra = demoKeys(world)
 		return tui.Run(ctx, o)
 	})
@@ -76,26 +71,22 @@ func demoParts(s *Session, w *demo.World) (engine.Parts, error) {
 	return p, nil
 }
 
-// demoScript calls the melody as soon as the phone is registered, and puts the
-// story of the walk among the events.
-func demoScript(ctx context.Context, e *engine.Engine, updates <-chan phone.Update, story <-chan string) {
+// demoScript says what there is to see, and calls the melody as soon as the
+// phone is registered.
+func demoScript(ctx context.Context, e *engine.Engine, updates <-chan phone.Update) {
 	dialled := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case line := <-story:
-			_, _ = e.Do(ctx, phone.Remark{Text: line})
-		case u, ok := <-updates:
-			if !ok {
-				return
-			}
-			if dialled || len(u.State.Accounts) == 0 || u.State.Accounts[0].State != phone.Registered {
-				continue
-			}
-			dialled = true
-			_, _ = e.Do(ctx, phone.Dial{Target: "melody"})
+	for u := range updates {
+		if dialled || len(u.State.Accounts) == 0 || u.State.Accounts[0].State != phone.Registered {
+			continue
 		}
+		dialled = true
+		for _, line := range []string{
+			"a real phone on a made-up internet: nothing leaves this machine",
+			"you call melody, then walk out of the house",
+		} {
+			_, _ = e.Do(ctx, phone.Remark{Text: line})
+		}
+		_, _ = e.Do(ctx, phone.Dial{Target: "melody"})
 	}
 }
 
@@ -103,11 +94,11 @@ func demoScript(ctx context.Context, e *engine.Engine, updates <-chan phone.Upda
 func demoKeys(w *demo.World) []tui.Action {
 	const group = tui.Group("Demo")
 	return []tui.Action{
-		{ID: "demo-walk", Keys: []string{">"}, Short: "walk", Help: "walk to the next network", Group: group,
+		{ID: "demo-walk", Keys: []string{">"}, Help: "walk to the next network", Group: group,
 			Do: func(ctx context.Context) error { w.Walker.Walk(ctx); return nil }},
-		{ID: "demo-pull", Keys: []string{"<"}, Short: "pull", Help: "pull the network, or plug it back in", Group: group,
+		{ID: "demo-pull", Keys: []string{"<"}, Help: "unplug the network, or plug it in", Group: group,
 			Do: func(context.Context) error { w.Walker.Plug(); return nil }},
-		{ID: "demo-pause", Keys: []string{"="}, Help: "pause the walk, or let it go on", Group: group,
+		{ID: "demo-pause", Keys: []string{"="}, Help: "pause the walk, or go on", Group: group,
 			Do: func(context.Context) error { w.Walker.Pause(); return nil }},
 		{ID: "demo-carol", Keys: []string{"C"}, Help: "let Carol call you", Group: group,
 			Do: func(ctx context.Context) error { return w.Ring(ctx) }},

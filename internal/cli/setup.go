@@ -43,7 +43,7 @@ func (p *program) screenOrStart(ctx context.Context, life *life) error {
 	defer t.end()
 	t.say("Welcome to ramble. There is no configuration yet.\n\n")
 	choice, err := t.choose([]option{
-		{"d", "demo: a call survives a walk between networks; no server, no sound card, nothing to fill in"},
+		{"d", "the demo: a call survives a walk between networks; needs nothing"},
 		{"s", "set up your SIP account"},
 		{"q", "quit"},
 	}, "d")
@@ -100,7 +100,7 @@ func (p *program) setupWith(ctx context.Context, life *life, t *talk) error {
 	if _, err := os.Lstat(paths.Config); err == nil {
 		return fmt.Errorf("%s exists already and stays as it is\n    edit it, or set up another one: ramble setup -c FILE", paths.Config)
 	}
-	t.say("Your SIP account, in a few questions. Enter takes what stands in [ ]. Ctrl-C leaves; nothing is written before you say so.\n\n")
+	t.say("Your SIP account, in a few questions. Enter takes what stands in [ ].\nCtrl-C leaves; nothing is written before you say so.\n\n")
 	var a answers
 	for _, question := range []func(*talk, *answers) error{askAddress, askPassword, askServer, askTransport} {
 		if err := question(t, &a); err != nil {
@@ -185,7 +185,7 @@ func askPassword(t *talk, a *answers) error {
 		if err != nil {
 			return err
 		}
-		if wrong := complaint("password_command", said); wrong != "" {
+		if wrong := a.complaint("password_command", said); wrong != "" {
 			t.say("%s\n", wrong)
 			continue
 		}
@@ -214,14 +214,11 @@ func askServer(t *talk, a *answers) error {
 		if err != nil {
 			return err
 		}
-		if len(said) > 4 && strings.EqualFold(said[:4], "sip:") {
-			said = said[4:]
-		}
 		if said == domain {
 			a.server = ""
 			return nil
 		}
-		wrong := complaint("registrar", "sip:"+said)
+		wrong := a.complaint("registrar", uri(said))
 		if wrong == "" {
 			a.server = said
 			return nil
@@ -232,12 +229,12 @@ func askServer(t *talk, a *answers) error {
 
 func askTransport(t *talk, a *answers) error {
 	for {
-		said, err := t.ask("Transport (udp, tcp, or auto to leave it to the phone)", cmp.Or(a.transport, string(config.TransportAuto)))
+		said, err := t.ask("Transport (tls, tcp, udp, or auto to leave it to the phone)", cmp.Or(a.transport, string(config.TransportAuto)))
 		if err != nil {
 			return err
 		}
 		said = strings.ToLower(said)
-		if wrong := complaint("transport", said); wrong != "" {
+		if wrong := a.complaint("transport", said); wrong != "" {
 			t.say("%s\n", wrong)
 			continue
 		}
@@ -249,13 +246,13 @@ func askTransport(t *talk, a *answers) error {
 }
 
 func askUser(t *talk, a *answers) error {
-	user, _, _ := strings.Cut(a.address, "@")
+	user, _, _ := strings.Cut(strings.TrimPrefix(a.address, "sips:"), "@")
 	for {
 		said, err := t.ask("User name for the login", cmp.Or(a.authUser, user))
 		if err != nil {
 			return err
 		}
-		if wrong := complaint("auth_user", said); wrong != "" {
+		if wrong := a.complaint("auth_user", said); wrong != "" {
 			t.say("%s\n", wrong)
 			continue
 		}

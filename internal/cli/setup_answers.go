@@ -13,7 +13,7 @@ import (
 
 // answers are what a person said about an account.
 type answers struct {
-	address   string // user@domain, without "sip:"
+	address   string // user@domain; sips: before it where TLS is a must
 	keep      string // keepInFile, keepCommand, keepNowhere
 	password  string // with keepInFile and keepNowhere
 	command   string // with keepCommand
@@ -44,7 +44,7 @@ func (a answers) text(shown bool) string {
 		}
 		return strconv.Quote(s)
 	}
-	set("uri", quoted("sip:"+a.address))
+	set("uri", quoted(uri(a.address)))
 	set("auth_user", quoted(a.authUser))
 	switch a.keep {
 	case keepInFile:
@@ -59,7 +59,7 @@ func (a answers) text(shown bool) string {
 		b.WriteString("# no password: it is asked for at every start\n")
 	}
 	if a.server != "" {
-		set("registrar", quoted("sip:"+a.server))
+		set("registrar", quoted(uri(a.server)))
 	}
 	set("transport", quoted(a.transport))
 	return b.String()
@@ -71,22 +71,27 @@ func (a answers) config(path string) (*config.Config, error) {
 }
 
 // wrongAddress says what is wrong with an address, empty when nothing is.
-func wrongAddress(s string) string {
-	if scheme, _, found := strings.Cut(s, ":"); found && strings.EqualFold(scheme, "sips") {
-		return complaint("uri", s) // never made a plain sip: in silence
+func wrongAddress(s string) string { return answers{}.complaint("uri", uri(s)) }
+
+// uri is an address or a server with its scheme: "sip:" where none was said.
+func uri(s string) string {
+	for _, scheme := range []string{"sip:", "sips:"} {
+		if len(s) >= len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) {
+			return s
+		}
 	}
-	return complaint("uri", "sip:"+s)
+	return "sip:" + s
 }
 
-// complaint says what is wrong with the value of one key of an account, in the
-// words of the configuration; empty when nothing is.
-func complaint(key, value string) string {
+// complaint says what is wrong with the value of one more key of the account,
+// in the words of the configuration; empty when nothing is.
+func (a answers) complaint(key, value string) string {
 	if !typed(value) {
 		return "It holds characters that cannot be typed."
 	}
 	doc := fmt.Sprintf("[[account]]\n%s = %s\n", key, strconv.Quote(value))
 	if key != "uri" {
-		doc += "uri = \"sip:you@example.com\"\n"
+		doc += fmt.Sprintf("uri = %s\n", strconv.Quote(uri(a.address)))
 	}
 	_, err := config.Parse("", []byte(doc))
 	if err == nil {

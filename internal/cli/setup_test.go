@@ -270,7 +270,7 @@ func TestAddresses(t *testing.T) {
 		{"alice@example.com/", "", "alice@example.com"},
 		{"alice", "", ""},
 		{"@example.com", "", ""},
-		{"sips:alice@example.com", "", ""},
+		{"sips:alice@example.com", "sips:alice@example.com", ""},
 		{"alice@exam\x00ple.com", "", ""},
 		{"", "", ""},
 	}
@@ -325,5 +325,17 @@ func TestAnswersAreQuoted(t *testing.T) {
 		if strings.Contains(a.text(true), secret) {
 			t.Errorf("%q is shown", secret)
 		}
+	}
+}
+
+// TestSecureAddress: TLS that was asked for is never given up in silence.
+func TestSecureAddress(t *testing.T) {
+	a := answers{address: "sips:alice@example.com", server: "sips:sip.example.com"}
+	c, err := a.config("x")
+	if err != nil || !c.Accounts[0].URI.Secure || !c.Accounts[0].Registrar.Secure {
+		t.Fatalf("%v\n%s", err, a.text(false))
+	}
+	if wrong := a.complaint("transport", "udp"); !strings.Contains(wrong, "contradicts sips:") {
+		t.Errorf("UDP was taken: %q", wrong)
 	}
 }

@@ -68,9 +68,10 @@ func newWalker(h *netwatchtest.Host, pause time.Duration, say func(string)) *Wal
 	return w
 }
 
-// Run takes a stride each pause, until ctx ends.
+// Run takes a stride each pause, the first one sooner: somebody waits for
+// something to happen. It ends with ctx.
 func (w *Walker) Run(ctx context.Context) error {
-	timer := time.NewTimer(w.pause)
+	timer := time.NewTimer(w.pause * 2 / 3)
 	defer timer.Stop()
 	for {
 		select {
