@@ -101,6 +101,11 @@ func (m *model) accountRows(w int) []row {
 
 func (m *model) accountDetail(a phone.Account, w int) []row {
 	rows := []row{{}}
+	if a.Warning != "" {
+		for _, line := range m.look.wrap(a.Warning, w) {
+			rows = append(rows, row{left: []span{{line, bad}}})
+		}
+	}
 	if a.State == phone.RegistrationFailed || a.State == phone.RegistrationRefused {
 		for _, line := range m.look.wrap(status(a.Code, a.Reason), w) {
 			rows = append(rows, row{left: []span{{line, bad}}})

@@ -54,6 +54,7 @@ type registrationBody struct {
 	Contact   string `json:"contact,omitempty"`
 	Expires   int64  `json:"expires,omitempty"` // seconds
 	Code      int    `json:"code,omitempty"`
+	Warning   string `json:"warning,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	Server    string `json:"server,omitempty"`
 	Transport string `json:"transport,omitempty"`
@@ -271,7 +272,7 @@ func snapshotEvent(at time.Time, st phone.State) any {
 func registration(a phone.Account) registrationBody {
 	return registrationBody{
 		Account: a.Name, State: a.State.String(), Contact: clean.Limit(a.Contact, 1024),
-		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Text(a.Reason),
+		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Text(a.Reason), Warning: clean.Text(a.Warning),
 		Server: clean.Text(a.Server), Transport: a.Transport,
 	}
 }
