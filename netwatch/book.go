@@ -88,6 +88,13 @@ func usable(in []Interface) map[source]bool {
 	return out
 }
 
+// link is the link address last known of a path's next hop; "" when there is
+// none.
+func (b book) link(p Path) string {
+	return b.links[hop{source{p.Index, p.Interface, p.Source}, p.NextHop}].known
+}
+
+// signalled reports whether a sign tells the loss of s.
 func signalled(signs []Reason, s source) bool {
 	return slices.ContainsFunc(signs, func(r Reason) bool {
 		switch r.Kind {

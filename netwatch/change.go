@@ -53,6 +53,11 @@ type Reason struct {
 	Noise string
 }
 
+// loss reports whether something went away that may be back by the next look.
+func (r Reason) loss() bool {
+	return r.Kind == AddressLost || r.Kind == InterfaceDown || r.Kind == InterfaceGone
+}
+
 // String is the sentence for a person: "wlan0 lost 192.168.1.23".
 func (r Reason) String() string {
 	var s string

@@ -3,14 +3,11 @@ package netwatch
 import (
 	"encoding/binary"
 	"errors"
-	"os"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,46 +50,13 @@ func TestParseAddr(t *testing.T) {
 }
 
 // TestKernel asks a real kernel in a network namespace of its own; nothing is
-// sent. It needs root.
+// sent.
 func TestKernel(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root for a network namespace")
+	n := inNamespace(t)
+	if n == nil {
+		return
 	}
-	// The namespace belongs to this thread. It is not unlocked, so the thread
-	// ends with the test's goroutine.
-	runtime.LockOSThread()
-	ns, err := netns.New()
-	if err != nil {
-		t.Skip("no network namespaces here: ", err)
-	}
-	defer ns.Close()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	pair := func(name string) netlink.Link {
-		t.Helper()
-		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "p"}); err != nil {
-			t.Skip("no veth interfaces here: ", err)
-		}
-		for _, n := range []string{name, name + "p"} {
-			l, err := netlink.LinkByName(n)
-			must(err)
-			must(netlink.LinkSetUp(l))
-		}
-		l, err := netlink.LinkByName(name)
-		must(err)
-		return l
-	}
-	plug := func(l netlink.Link, address, gateway string, metric int) {
-		t.Helper()
-		a, err := netlink.ParseAddr(address)
-		must(err)
-		must(netlink.AddrAdd(l, a))
-		must(netlink.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: ip(gateway).AsSlice(), Priority: metric}))
-	}
+	must, pair, plug := n.must, n.pair, n.plug
 	path := func(s System) Path {
 		t.Helper()
 		p, err := s.PathTo(pbx)

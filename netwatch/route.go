@@ -27,7 +27,9 @@ type Router interface {
 
 // Hinter passes on notifications of the operating system. A hint only means
 // "look again"; one of the kinds AddressLost, InterfaceDown or InterfaceGone
-// also tells a loss that may be over before the look.
+// also tells a loss that may be over before the look. HopMoved tells the link
+// address (Detail) of a neighbour (Interface, Addr); only those of next hops
+// in use count, so all neighbours may be told.
 type Hinter interface {
 	// Run calls hint until ctx ends, from any goroutine. An error means that no
 	// more hints will come; polling goes on.

@@ -12,7 +12,8 @@
 //
 // Diff, the book of losses and the settling are pure; Watcher is the thin shell
 // that feeds them. Source, Router and Hinter are the edges to the operating
-// system; package netwatchtest has the same edges in memory.
+// system, filled by System and Notifications; package netwatchtest has the same
+// edges in memory.
 package netwatch
 
 import (

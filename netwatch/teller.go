@@ -14,7 +14,6 @@ type teller struct {
 	told   State // as of the last change told
 	last   State // as of the last look
 	began  bool
-	slept  []Reason
 	since  time.Time // first sign of what is not told yet
 	due    time.Time // when the held change may be told; zero when none is held
 }

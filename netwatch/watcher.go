@@ -24,9 +24,9 @@ const (
 	// lookGap keeps a storm of notifications from being a storm of looks; a
 	// lone notification is never delayed by it.
 	lookGap = 2 * time.Millisecond
-	// maxSigns bounds what is remembered between two looks. More than that
+	// maxLosses bounds what is remembered between two looks. More than that
 	// means a storm, in which the snapshot itself tells enough.
-	maxSigns = 64
+	maxLosses = 64
 )
 
 // Options make a Watcher. The zero value watches the operating system by
@@ -54,11 +54,11 @@ type Watcher struct {
 	log   *slog.Logger
 	awake func() time.Duration
 
-	wake chan struct{} // capacity 1: something is in signs
+	wake chan struct{} // capacity 1: there was a sign
 
 	signsMu sync.Mutex
-	signs   []Reason
-	signed  time.Time // when the first of signs came
+	losses  []Reason  // signs that a snapshot may not show any more
+	signed  time.Time // when the first sign since the last look came; zero when none did
 
 	mu     sync.Mutex // guards all following; held during a look
 	state  State
@@ -155,14 +155,15 @@ func (w *Watcher) pause(ctx context.Context) bool {
 	}
 }
 
-// Look asks for another look now.
+// Look asks for another look now. Of what caused it only losses are
+// remembered, so that no storm of other signs can push one out.
 func (w *Watcher) Look(r Reason) {
 	w.signsMu.Lock()
-	if len(w.signs) == 0 {
+	if w.signed.IsZero() {
 		w.signed = time.Now()
 	}
-	if len(w.signs) < maxSigns && !slices.Contains(w.signs, r) {
-		w.signs = append(w.signs, r)
+	if r.loss() && len(w.losses) < maxLosses && !slices.Contains(w.losses, r) {
+		w.losses = append(w.losses, r)
 	}
 	w.signsMu.Unlock()
 	select {
@@ -172,12 +173,28 @@ func (w *Watcher) Look(r Reason) {
 }
 
 // hint is Look for notifications: those of ignored interfaces wait for the
-// next poll, unless a path in use leads through them.
+// next poll, unless a path in use leads through them, and neighbours count only
+// as the next hop of one.
 func (w *Watcher) hint(r Reason) {
 	if r.Interface != "" && w.ignored(r.Interface) && !w.used(r.Interface) {
 		return
 	}
+	if r.Kind == HopMoved && !w.hopMoved(r) {
+		return
+	}
 	w.Look(r)
+}
+
+// hopMoved reports whether a next hop in use has a link address that is news.
+func (w *Watcher) hopMoved(r Reason) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.state.Paths {
+		if p.Interface == r.Interface && p.NextHop == r.Addr && w.book.link(p) != r.Detail {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *Watcher) used(name string) bool {
@@ -201,15 +218,17 @@ func (w *Watcher) ignored(name string) bool {
 	return false
 }
 
-func (w *Watcher) takeSigns(now time.Time) ([]Reason, time.Time) {
+// takeSigns returns the losses told since the last look, and when the first
+// sign for this one came: now, if it is a look without one.
+func (w *Watcher) takeSigns(now time.Time) (losses []Reason, first time.Time) {
 	w.signsMu.Lock()
 	defer w.signsMu.Unlock()
-	if len(w.signs) == 0 {
-		return nil, now
+	losses, first = w.losses, w.signed
+	w.losses, w.signed = nil, time.Time{}
+	if first.IsZero() {
+		first = now
 	}
-	s := w.signs
-	w.signs = nil
-	return s, w.signed
+	return losses, first
 }
 
 // look takes a snapshot and tells what there is to tell.
@@ -227,7 +246,7 @@ func (w *Watcher) look(now time.Time) {
 
 // observe makes the next state. Call with mu held.
 func (w *Watcher) observe(now time.Time) []Change {
-	signs, signed := w.takeSigns(now)
+	losses, signed := w.takeSigns(now)
 	slept := w.slept(now)
 	w.looked, w.clock = now, w.awake()
 	interfaces, err := w.opt.Source.Snapshot()
@@ -242,7 +261,7 @@ func (w *Watcher) observe(now time.Time) []Change {
 	for i := range interfaces {
 		interfaces[i].Ignored = w.ignored(interfaces[i].Name)
 	}
-	w.book.observe(w.state.Interfaces, interfaces, signs)
+	w.book.observe(w.state.Interfaces, interfaces, losses)
 	next := State{At: now, Interfaces: interfaces, Paths: make(map[netip.Addr]Path, len(w.peers))}
 	for _, peer := range w.peers {
 		next.Paths[peer], _ = w.pathTo(peer, interfaces)

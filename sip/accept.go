@@ -64,6 +64,9 @@ func (s *Stack) incoming(in *inbound) {
 	case s.dialogs.merged(callID, in.raw.tag("From")):
 		s.refuse(in, 482, "Loop Detected")
 		return
+	case user.Scheme == "sips" && s.transport != TLS: // somebody before us let it down (RFC 5630 5.3)
+		s.refuse(in, 480, "Temporarily Unavailable", header{"Warning", `380 ramble "SIPS Not Allowed"`})
+		return
 	case src != s.o.Server.Addr.Addr() && user.User != "" && user.User != s.o.Account.AOR.User:
 		s.refuse(in, 404, "Not Found")
 		return
@@ -72,7 +75,8 @@ func (s *Stack) incoming(in *inbound) {
 		return
 	}
 	c := newCall(s.o.Account, s.o.Auth)
-	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, newTheirInvite(in, true)
+	c.first, c.secure = newTheirInvite(in, true), user.Scheme == "sips"
+	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, from, c.first
 	c.d = dialog{callID: callID, localTag: randomToken(), remoteTag: in.raw.tag("From"),
 		local: withoutTag(valueOf(in, "To")), remote: withoutTag(valueOf(in, "From")),
 		remoteSeq: in.req.CSeq().SeqNo, target: contact, routes: in.raw.all("Record-Route")}
@@ -177,10 +181,10 @@ func (c *Call) Reject(ctx context.Context, code int, reason string) error {
 func (c *Call) waiting() (*theirInvite, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.state == ringing:
+	switch c.state {
+	case ringing:
 		return c.theirs, nil
-	case c.state == ended:
+	case ended:
 		return nil, ErrEnded
 	}
 	return nil, fmt.Errorf("%w: it does not ring here", ErrWrongState)
@@ -220,7 +224,7 @@ func (c *Call) flowBack(ctx context.Context, st *Stack, t *theirInvite) (flow, e
 	if t.in.flow.remote().Addr() == t.in.st.o.Server.Addr.Addr() {
 		return st.serverFlow()
 	}
-	return st.flowTo(ctx, t.in.flow.remote())
+	return st.flowTo(ctx, t.in.flow.remote(), "")
 }
 
 // untilACK sends a final response until it is acknowledged. A send that fails

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"time"
@@ -9,19 +10,20 @@ import (
 // Transport is how messages travel.
 type Transport int
 
-// The transports. TLS is known by name and refused by Open until it is built.
+// The transports. Auto is what Resolve finds; no message travels by it.
 const (
 	UDP Transport = iota
 	TCP
 	TLS
+	Auto
 )
 
-func (t Transport) String() string { return [...]string{"udp", "tcp", "tls"}[t] }
+func (t Transport) String() string { return [...]string{"udp", "tcp", "tls", "auto"}[t] }
 
 // via is the transport's name in a Via (RFC 3261 20.42).
-func (t Transport) via() string { return [...]string{"UDP", "TCP", "TLS"}[t] }
+func (t Transport) via() string { return [...]string{"UDP", "TCP", "TLS", "UDP"}[t] }
 
-// ParseTransport reads "udp", "tcp" or "tls".
+// ParseTransport reads "udp", "tcp" or "tls", as a URI names them.
 func ParseTransport(s string) (Transport, error) {
 	for _, t := range []Transport{UDP, TCP, TLS} {
 		if s == t.String() {
@@ -35,7 +37,10 @@ func ParseTransport(s string) (Transport, error) {
 type Server struct {
 	Transport Transport
 	Addr      netip.AddrPort
-	Host      string // the name it was resolved from, for TLS and for matching routes
+	// Host is the name that was asked for: a domain, a host, or a literal
+	// address. A TLS server must prove that it is this, whatever DNS said.
+	Host string
+	Name string // the host that DNS named for it (SRV), for routes and people; empty: Host
 }
 
 // Account is one address of record as SIP sees it. It is immutable.
@@ -48,10 +53,18 @@ type Account struct {
 	Registrar   URI                    // zero: the AOR's domain
 	Proxy       URI                    // outbound proxy, becomes a Route; zero: none
 	Transport   Transport
+	TLS         TLSPolicy
 	Expires     time.Duration  // asked lifetime of the binding; 0: 10 minutes
 	InstanceID  string         // "urn:uuid:..." (RFC 5626 4.1); empty: no outbound
 	AllowFrom   []netip.Prefix // who may call besides the server
 	AllowAny    bool           // anyone may call
+}
+
+// TLSPolicy says whom an account believes to be its server. The zero value is
+// strict.
+type TLSPolicy struct {
+	Roots      *x509.CertPool // who may vouch for a server; nil: whom the system trusts
+	Unverified bool           // believe anybody: for a lab. Whoever sets it shows that, all the time
 }
 
 func (a *Account) registrar() URI {
@@ -59,6 +72,11 @@ func (a *Account) registrar() URI {
 		return a.Registrar
 	}
 	return URI{Scheme: a.AOR.Scheme, Host: a.AOR.Host, Port: a.AOR.Port}
+}
+
+// secureOnly says that the account is to be used over TLS or not at all.
+func (a *Account) secureOnly() bool {
+	return a.AOR.Scheme == "sips" || a.Registrar.Scheme == "sips" || a.Proxy.Scheme == "sips"
 }
 
 func (a *Account) authUser() string {

@@ -172,7 +172,8 @@ func (c *Credentials) challenged(res *sip.Response, method string, sc scope, at 
 	}
 	if at.fresh >= 2 {
 		c.drop(sc.server, realm)
-		return &RefusedError{Realm: realm, Stale: stale, Response: failed.(*ResponseError)}
+		response, _ := errors.AsType[*ResponseError](failed) // a 401 or 407 always is one
+		return &RefusedError{Realm: realm, Stale: stale, Response: response}
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ type Call struct {
 	auth     *Credentials
 	outgoing bool
 	dialogs  *Dialogs
+	first    *theirInvite    // the INVITE that made an incoming call
 	sem      chan struct{}   // capacity 1: one Modify at a time
 	life     context.Context // ends when the call has ended
 	kill     context.CancelFunc
@@ -46,6 +47,7 @@ type Call struct {
 	stack      *Stack
 	state      callState
 	d          dialog
+	secure     bool         // dialled as sips:, by whichever side
 	ours       *ourInvite   // our INVITE in progress, or whose fate is unknown
 	theirs     *theirInvite // their last INVITE
 	offers     offers
@@ -66,6 +68,7 @@ func NewCall(acct *Account, auth *Credentials, target URI) *Call {
 	c := newCall(acct, auth)
 	c.outgoing = true
 	c.peer = address{uri: target.Bare()}
+	c.secure = target.Scheme == "sips"
 	c.d = dialog{callID: randomToken(), localTag: randomToken(), local: acct.nameAddr(),
 		remote: "<" + target.Bare() + ">", target: target.String(), routes: preloaded(acct)}
 	return c
@@ -142,11 +145,14 @@ func (d dialog) draft(method string, seq uint32) draft {
 // next hop was the account's server follows that to whatever address it has on
 // this path (another family, for one).
 func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err error) {
+	if s.transport != TLS && isSecure(d.target) {
+		return nil, false, ErrNotSecure
+	}
 	if d.viaServer && s.o.Server.Addr.IsValid() {
 		f, err = s.serverFlow()
 		return f, true, err
 	}
-	at, server, err := s.nextHop(ctx, d.firstHop())
+	at, name, server, err := s.nextHop(ctx, d.firstHop())
 	if err != nil {
 		return nil, false, err
 	}
@@ -154,9 +160,11 @@ func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err err
 		f, err = s.serverFlow()
 		return f, true, err
 	}
-	f, err = s.flowTo(ctx, at)
+	f, err = s.flowTo(ctx, at, name)
 	return f, false, err
 }
+
+func isSecure(uri string) bool { return len(uri) > 5 && strings.EqualFold(uri[:5], "sips:") }
 
 // do sends one request of the call other than INVITE, ACK and CANCEL on the
 // present stack, through challenges, and returns its final response. It stamps
@@ -212,7 +220,11 @@ func (c *Call) build(st *Stack, method string, body []byte) (*sip.Request, error
 // capabilities are the headers of requests and responses that set up or
 // refresh a session.
 func (c *Call) capabilities(st *Stack) []header {
-	return []header{{"Contact", "<" + st.Contact(c.acct) + ">"}, {"Allow", allowed}}
+	scheme := c.acct.AOR.Scheme
+	if c.secure {
+		scheme = "sips"
+	}
+	return []header{{"Contact", "<" + st.contact(c.acct, scheme) + ">"}, {"Allow", allowed}}
 }
 
 // Move has all later requests, and the Contact of responses, use another
@@ -265,12 +277,10 @@ func (c *Call) RemoteSignalling() netip.AddrPort {
 // Offer is the SDP of the INVITE that made an incoming call; nil when it had
 // none, or the call is outgoing.
 func (c *Call) Offer() []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.outgoing || c.theirs == nil {
+	if c.first == nil {
 		return nil
 	}
-	return c.theirs.offer
+	return c.first.offer
 }
 
 // Over is closed when the call has ended, by whichever side.

@@ -45,7 +45,7 @@ func (c *Call) Cancel(ctx context.Context) error {
 	}
 	f, err := st.serverFlow()
 	if err != nil {
-		if f, err = st.flowTo(ctx, o.flow.remote()); err != nil {
+		if f, err = st.flowTo(ctx, o.flow.remote(), ""); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func (d *Dialogs) knows(callID string) bool {
 // another way (RFC 3261 8.2.2.2).
 func (d *Dialogs) merged(callID, fromTag string) bool {
 	for _, c := range d.living() {
-		if !c.outgoing && c.CallID() == callID && c.remoteTag() == fromTag {
+		if !c.outgoing && c.d.callID == callID && c.remoteTag() == fromTag {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -16,6 +17,7 @@ var (
 	ErrCancelled   = errors.New("the call was cancelled")
 	ErrEnded       = errors.New("the call has ended")
 	ErrWrongState  = errors.New("the call is not in a state for this")
+	ErrNotSecure   = errors.New("a sips: address goes over TLS or not at all")
 )
 
 // ResponseError is a final answer that is not a success.
@@ -71,8 +73,14 @@ func Explain(err error) (text, hint string) {
 	var response *ResponseError
 	var redirect *RedirectError
 	var resolve *ResolveError
+	var certificate *CertificateError
+	var handshake *HandshakeError
 	e := explanation{text: err.Error()}
 	switch {
+	case errors.As(err, &certificate):
+		e = certificate.explain()
+	case errors.As(err, &handshake):
+		e = handshake.explain()
 	case errors.As(err, &refused) && refused.Stale:
 		e = explanation{"The server calls every login attempt out of date.", "Its clock or its nonce store is broken; ask its operator."}
 	case errors.As(err, &refused):
@@ -86,7 +94,10 @@ func Explain(err error) (text, hint string) {
 	case errors.As(err, &response):
 		e = explainCode(response)
 	case errors.Is(err, ErrPortInUse):
-		e = explanation{"The SIP port is taken by another program.", "Stop the other phone, or set port = 0 to take any free port."}
+		e = explanation{"The SIP port is taken by another program.", "Stop the other phone, or set sip_port = 0 to take any free port."}
+	case errors.Is(err, ErrNotSecure):
+		e = explanation{"A sips: address goes over TLS or not at all (RFC 3261 26.2.2), and this account does not use TLS.",
+			"Set transport = \"tls\" for this account, or dial with sip: if that will do."}
 	case errors.Is(err, ErrTooLarge):
 		e = explanation{"The message is larger than 1300 bytes, more than UDP may carry.", "Set transport = \"tcp\" for this account, or offer fewer codecs."}
 	case errors.Is(err, ErrStackClosed):
@@ -97,6 +108,8 @@ func Explain(err error) (text, hint string) {
 		e = explanation{"The call was cancelled.", ""}
 	case errors.Is(err, ErrTimeout):
 		e = explanation{"The server does not answer.", "Check the server's address, port and transport, and whether a firewall is in the way."}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e = explanation{"The server refuses the connection.", "Check its port and whether it speaks this transport; perhaps it is not running."}
 	case errors.Is(err, ErrTransport):
 		e = explanation{"The network does not carry our messages to the server.", "Check the connection; the transport or the port may be blocked."}
 	}
@@ -112,6 +125,9 @@ func explainCode(e *ResponseError) explanation {
 		x = explanation{"forbidden: the server knows us and will not do this", "Wrong password on some servers; else the account may not call there or has too many devices."}
 	case 404:
 		x = explanation{"not found: nobody has this address", "Check the address you dialled."}
+		if e.Method == "REGISTER" {
+			x = explanation{"not found: the server does not know this account", "Check the uri and the registrar of this account."}
+		}
 	case 408:
 		x = explanation{"request timeout: the other side was not reached", "Try again; the other phone may be off or behind a dead path."}
 	case 480:
@@ -124,6 +140,8 @@ func explainCode(e *ResponseError) explanation {
 		x = explanation{"the call was cancelled before it was answered", ""}
 	case 488, 606:
 		x = explanation{"not acceptable: no codec or kind of encryption in common", "Allow more codecs, or check the srtp setting of both sides."}
+	case 491:
+		x = explanation{"the other side changes the call at the same time", "Try again in a moment."}
 	case 503:
 		x = explanation{"service unavailable: the server is overloaded or its own line is down", "Try again in a moment."}
 	case 603:

@@ -180,8 +180,6 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 		}
 		return nil, err
 	}
-	// A 2xx that comes again, or another fork's.
-	ct.tx.OnRetransmission(func(res *sip.Response) { c.lateAnswer(st, res) })
 	o.sent(ct)
 	heard := false
 	res, err := st.await(ctx, ct, req, func(res *sip.Response) {
@@ -198,6 +196,11 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 		o.final = true
 		o.mu.Unlock()
 		forget()
+		if res.IsSuccess() {
+			// A 2xx that comes again, or another fork's, goes to lateAnswer; a
+			// refusal keeps its transaction, which acknowledges it again.
+			ct.tx.Terminate()
+		}
 	}
 	return res, err
 }
@@ -248,6 +251,10 @@ func (c *Call) lateAnswer(st *Stack, res *sip.Response) {
 	}
 	tag := tagOf(to.Params)
 	c.mu.Lock()
+	if c.state == calling { // the first one is being taken in; this one comes again
+		c.mu.Unlock()
+		return
+	}
 	won := (c.state == up || c.state == leaving) && tag == c.d.remoteTag
 	d := c.d
 	if !won {

@@ -243,27 +243,38 @@ func seen(res *sip.Response) netip.AddrPort {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
 }
 
-// nextHop finds the address behind a URI of a route or a target. server says
-// that it is the account's server.
-func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, server bool, err error) {
+// nextHop finds the address behind a URI of a route or a target, and whom it
+// must prove to be over TLS. server says that it is the account's server.
+func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, name string, server bool, err error) {
 	u, err := ParseURI(uri)
 	if err != nil {
-		return netip.AddrPort{}, false, err
+		return netip.AddrPort{}, "", false, err
+	}
+	if u.Scheme == "sips" && s.transport != TLS {
+		return netip.AddrPort{}, "", false, ErrNotSecure
 	}
 	if s.servesURI(u) {
-		return s.o.Server.Addr, true, nil
+		return s.o.Server.Addr, "", true, nil
 	}
 	addrs, err := addresses(ctx, s.o.Lookup, u.Host)
 	if err != nil {
-		return netip.AddrPort{}, false, err
+		return netip.AddrPort{}, "", false, err
 	}
 	for _, a := range addrs {
 		if a.Is4() == s.local.Addr().Is4() {
-			at = netip.AddrPortFrom(a, u.port())
-			return at, s.isServer(at), nil
+			at = netip.AddrPortFrom(a, s.portOf(u))
+			return at, u.Host, s.isServer(at, u.Host), nil
 		}
 	}
-	return netip.AddrPort{}, false, &ResolveError{Host: u.Host, Err: errors.New("it has no address of this path's family")}
+	return netip.AddrPort{}, "", false, &ResolveError{Host: u.Host, Err: errors.New("it has no address of this path's family")}
+}
+
+// portOf is where a URI leads on this stack's transport.
+func (s *Stack) portOf(u URI) uint16 {
+	if u.Port == 0 && s.transport == TLS {
+		return 5061
+	}
+	return u.port()
 }
 
 // servesURI says whether a URI points at the account's server, by address or
@@ -274,7 +285,16 @@ func (s *Stack) servesURI(u URI) bool {
 		return false
 	}
 	if a, ok := u.Addr(); ok {
-		return a == srv.Addr.Addr() && u.port() == srv.Addr.Port()
+		return a == srv.Addr.Addr() && s.portOf(u) == srv.Addr.Port()
+	}
+	if srv.Name != "" && strings.EqualFold(u.Host, srv.Name) {
+		return s.transport != TLS || s.serverIs(u.Host)
 	}
 	return srv.Host != "" && strings.EqualFold(u.Host, srv.Host)
+}
+
+// isServer says whether a host with an address is the account's server. Over
+// TLS the address alone does not make it that: several domains may live there.
+func (s *Stack) isServer(at netip.AddrPort, host string) bool {
+	return s.o.Server.Addr.IsValid() && unmap(at) == s.o.Server.Addr && (s.transport != TLS || s.serverIs(host))
 }

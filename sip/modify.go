@@ -76,6 +76,7 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	c.note(res, res.Source())
 	c.mu.Unlock()
 	c.retarget(st, contactOf(res))
+	c.offerDone() // before the peer can have the ACK and offer in its turn
 	if method == Reinvite {
 		c.mu.Lock()
 		d := c.d
@@ -202,7 +203,7 @@ type offered struct {
 
 func newOffered(c *Call, t *theirInvite, update bool) *offered {
 	o := &offered{c: c, t: t, update: update}
-	o.timer = time.AfterFunc(offerPatience, func() { o.Refuse(500) })
+	o.timer = time.AfterFunc(offerPatience, func() { _ = o.Refuse(500) })
 	return o
 }
 
@@ -228,7 +229,7 @@ func (o *offered) Answer(ctx context.Context, answer []byte) error {
 	if !o.t.settle() {
 		return ErrCancelled
 	}
-	defer o.done()
+	o.done() // before the peer can have the answer and offer again
 	send := func() error { return o.c.respond(o.t, 200, "OK", answer) }
 	o.c.retarget(o.t.in.st, o.t.contact)
 	if o.update {
@@ -243,7 +244,7 @@ func (o *offered) Refuse(code int) error {
 	if !o.t.settle() {
 		return nil
 	}
-	defer o.done()
+	o.done() // before the peer can have the answer and offer again
 	if code < 300 || code > 699 {
 		code = 488
 	}

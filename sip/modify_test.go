@@ -48,6 +48,9 @@ func TestModify(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if string(c.Offer()) != sdpB {
+				t.Errorf("the call's first offer became %q", c.Offer())
+			}
 		})
 		t.Run("an offer of the peer is refused and the call goes on", func(t *testing.T) {
 			c, l := dialled(t, ph, p)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -46,6 +47,7 @@ func (sockets) Dial(ctx context.Context, local, remote netip.AddrPort, _ string)
 type peer struct {
 	t         testing.TB
 	transport Transport
+	host      string // its name; newPeer gives it example.test
 	addr      netip.AddrPort
 	pc        net.PacketConn
 	ln        net.Listener
@@ -69,21 +71,30 @@ type message struct {
 
 func newPeer(t testing.TB, transport Transport) *peer {
 	t.Helper()
-	p := &peer{t: t, transport: transport, in: make(chan *message, 256)}
+	return newPeerAt(t, transport, "127.0.0.1:0", nil)
+}
+
+// newPeerAt is newPeer at an address; conf is for TLS.
+func newPeerAt(t testing.TB, transport Transport, at string, conf *tls.Config) *peer {
+	t.Helper()
+	p := &peer{t: t, transport: transport, host: "example.test", in: make(chan *message, 256)}
 	var err error
 	if transport == UDP {
-		p.pc, err = net.ListenPacket("udp", "127.0.0.1:0")
+		p.pc, err = net.ListenPacket("udp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.pc.LocalAddr())
 		p.wg.Go(p.readUDP)
 	} else {
-		p.ln, err = net.Listen("tcp", "127.0.0.1:0")
+		p.ln, err = net.Listen("tcp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.ln.Addr())
+		if transport == TLS {
+			p.ln = tls.NewListener(p.ln, conf)
+		}
 		p.wg.Go(p.accept)
 	}
 	t.Cleanup(p.close)
@@ -111,7 +122,7 @@ func (p *peer) dropConns() {
 }
 
 func (p *peer) server() Server {
-	return Server{Transport: p.transport, Addr: p.addr, Host: "example.test"}
+	return Server{Transport: p.transport, Addr: p.addr, Host: p.host}
 }
 
 func (p *peer) readUDP() {
@@ -288,7 +299,6 @@ type leg struct {
 	callID        string
 	local, remote string // From and To of its requests, with tags
 	target        string
-	routes        string // Route header lines
 	seq           int
 	to            netip.AddrPort
 	conn          net.Conn
@@ -353,117 +363,5 @@ func (l *leg) answeredBy(res *message) {
 	l.remote = res.value("To")
 	if c, err := parseAddress(res.value("Contact")); err == nil {
 		l.target = c.uri
-	}
-}
-
-// phone is what the tests look at: a stack with its events.
-type phone struct {
-	t      testing.TB
-	st     *Stack
-	acct   *Account
-	auth   *Credentials
-	events chan Event
-	done   chan struct{}
-}
-
-func account() *Account {
-	return &Account{AOR: URI{Scheme: "sip", User: "alice", Host: "example.test"}, DisplayName: "Alice",
-		Password:   func() (string, error) { return "secret", nil },
-		InstanceID: "urn:uuid:00000000-0000-4000-8000-000000000001"}
-}
-
-// open starts a stack towards a server; vary may change the options.
-func open(t testing.TB, acct *Account, srv Server, vary ...func(*StackOptions)) *phone {
-	t.Helper()
-	ph := &phone{t: t, acct: acct, auth: NewCredentials(acct, nil), events: make(chan Event, 256), done: make(chan struct{})}
-	o := StackOptions{Account: acct, Auth: ph.auth, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{},
-		KeepAlive: -1, UserAgent: "test", Events: func(e Event) { ph.events <- e }}
-	for _, f := range vary {
-		f(&o)
-	}
-	if o.Auth != nil {
-		ph.auth = o.Auth
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	st, err := Open(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ph.st = st
-	go func() {
-		defer close(ph.done)
-		if err := st.Run(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	}()
-	<-st.Ready()
-	t.Cleanup(ph.close)
-	return ph
-}
-
-func (ph *phone) close() {
-	ph.st.Close()
-	select {
-	case <-ph.done:
-	case <-time.After(patience):
-		ph.t.Error("Run did not return after Close")
-	}
-}
-
-// event waits for the next event of a kind and skips others.
-func event[E Event](ph *phone) E {
-	ph.t.Helper()
-	timeout := time.After(patience)
-	for {
-		select {
-		case e := <-ph.events:
-			if want, ok := e.(E); ok {
-				return want
-			}
-		case <-timeout:
-			var want E
-			ph.t.Fatalf("no %T came", want)
-		}
-	}
-}
-
-func ctxOf(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// job runs a blocking method beside the test.
-type result[T any] struct {
-	v   T
-	err error
-}
-
-func job[T any](fn func() (T, error)) <-chan result[T] {
-	out := make(chan result[T], 1)
-	go func() { v, err := fn(); out <- result[T]{v, err} }()
-	return out
-}
-
-func errJob(fn func() error) <-chan result[struct{}] {
-	return job(func() (struct{}, error) { return struct{}{}, fn() })
-}
-
-func wait[T any](t testing.TB, c <-chan result[T]) (T, error) {
-	t.Helper()
-	select {
-	case r := <-c:
-		return r.v, r.err
-	case <-time.After(patience):
-		t.Fatal("the job does not end")
-		panic("unreachable")
-	}
-}
-
-// both runs a test over UDP and TCP.
-func both(t *testing.T, fn func(t *testing.T, transport Transport)) {
-	for _, transport := range []Transport{UDP, TCP} {
-		t.Run(transport.String(), func(t *testing.T) { fn(t, transport) })
 	}
 }

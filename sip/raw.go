@@ -80,15 +80,20 @@ func (m *rawMessage) tidy() {
 	for _, h := range m.headers {
 		switch h.name {
 		case "From", "To":
-			h.value = squeeze(h.value, ";=")
+			if a, err := parseAddress(h.value); err == nil { // else validate says no
+				h.value = a.String()
+			}
 		case "Via", "Contact", "Route", "Record-Route":
 			around := ";="
 			if h.name == "Via" {
 				around = ";=/:"
 			}
 			for _, v := range splitList(h.value, ',') {
+				if v = squeeze(v, around); v != "" && h.name == "Via" {
+					v = lowerParams(v)
+				}
 				if v != "" {
-					out = append(out, header{h.name, squeeze(v, around)})
+					out = append(out, header{h.name, v})
 				}
 			}
 			continue
@@ -136,6 +141,24 @@ func squeeze(s, around string) string {
 		i = end
 	}
 	return b.String()
+}
+
+// lowerParams writes the names of header parameters small: they are not case
+// sensitive (RFC 3261 7.3.1), to sipgo they are. Empty ones are left out.
+func lowerParams(s string) string {
+	parts := splitList(s, ';')
+	out := parts[:1]
+	for _, p := range parts[1:] {
+		name, rest, ok := strings.Cut(p, "=")
+		name = strings.ToLower(name)
+		if ok {
+			name += "=" + rest
+		}
+		if name != "" {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, ";")
 }
 
 // get returns the first value of a header and how many there are.

@@ -76,7 +76,7 @@ func (s *Stack) accept() {
 			continue
 		}
 		failures = 0
-		if f := newStream(s, conn, false); !s.admitConn(f) {
+		if f := newStream(s, conn, conn, "", false); !s.admitConn(f) {
 			conn.Close()
 		} else {
 			s.serve(f)
@@ -92,19 +92,19 @@ func (s *Stack) admitConn(f *stream) bool {
 		return false
 	}
 	all, same := 0, 0
-	for to, c := range s.conns {
+	for _, c := range s.conns {
 		if c.ours {
 			continue
 		}
 		all++
-		if to.Addr() == f.to.Addr() {
+		if c.to.Addr() == f.to.Addr() {
 			same++
 		}
 	}
-	if all >= maxConns || (same >= maxConnsPerAddr && !s.trusts(f.to.Addr())) || s.conns[f.to] != nil {
+	if all >= maxConns || (same >= maxConnsPerAddr && !s.trusts(f.to.Addr())) || s.conns[f.key()] != nil {
 		return false
 	}
-	s.conns[f.to] = f
+	s.conns[f.key()] = f
 	return true
 }
 
@@ -124,8 +124,8 @@ func (s *Stack) serve(f *stream) {
 
 func (s *Stack) forget(f *stream, why error) {
 	s.mu.Lock()
-	if s.conns[f.to] == f {
-		delete(s.conns, f.to)
+	if s.conns[f.key()] == f {
+		delete(s.conns, f.key())
 	}
 	var clients []*clientTx
 	for _, ct := range s.clients {
@@ -142,10 +142,17 @@ func (s *Stack) forget(f *stream, why error) {
 	}
 }
 
-// flowTo finds or makes the way to a peer. The connection to the server is
-// never made again: a stack that lost it is to be replaced.
-func (s *Stack) flowTo(ctx context.Context, to netip.AddrPort) (flow, error) {
+// flowTo finds or makes the way to a peer. name is whom it must prove to be
+// over TLS; "" is its address. The connection to the server is never made
+// again: a stack that lost it is to be replaced.
+func (s *Stack) flowTo(ctx context.Context, to netip.AddrPort, name string) (flow, error) {
 	to = unmap(to)
+	switch {
+	case s.transport != TLS:
+		name = ""
+	case name == "":
+		name = to.Addr().String()
+	}
 	if s.isClosed() {
 		return nil, ErrStackClosed
 	}
@@ -153,37 +160,36 @@ func (s *Stack) flowTo(ctx context.Context, to netip.AddrPort) (flow, error) {
 		return datagram{s, to}, nil
 	}
 	s.mu.Lock()
-	f := s.conns[to]
+	f := s.conns[connKey{to, name}]
 	s.mu.Unlock()
 	if f != nil {
 		return f, nil
 	}
-	if s.server != nil && to == s.server.to {
+	if s.server != nil && s.server.key() == (connKey{to, name}) {
 		return nil, fmt.Errorf("%w: the connection to the server ended", ErrTransport)
 	}
 	dialCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	conn, err := s.o.Sockets.Dial(dialCtx, netip.AddrPortFrom(s.o.Local, 0), to, s.o.Interface)
+	f, err := s.connect(dialCtx, to, name)
 	if err != nil {
 		if s.isClosed() {
 			return nil, ErrStackClosed
 		}
-		return nil, openError(ctx, "connect to", to, err)
+		return nil, err
 	}
-	f = newStream(s, conn, true)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		conn.Close()
+		f.Close()
 		return nil, ErrStackClosed
 	}
-	if other := s.conns[f.to]; other != nil { // someone else was faster
+	if other := s.conns[f.key()]; other != nil { // someone else was faster
 		s.mu.Unlock()
-		conn.Close()
+		f.Close()
 		return other, nil
 	}
-	s.conns[f.to] = f
+	s.conns[f.key()] = f
 	s.mu.Unlock()
 	s.serve(f)
 	return f, nil
@@ -280,9 +286,4 @@ func (s *Stack) Ping(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	_, err = s.exchange(ctx, req, f, nil)
 	return time.Since(start), err
-}
-
-// isServer says whether an address is the account's server's.
-func (s *Stack) isServer(a netip.AddrPort) bool {
-	return s.o.Server.Addr.IsValid() && unmap(a) == s.o.Server.Addr
 }

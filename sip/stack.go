@@ -3,6 +3,7 @@ package sip
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,8 +36,11 @@ type StackOptions struct {
 	Interface string     // the path's interface, for pinning
 	Port      uint16     // to listen on; 0: any
 	Sockets   Sockets
-	Auth      *Credentials  // for requests within incoming calls; nil: none
-	Dialogs   *Dialogs      // shared by the account's stacks; nil: this stack's own
+	Auth      *Credentials // for requests within incoming calls; nil: none
+	Dialogs   *Dialogs     // shared by the account's stacks; nil: this stack's own
+	// Sessions is shared by the account's stacks, so that a stack on a new path
+	// resumes the TLS session of the one before it; nil: each starts anew.
+	Sessions  tls.ClientSessionCache
 	Trusted   []netip.Addr  // who may make the phone ring besides Server and Account.AllowFrom
 	Lookup    Lookup        // for next hops that are names; nil: literals only
 	KeepAlive time.Duration // between keep-alives to the server; 0: 25 s; negative: none
@@ -50,7 +54,9 @@ type StackOptions struct {
 }
 
 // Stack is one path: sockets on one local address and the transactions on
-// them. Its methods are safe for concurrent use.
+// them. Its methods are safe for concurrent use. (It has more fields than a
+// struct should, because a path is what everything here hangs on; those that
+// change are at the end.)
 type Stack struct {
 	o         StackOptions
 	transport Transport
@@ -60,7 +66,7 @@ type Stack struct {
 	parser    *sip.Parser
 	pc        net.PacketConn // UDP
 	ln        net.Listener   // TCP
-	server    *stream        // TCP, when there is a Server
+	server    *stream        // TCP and TLS, when there is a Server
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -76,20 +82,26 @@ type Stack struct {
 	closed  bool
 	clients map[string]*clientTx
 	servers map[string]*serverTx
-	conns   map[netip.AddrPort]*stream
+	conns   map[connKey]*stream
 	strange strangers
 }
 
 // Open makes a stack's sockets: for UDP one bound to the path address, for TCP
-// a listener there and a connection to the server. It respects ctx. Nothing is
-// received before Run. Errors are ErrPortInUse, ErrTimeout or ErrTransport.
+// a listener there and a connection to the server, for TLS the connection
+// alone, since a phone has no certificate to be called by. It respects ctx.
+// Nothing is received before Run. Errors are ErrPortInUse, ErrTimeout or
+// ErrTransport, the latter two for TLS perhaps with a *CertificateError or a
+// *HandshakeError within.
 func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	if o.Account == nil || o.Sockets == nil || !o.Local.IsValid() {
 		return nil, errors.New("sip.Open: Account, Sockets and Local are needed")
 	}
 	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: newParser(),
 		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
-		conns: map[netip.AddrPort]*stream{}}
+		conns: map[connKey]*stream{}}
+	if s.transport == Auto {
+		s.transport = UDP
+	}
 	if o.Server.Addr.IsValid() {
 		s.transport = o.Server.Transport
 		s.o.Server.Addr = unmap(o.Server.Addr)
@@ -102,6 +114,9 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	}
 	if s.o.Now == nil {
 		s.o.Now = time.Now
+	}
+	if o.Account.secureOnly() && s.transport != TLS {
+		return nil, fmt.Errorf("%w: this account's path is %v", ErrNotSecure, s.transport)
 	}
 	s.o.MaxCalls = cmp.Or(o.MaxCalls, 4)
 	s.o.KeepAlive = cmp.Or(o.KeepAlive, 25*time.Second)
@@ -129,23 +144,36 @@ func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 		if !s.o.Server.Addr.IsValid() {
 			return nil
 		}
-		conn, err := s.o.Sockets.Dial(ctx, netip.AddrPortFrom(s.o.Local, 0), s.o.Server.Addr, s.o.Interface)
-		if err != nil {
+		if s.server, err = s.connect(ctx, s.o.Server.Addr, ""); err != nil {
 			s.ln.Close()
-			return openError(ctx, "connect to", s.o.Server.Addr, err)
+			return err
 		}
-		s.server = newStream(s, conn, true)
-		s.conns[s.server.to] = s.server
+		s.conns[s.server.key()] = s.server
 		return nil
 	case TLS:
+		if !s.o.Server.Addr.IsValid() {
+			return fmt.Errorf("%w: an account over TLS needs a server", ErrTransport)
+		}
+		if s.server, err = s.connect(ctx, s.o.Server.Addr, s.o.Server.identity()); err != nil {
+			return err
+		}
+		s.local = addrPort(s.server.conn.LocalAddr())
+		s.conns[s.server.key()] = s.server
+		return nil
+	case Auto:
 	}
-	return fmt.Errorf("%w: %v is not supported yet", ErrTransport, s.transport)
+	return fmt.Errorf("%w: nobody chose a transport", ErrTransport)
 }
+
+// wsaAddrInUse is what Windows says for EADDRINUSE; no other system has the
+// number.
+const wsaAddrInUse = syscall.Errno(10048)
 
 func openError(ctx context.Context, what string, at netip.AddrPort, err error) error {
 	kind := ErrTransport
+	var no syscall.Errno
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.As(err, &no) && (no == syscall.EADDRINUSE || no == wsaAddrInUse):
 		kind = ErrPortInUse
 	case errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)):
 		kind = ErrTimeout
@@ -203,13 +231,19 @@ func (s *Stack) Announce(addr netip.AddrPort) {
 }
 
 // Contact is the URI under which the account is reached on this path.
-func (s *Stack) Contact(acct *Account) string {
+func (s *Stack) Contact(acct *Account) string { return s.contact(acct, acct.AOR.Scheme) }
+
+// contact is Contact with another scheme than the account's own: who is called
+// by sips: answers with sips: (RFC 3261 12.1.1).
+func (s *Stack) contact(acct *Account, scheme string) string {
 	at := s.local
 	if p := s.public.Load(); p != nil {
 		at = *p
 	}
-	u := URI{Scheme: "sip", User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
-	if s.transport != UDP {
+	u := URI{Scheme: cmp.Or(scheme, "sip"), User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
+	switch {
+	case u.Scheme == "sips": // is TLS already; transport=tls is for sip: (RFC 5630 3.1.4)
+	case s.transport != UDP:
 		u.Params = ";transport=" + s.transport.String()
 	}
 	return u.String()

@@ -22,23 +22,35 @@ const (
 	acceptedIdle = 15 * time.Minute // an accepted connection between messages
 )
 
-// stream is a flow over one TCP connection.
+// stream is a flow over one connection, TCP or TLS.
 type stream struct {
 	st    *Stack
-	conn  net.Conn
+	conn  net.Conn // what is read and written
+	raw   net.Conn // what carries it: conn itself, or what is under TLS
 	to    netip.AddrPort
+	name  string        // TLS: whom the other side proved to be
 	ours  bool          // we dialled it
 	pongs chan struct{} // capacity 1: a pong came since it was last emptied
 	gone  chan struct{} // closed when reading ended
 
-	mu     sync.Mutex // keeps messages whole
-	closed bool
+	mu    sync.Mutex // keeps messages whole
+	close sync.Once
 }
 
-func newStream(st *Stack, conn net.Conn, ours bool) *stream {
-	return &stream{st: st, conn: conn, to: addrPort(conn.RemoteAddr()), ours: ours,
+// connKey tells connections apart. The name is part of it: another domain at
+// the same address is somebody else until it has shown a certificate of its
+// own (RFC 5923 9.1).
+type connKey struct {
+	to   netip.AddrPort
+	name string // "" for TCP
+}
+
+func newStream(st *Stack, conn, raw net.Conn, name string, ours bool) *stream {
+	return &stream{st: st, conn: conn, raw: raw, to: addrPort(raw.RemoteAddr()), name: name, ours: ours,
 		pongs: make(chan struct{}, 1), gone: make(chan struct{})}
 }
+
+func (f *stream) key() connKey { return connKey{f.to, f.name} }
 
 func (f *stream) LocalAddr() net.Addr            { return f.conn.LocalAddr() }
 func (f *stream) WriteMsg(msg sip.Message) error { return f.st.write(f, msg) }
@@ -47,23 +59,16 @@ func (f *stream) reliable() bool                 { return true }
 func (f *stream) Ref(int) int                    { return 1 }
 func (f *stream) TryClose() (int, error)         { return 1, nil }
 
-// Close closes the connection; its reader then reports the end.
-func (f *stream) Close() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return nil
-	}
-	f.closed = true
-	return f.conn.Close()
+// Close closes the connection; its reader then reports the end. It waits for
+// nobody: not for a write that is stuck on a dead path, nor for TLS to say its
+// farewell there.
+func (f *stream) Close() (err error) {
+	f.close.Do(func() { err = f.raw.Close() })
+	return err
 }
 
 func (f *stream) send(b []byte) error {
 	f.mu.Lock()
-	if f.closed {
-		f.mu.Unlock()
-		return f.st.sendError(net.ErrClosed)
-	}
 	err := f.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err == nil {
 		_, err = f.conn.Write(b)

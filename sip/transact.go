@@ -28,7 +28,7 @@ const (
 // transactions need. The others stay text, read by parseAddress.
 func newParser() *sip.Parser {
 	all, some := sip.DefaultHeadersParser(), map[string]sip.HeaderParser{}
-	for _, name := range []string{"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type"} {
+	for _, name := range []string{"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length"} {
 		some[name] = all[name]
 	}
 	return sip.NewParser(sip.WithHeadersParsers(some))

@@ -183,6 +183,26 @@ type address struct {
 
 type param struct{ name, value string } // value unquoted
 
+// String writes the address in the one form that needs no cleverness to read.
+func (a address) String() string {
+	var b strings.Builder
+	if a.name != "" {
+		b.WriteString(quote(a.name) + " ")
+	}
+	b.WriteString("<" + a.uri + ">")
+	for _, p := range a.params {
+		b.WriteString(";" + strings.ToLower(p.name))
+		switch {
+		case p.value == "":
+		case isWord(p.value):
+			b.WriteString("=" + p.value)
+		default:
+			b.WriteString("=" + quote(p.value))
+		}
+	}
+	return b.String()
+}
+
 func (a address) param(name string) (string, bool) {
 	for _, p := range a.params {
 		if strings.EqualFold(p.name, name) {

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,7 +41,7 @@ func validate(m *rawMessage, datagram bool) *flaw {
 	// Only a request can be answered, only with a Via to answer to, and an
 	// ACK never is (RFC 3261 17.1.1.3).
 	via, n := m.get("Via")
-	if m.isResponse() || m.method() == "ACK" || n == 0 || !validVia(via) || !isToken(m.method()) {
+	if m.isResponse() || m.method() == "ACK" || n == 0 || !validVia(via, true) || !isToken(m.method()) {
 		f.code = 0
 	}
 	return f
@@ -66,8 +65,13 @@ func judge(m *rawMessage, datagram bool) *flaw {
 		}
 	}
 	vias := m.all("Via")
-	if len(vias) == 0 || !slices.ContainsFunc(vias[:1], validVia) {
-		return bad("Via")
+	if len(vias) == 0 {
+		return bad("no Via")
+	}
+	for i, v := range vias {
+		if !validVia(v, i == 0) {
+			return bad("Via")
+		}
 	}
 	for _, name := range []string{"From", "To"} {
 		v, _ := m.get(name)
@@ -195,9 +199,9 @@ func judgeRequest(m *rawMessage, method, target string) *flaw {
 	return nil
 }
 
-// validVia checks the topmost Via as tidy leaves it:
-// "SIP/2.0/UDP host[:port];params".
-func validVia(v string) bool {
+// validVia checks a Via as tidy leaves it: "SIP/2.0/UDP host[:port];params".
+// The topmost one must have a branch.
+func validVia(v string, top bool) bool {
 	proto, rest, ok := strings.Cut(v, " ")
 	if !ok || !strings.HasPrefix(strings.ToUpper(proto), "SIP/2.0/") || !isToken(proto[len("SIP/2.0/"):]) {
 		return false
@@ -205,6 +209,9 @@ func validVia(v string) bool {
 	sentBy, params, _ := strings.Cut(rest, ";")
 	if err := new(URI).setHostPort(strings.TrimSpace(sentBy)); err != nil {
 		return false
+	}
+	if !top {
+		return true
 	}
 	// The branch names a transaction; without the cookie it is RFC 2543,
 	// which nothing that this phone meets speaks any more.
@@ -220,7 +227,7 @@ func validVia(v string) bool {
 // whole, of another scheme (tel:, urn:) only the form is checked.
 func validAnyURI(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || !isToken(scheme) || rest == "" {
+	if !ok || scheme == "" || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz") != "" || rest == "" {
 		return false
 	}
 	if strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") {

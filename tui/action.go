@@ -46,6 +46,8 @@ type Situation struct {
 	Account phone.Account // the selected account
 	Recent  phone.Call    // the row of Recent under the cursor, or a call that needs redialling
 	RoamTab bool          // the Roam tab has the focus
+
+	asked bool // Ringing is in front of the user: "hang up" means it
 }
 
 // InCall says that there is a call which has not ended.
@@ -66,11 +68,13 @@ func (s Situation) heldByUs() bool {
 	return s.Call.Held == phone.HeldLocal || s.Call.Held == phone.HeldBoth
 }
 
-func (s Situation) ended() phone.Command {
-	if s.ringing() {
-		return phone.Hangup{Call: s.Ringing.ID}
+// meant is the call that "hang up" is about. A ringing call that the user put
+// off is not turned away when the one in hand is.
+func (s Situation) meant() phone.Call {
+	if s.asked || !s.InCall() {
+		return s.Ringing
 	}
-	return phone.Hangup{Call: s.Call.ID}
+	return s.Call
 }
 
 // again calls the peer of an earlier call. The engine knows the latest calls
@@ -93,7 +97,7 @@ func callActions() []Action {
 			Command: func(s Situation) phone.Command { return phone.Answer{Call: s.Ringing.ID} }},
 		{ID: "hangup", Keys: []string{"b"}, Short: "hang up", Help: "hang up, decline, cancel",
 			Needs: "a call", Enabled: func(s Situation) bool { return s.InCall() || s.ringing() },
-			short: hangupWord, Command: Situation.ended},
+			short: hangupWord, Command: func(s Situation) phone.Command { return phone.Hangup{Call: s.meant().ID} }},
 		{ID: "silence", Keys: []string{"s"}, Short: "silence", Help: "stop the ringing",
 			Needs: "a ringing call", Enabled: Situation.ringing,
 			Command: func(s Situation) phone.Command { return phone.Silence{Call: s.Ringing.ID} }},
@@ -123,7 +127,7 @@ func callActions() []Action {
 			effect: func(m *model) tea.Cmd { return m.switchLine(-1) }},
 		{ID: "next-line", Keys: []string{"]"}, Short: "other call", Help: "next call", Needs: "a second call", Enabled: Situation.lines,
 			effect: func(m *model) tea.Cmd { return m.switchLine(1) }},
-		{ID: "redial", Keys: []string{"enter"}, Short: "call again", Help: "call the recent call again",
+		{ID: "redial", Keys: []string{"enter"}, Short: "call again", Help: "call the last one again",
 			Needs: "a recent call", Enabled: func(s Situation) bool { return s.Recent.ID != 0 }, Command: Situation.again},
 	}
 }
@@ -131,10 +135,10 @@ func callActions() []Action {
 func networkActions() []Action {
 	hasAccount := func(s Situation) bool { return s.Account.Name != "" }
 	return []Action{
-		{ID: "register", Keys: []string{"r"}, Short: "re-register", Help: "register this account again",
+		{ID: "register", Keys: []string{"r"}, Short: "re-register", Help: "re-register this account",
 			Group: GroupNetwork, Needs: "an account", Enabled: hasAccount,
 			Command: func(s Situation) phone.Command { return phone.Register{Account: s.Account.Name} }},
-		{ID: "register-all", Keys: []string{"R"}, Help: "register all again", Group: GroupNetwork,
+		{ID: "register-all", Keys: []string{"R"}, Help: "re-register all", Group: GroupNetwork,
 			Needs: "an account", Enabled: hasAccount,
 			Command: func(Situation) phone.Command { return phone.Register{} }},
 		{ID: "unregister", Keys: []string{"u"}, Help: "unregister, register", Group: GroupNetwork,
@@ -196,11 +200,7 @@ func screenActions() []Action {
 }
 
 func hangupWord(s Situation) string {
-	c := s.Call
-	if s.ringing() {
-		c = s.Ringing
-	}
-	switch {
+	switch c := s.meant(); {
 	case c.State == phone.Up:
 		return "hang up"
 	case c.Direction == phone.Incoming:

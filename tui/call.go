@@ -55,7 +55,7 @@ func (m *model) callHead(c phone.Call) []row {
 		right = append([]span{{" MUTED ", badge}, {" ", plain}}, right...)
 	}
 	sep := "  " + m.look.middot + "  "
-	detail := []span{{address(c.Peer), plain}, {sep + either(c.Direction == phone.Incoming, "incoming", "outgoing"), faint}}
+	detail := []span{{c.Peer, plain}, {sep + either(c.Direction == phone.Incoming, "incoming", "outgoing"), faint}}
 	if len(m.state.Accounts) > 1 && c.Account != m.selected().Name {
 		detail = append(detail, span{sep + "by " + c.Account, faint})
 	}

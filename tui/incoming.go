@@ -44,7 +44,7 @@ func (m *model) incomingBox(c phone.Call) box {
 	rows := []row{
 		{},
 		{left: []span{{who(c), strong}}},
-		{left: []span{{address(c.Peer), plain}}},
+		{left: []span{{c.Peer, plain}}},
 		{left: []span{{"to " + to + sep + "ringing " + short(m.now.Sub(m.ring.since)), faint},
 			{either(m.ring.silent, ", silenced", ""), faint}}},
 		{},

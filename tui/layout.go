@@ -52,7 +52,8 @@ const (
 	leftNarrow          = 31
 	leftWide            = 36
 	sideWidth           = 56
-	callCompact         = 8 // the Call pane while a roam is watched
+	callCompact         = 8  // the Call pane while a roam is watched, at least
+	roamKeeps           = 10 // and what it leaves to the roam
 	callNormal          = 11
 	callTall            = 18
 )
@@ -157,7 +158,7 @@ func (l *layout) wideShape(a arrangement) {
 func callHeight(a arrangement, room int) int {
 	most := room - 5 // the lower pane keeps three lines
 	if a.roamTab {
-		return clamp(min(a.callRows+2, max(callCompact, room/3)), 6, max(6, most))
+		return clamp(a.callRows+2, callCompact, clamp(room-roamKeeps, callCompact, max(6, most)))
 	}
 	normal := clamp(room/2, callNormal, callTall)
 	return clamp(max(normal, a.callRows+2), 6, max(6, most))

@@ -155,7 +155,7 @@ NNNNNNNNNNNNNNNNNNNN
 // Whatever the size, panes tile the body: none overlaps, none sticks out, and
 // none is too small to hold a line.
 func TestArrangeTilesTheBodyAtEverySize(t *testing.T) {
-	for w := minWidth; w <= 210; w += 3 {
+	for w := minWidth; w <= 210; w += 7 {
 		for h := minHeight; h <= 70; h++ {
 			for bits := range 32 {
 				a := arrangement{w: w, h: h, focused: pane(bits % int(panes)), zoomed: bits&8 != 0, roamTab: bits&1 != 0,

@@ -248,14 +248,7 @@ func (m *model) situation() Situation {
 	case s.Call.ID == 0 && m.panes.focused == paneCall:
 		s.Recent = m.recent.at(m.panes.offset[paneCall])
 	}
-	if m.banner() || m.asking() {
-		return s
-	}
-	// A hidden ringing call is only meant by "answer" unless it is in hand:
-	// "hang up" must not turn away one call when another was meant.
-	if s.Call.ID != 0 && s.Call.ID != s.Ringing.ID {
-		s.Ringing = phone.Call{}
-	}
+	s.asked = m.banner() || m.asking()
 	return s
 }
 

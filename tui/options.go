@@ -15,7 +15,8 @@ import (
 	"ramble/internal/safego"
 )
 
-// Options configure the interface. Only Doer and Updates are needed; the zero
+// Options configure the interface. They are many because they are the [ui]
+// table, one by one. Only Doer and Updates are needed; the zero
 // value of everything else is useful. Words are those of the [ui] table of the
 // configuration file.
 type Options struct {
@@ -112,6 +113,10 @@ func (o Options) settle(ctx context.Context) (settings, error) {
 		motion:    o.Motion == "on" || o.Motion != "off" && env(o.Environ, "RAMBLE_REDUCE_MOTION") == "",
 		interval:  time.Second / time.Duration(o.Refresh),
 		userTheme: o.Theme != "" && o.Theme != "auto",
+	}
+	if s.NoColor && s.theme != "high-contrast" {
+		// Without colours a badge must stand out by other means.
+		s.theme, s.userTheme = "mono", true
 	}
 	var err error
 	s.keys, err = newKeymap(o.Extra, o.Keys)

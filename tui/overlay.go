@@ -108,7 +108,7 @@ type quitAsk struct{}
 
 func (o *quitAsk) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	switch k.String() {
-	case "y", "Y", "enter":
+	case "y", "Y":
 		m.over = nil
 		return m.leave(), true
 	case "n", "N", "esc", "q":

@@ -122,6 +122,9 @@ func (o *palette) content(m *model) box {
 	if len(found) == 0 {
 		rows = append(rows, row{left: []span{{"nothing by that name works now; esc closes", faint}}})
 	}
+	for len(rows) < show+2 {
+		rows = append(rows, row{}) // the box keeps its size while one types
+	}
 	return box{w: w, title: "Commands", right: "enter runs, esc closes", frame: ruleFocus, rows: rows,
 		cursor: &tea.Position{X: 4 + at, Y: 1}}
 }

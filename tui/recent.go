@@ -76,7 +76,7 @@ func (m *model) recentRow(c phone.Call, selected bool) row {
 	}
 	here := either(selected && m.panes.focused == paneCall, l.here, " ")
 	return row{
-		left:     []span{{here, info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}},
+		left:     []span{{here + " ", info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}},
 		right:    []span{{length, r}, {"  " + at.Format(m.set.time.minute), faint}},
 		selected: selected,
 	}

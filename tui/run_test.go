@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // terminal is a virtual terminal with the program running in it.
 type terminal struct {
 	*testing.T
-	screen  *vt.SafeEmulator
+	mu      sync.Mutex // over screen: the emulator's own safe wrapper leaves reading unlocked
+	screen  *vt.Emulator
 	keys    *io.PipeWriter
 	updates chan phone.Update
 	crashes chan safego.Crash
@@ -30,7 +32,9 @@ type terminal struct {
 
 // Write is the program's output; it tells that something was drawn.
 func (v *terminal) Write(p []byte) (int, error) {
+	v.mu.Lock()
 	n, err := v.screen.Write(p)
+	v.mu.Unlock()
 	select {
 	case v.drawn <- struct{}{}:
 	default:
@@ -40,7 +44,7 @@ func (v *terminal) Write(p []byte) (int, error) {
 
 func start(t *testing.T, ctx context.Context, with func(*Options)) *terminal {
 	t.Helper()
-	v := &terminal{T: t, screen: vt.NewSafeEmulator(80, 24), updates: make(chan phone.Update, 1),
+	v := &terminal{T: t, screen: vt.NewEmulator(80, 24), updates: make(chan phone.Update, 1),
 		crashes: make(chan safego.Crash, 1), drawn: make(chan struct{}, 1), ended: make(chan error, 1)}
 	input, keys := io.Pipe()
 	v.keys = keys
@@ -57,23 +61,35 @@ func start(t *testing.T, ctx context.Context, with func(*Options)) *terminal {
 	go func() { v.ended <- Run(ctx, o) }()
 	t.Cleanup(func() {
 		_ = keys.Close()
-		_ = v.screen.Close()
+		_ = v.screen.InputPipe().(io.Closer).Close()
 		<-drained
 	})
 	return v
+}
+
+func (v *terminal) text() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.screen.String()
+}
+
+func (v *terminal) alternate() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.screen.IsAltScreen()
 }
 
 // waitFor waits until the screen shows text, for ten seconds at most.
 func (v *terminal) waitFor(text string) {
 	v.Helper()
 	late := time.After(10 * time.Second)
-	for !strings.Contains(v.screen.String(), text) {
+	for !strings.Contains(v.text(), text) {
 		select {
 		case <-v.drawn:
 		case err := <-v.ended:
 			v.Fatalf("ended while waiting for %q: %v", text, err)
 		case <-late:
-			v.Fatalf("%q did not appear:\n%s", text, v.screen.String())
+			v.Fatalf("%q did not appear:\n%s", text, v.text())
 		}
 	}
 }
@@ -94,7 +110,7 @@ func TestRun(t *testing.T) {
 		v := start(t, t.Context(), nil)
 		v.updates <- phone.Update{State: inCall()}
 		v.waitFor("IN CALL 02:14")
-		if !v.screen.IsAltScreen() {
+		if !v.alternate() {
 			t.Fatal("not on the alternate screen")
 		}
 		_, _ = v.keys.Write([]byte("?"))
@@ -107,7 +123,7 @@ func TestRun(t *testing.T) {
 		if err := v.end(); err != nil {
 			t.Fatal(err)
 		}
-		if v.screen.IsAltScreen() {
+		if v.alternate() {
 			t.Fatal("still on the alternate screen")
 		}
 	})
@@ -121,7 +137,7 @@ func TestRun(t *testing.T) {
 		if !ok || crash.Crash.Goroutine != "jitter" || !strings.Contains(err.Error(), "/somewhere/crash.txt") {
 			t.Fatalf("got %v", err)
 		}
-		if v.screen.IsAltScreen() {
+		if v.alternate() {
 			t.Fatal("still on the alternate screen")
 		}
 	})
@@ -162,7 +178,7 @@ func TestHostileNamesInTheRealRenderer(t *testing.T) {
 	s.Calls[0].Name = "\x1b]0;pwned\x07\x1b[?1049l\x1b[2JMallory"
 	v.updates <- phone.Update{State: s}
 	v.waitFor("Mallory")
-	if !v.screen.IsAltScreen() {
+	if !v.alternate() {
 		t.Fatal("a name switched the screen")
 	}
 	close(v.updates)

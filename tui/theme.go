@@ -122,12 +122,11 @@ func monoTheme() (s [roles]lipgloss.Style) {
 
 func contrastTheme() (s [roles]lipgloss.Style) {
 	bold := lipgloss.NewStyle().Bold(true)
-	for _, r := range []role{strong, title, keycap, chosen, brand, good, ruleFocus} {
+	for _, r := range []role{strong, title, keycap, chosen, brand, good, busy, bad, ruleFocus} {
 		s[r] = bold
 	}
-	s[busy] = bold.Underline(true)
-	s[bad] = bold.Reverse(true)
-	s[badge], s[alarm] = s[bad], s[bad]
+	s[badge] = bold.Reverse(true)
+	s[alarm] = s[badge]
 	return s
 }
 
@@ -153,7 +152,7 @@ var unicodeGlyphs = glyphs{
 	sending: "▸", receiving: "◂", silent: "◌",
 	out: "→", in: "←", arrow: "→",
 	dot: "•", check: "✓", cross: "✗", running: "◐",
-	barOn: "█", barOff: "░", traceOn: "█", traceNo: "·",
+	barOn: "━", barOff: "─", traceOn: "━", traceNo: "·",
 	gap: "·", middot: "·", ellipsis: "…",
 	levels: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 }

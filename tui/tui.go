@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -32,6 +33,10 @@ func (e *CrashError) Error() string { return e.Crash.String() }
 // framesPerSecond bounds how often the renderer looks for something to write.
 // A key is answered within a frame.
 const framesPerSecond = 30
+
+// killWithin is how long Run waits for the event loop after a crash, which may
+// have been the event loop's.
+const killWithin = time.Second
 
 // Run shows the interface until the user quits, the engine's updates end, ctx
 // is done, or something crashes. It restores the terminal in every case. Errors
@@ -76,6 +81,11 @@ func Run(ctx context.Context, o Options) error {
 	select {
 	case c := <-o.Crashes:
 		p.Kill() // restores the terminal, even where the crash took the event loop along
+		select {
+		case err := <-ended:
+			_ = err // it was killed: the crash is what matters
+		case <-time.After(killWithin):
+		}
 		return &CrashError{c}
 	case err := <-ended:
 		return ending(ctx, err)

@@ -121,7 +121,7 @@ func (m *model) run(a *Action) tea.Cmd {
 		return a.effect(m)
 	case a.Command != nil:
 		if a.ID == "unregister" || a.Group == GroupNetwork {
-			m.say(a.name(), false)
+			m.say("asked for: "+a.name(), false)
 		}
 		return m.do(a.ID, a.Command(s))
 	case a.Do != nil:
@@ -160,6 +160,7 @@ func (m *model) finish(d done) {
 		m.leaving.since = m.now.Add(-leaveWithin)
 		return
 	}
+	m.set.Log.Warn("not done", "action", d.action, "error", d.err)
 	text := strings.ReplaceAll(d.action, "-", " ") + ": "
 	if refusal, ok := errors.AsType[*phone.Error](d.err); ok {
 		text += joined(refusal.Text, refusal.Hint)

@@ -53,7 +53,8 @@ func (d *Desk) Run(ctx context.Context) error {
 			r.tookOver()
 		case err := <-r.device.ended():
 			r.failed(err)
-		case <-r.leaving.ended():
+		case err := <-r.leaving.ended():
+			_ = err // it was told to go
 			r.leaving = nil
 		}
 		now := time.Now()
@@ -254,7 +255,8 @@ func (r *roster) hush() {
 	}
 	r.desk.relieve(r.silence)
 	r.silence.cancel()
-	<-r.silence.done
+	err := <-r.silence.done
+	_ = err // it was told to go
 	r.silence = nil
 }
 

@@ -38,6 +38,17 @@ type paths struct {
 	moved    time.Time // last switch
 	retireAt time.Time // zero: nothing to retire yet
 	closed   bool
+	outage   outage
+}
+
+// outage is the worst since Began: the longest pause each way and what was
+// lost, on whatever path. Without it an address that comes back would hide the
+// silence: the old socket hears a last packet just before the new one its
+// first.
+type outage struct {
+	watched bool
+	in, out time.Duration
+	lost    uint64
 }
 
 func (p *paths) init(first *leg) {
@@ -71,6 +82,16 @@ func (p *paths) adopt(l *leg) (old []*leg) {
 	old = []*leg{p.legs[i]}
 	p.legs = slices.Delete(p.legs, i, i+1)
 	return old
+}
+
+// Began says that a roam began: until the next Heard, the longest pause each
+// way counts as its gap. Calling it again meanwhile changes nothing.
+func (s *Stream) Began() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := &s.paths.outage; !o.watched {
+		*o = outage{watched: true}
+	}
 }
 
 // Switch sends on the newest adopted path from the next packet on.
@@ -130,6 +151,8 @@ func (p *paths) plan() {
 func (p *paths) arrived(now time.Time, l *leg, missing uint64, sends bool) (h Heard, ok, look bool) {
 	before := p.lastIn
 	p.lastIn = now
+	p.outage.in = max(p.outage.in, gap(before, now))
+	p.outage.lost += missing
 	if l.heard {
 		return Heard{}, false, false
 	}
@@ -142,7 +165,7 @@ func (p *paths) arrived(now time.Time, l *leg, missing uint64, sends bool) (h He
 	l.report.GapIn = gap(before, now)
 	p.heardAt = now
 	p.plan()
-	h, ok = l.complete(sends)
+	h, ok = p.complete(l, sends)
 	return h, ok, true
 }
 
@@ -150,21 +173,30 @@ func (p *paths) arrived(now time.Time, l *leg, missing uint64, sends bool) (h He
 func (p *paths) departed(now time.Time, l *leg) (h Heard, ok bool) {
 	before := p.lastOut
 	p.lastOut = now
+	p.outage.out = max(p.outage.out, gap(before, now))
 	if l.sent {
 		return Heard{}, false
 	}
 	l.sent = true
 	l.report.GapOut = gap(before, now)
-	return l.complete(true)
+	return p.complete(l, true)
 }
 
 // complete hands out the report once: when the new path was heard, and sent on
 // where we send at all.
-func (l *leg) complete(sends bool) (Heard, bool) {
+func (p *paths) complete(l *leg, sends bool) (Heard, bool) {
 	if l.told || !l.heard || sends && !l.sent {
 		return Heard{}, false
 	}
 	l.told = true
+	if o := p.outage; o.watched {
+		l.report.GapIn = max(l.report.GapIn, o.in)
+		l.report.LostIn = max(l.report.LostIn, o.lost)
+		if sends {
+			l.report.GapOut = max(l.report.GapOut, o.out)
+		}
+	}
+	p.outage = outage{}
 	return l.report, true
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ramble/internal/config"
+	"ramble/internal/phone"
 )
 
 // program is what a command line runs in. Tests bring their own.
@@ -28,6 +29,7 @@ type program struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	ask     func(prompt string) (string, error) // reads a password from a person; nil: nobody is there
+	hide    func() (show func(), err error)     // hides what a person types in answers; nil: nobody is there to answer
 	apps    apps
 
 	configFile, account string // flags
@@ -41,9 +43,10 @@ type apps struct {
 	ui       func(context.Context, *Session) error
 	headless func(context.Context, *Session, Headless) error
 	demo     func(context.Context, *Session) error
-	keyTable func() string                // `ramble help keys`
-	check    func(c *config.Config) error // what only the parts know: names of actions, of devices
-	backends func() []string              // sound systems in this build
+	register func(context.Context, *Session) (phone.Account, error) // the first account, once, for `ramble setup`
+	keyTable func() string                                          // `ramble help keys`
+	check    func(c *config.Config) error                           // what only the parts know: names of actions, of devices
+	backends func() []string                                        // sound systems in this build
 }
 
 // Headless is what `ramble headless` was asked for.
@@ -57,7 +60,7 @@ type Headless struct {
 func Execute(example string) int {
 	p := &program{
 		example: example, getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		ask: askTerminal(os.Stdin, os.Stderr), apps: wired(),
+		ask: askTerminal(os.Stdin, os.Stderr), hide: hideOn(os.Stdin, os.Stdout), apps: wired(),
 	}
 	life := begin(context.Background(), saveTerminal(os.Stdin, os.Stdout), os.Stderr)
 	defer life.end()
@@ -66,7 +69,7 @@ func Execute(example string) int {
 
 func (p *program) run(life *life, args []string) int {
 	root := p.root(life)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // not nil, which would mean those of the process
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -84,7 +87,7 @@ func (p *program) root(life *life) *cobra.Command {
 		Long: `A SIP softphone for the terminal that keeps registrations and calls alive
 while the machine's address changes. Without a command it opens its screen.`,
 		Example: `  ramble demo                    try it with no server and no sound card
-  ramble config example --write  write a configuration to start from
+  ramble setup                   set up an account by a few questions
   ramble                         the phone
   ramble headless                commands in, JSON events out`,
 		SilenceErrors:              true,
@@ -92,7 +95,7 @@ while the machine's address changes. Without a command it opens its screen.`,
 		SilenceUsage:               true,
 		Args:                       noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withSession(life, screen, func(s *Session) error { return p.apps.ui(cmd.Context(), s) })
+			return p.screenOrStart(cmd.Context(), life)
 		},
 	}
 	root.Version = version(p.apps.backends()).String()
@@ -103,7 +106,7 @@ while the machine's address changes. Without a command it opens its screen.`,
 	root.PersistentFlags().StringVar(&p.logFile, "log-file", "", "log to this `FILE`; - is standard error, without a screen only")
 	p.accountFlags(root)
 	p.screenFlags(root)
-	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.setupCommand(life), p.configCommand(), p.versionCommand())
 	root.SetHelpCommand(p.helpCommand(root))
 	return root
 }

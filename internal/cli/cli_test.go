@@ -108,7 +108,7 @@ func TestCommands(t *testing.T) {
 		ran        string
 		says       []string // on either stream
 	}{
-		{"without a configuration the way out is told", "", "", exitConfig, "", []string{"config example --write", "ramble demo", "config.toml"}},
+		{"without a configuration the way out is told", "", "", exitConfig, "", []string{"ramble setup", "config example --write", "ramble demo", "config.toml"}},
 		{"headless without a configuration too", "", "headless", exitConfig, "", []string{"config example --write"}},
 		{"a named configuration that is missing is named", "", "-c /no/such.toml", exitConfig, "", []string{"/no/such.toml"}},
 		{"the bare program is the screen", account, "", exitOK, "ui", nil},
@@ -196,7 +196,9 @@ func TestSession(t *testing.T) {
 	t.Run("a person is asked where no password is configured", func(t *testing.T) {
 		s := newStage(t).write("[[account]]\nuri = \"sip:alice@example.com\"")
 		s.ask = func(prompt string) (string, error) { return "asked: " + prompt, nil }
-		s.do()
+		if code := s.do(); code != exitOK {
+			t.Fatal(code, s.errout.String())
+		}
 		if got := s.session.Passwords["alice@example.com"]; !strings.Contains(got, "alice@example.com") {
 			t.Errorf("got %q", got)
 		}

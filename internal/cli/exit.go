@@ -126,8 +126,10 @@ func (n *noConfig) Error() string {
 	}
 	return fmt.Sprintf(`there is no configuration yet
 
-  ramble config example --write
-        writes an example to %s, to put your address and password in
   ramble demo
-        shows the phone with no server and no sound card`, n.path)
+        shows the phone with no server and no sound card
+  ramble setup
+        asks for your account, tries it and writes %[1]s
+  ramble config example --write
+        writes an example there, to put your address and password in`, n.path)
 }

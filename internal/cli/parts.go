@@ -37,7 +37,12 @@ func parts(s *Session) (engine.Parts, error) {
 		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
 		UserAgent: "ramble/" + s.Version, Log: s.Log, Guard: s.Guard,
 	}
-	if c.Network.Watch == config.WatchOff {
+	switch c.Network.Watch {
+	case config.WatchAuto:
+		if p.Network.Hints = netwatch.Notifications(); len(p.Network.Hints) > 0 {
+			p.Watching += " and the system's notifications"
+		}
+	case config.WatchOff:
 		p.Watching = "off"
 		p.Network.Poll = 24 * time.Hour // the first look is needed all the same
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"ramble/audio/device"
 	"ramble/internal/automation"
@@ -25,7 +24,7 @@ import (
 
 func wired() apps {
 	return apps{
-		ui: runUI, headless: runHeadless, demo: runDemo,
+		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
 	}
 }
@@ -109,12 +108,9 @@ func checkParts(c *config.Config) error {
 func audioBackends() []string {
 	var names []string
 	for _, b := range device.List() {
-		if b.Ready {
+		if b.Ready && b.Name != "auto" {
 			names = append(names, b.Name)
 		}
 	}
 	return names
 }
-
-// commandPatience bounds how long a command waits for the engine's loop.
-const commandPatience = 5 * time.Second

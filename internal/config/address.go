@@ -128,7 +128,7 @@ func scheme(s, hint string) (string, error) {
 
 // splitHost takes "name", "name:port", "192.0.2.1:port" and "[2001:db8::1]:port".
 func splitHost(s, hint string) (string, uint16, error) {
-	host, port := s, ""
+	var host, port string
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		var rest string
 		if host, rest, ok = strings.Cut(inner, "]"); !ok {

@@ -28,6 +28,7 @@ func keyLines(data []byte) map[string]int {
 			w.lines[table] = at
 		case unstable.KeyValue:
 			w.value(w.keys(table, e.Key()), e.Value())
+		default: // comments
 		}
 	}
 	return w.lines
@@ -68,5 +69,6 @@ func (w *lineWalker) value(path string, v *unstable.Node) {
 		for i := 0; children.Next(); i++ {
 			w.value(fmt.Sprintf("%s[%d]", path, i), children.Node())
 		}
+	default: // holds no keys
 	}
 }

@@ -84,6 +84,8 @@ func (p Password) Read(ctx context.Context, getenv func(string) string) (string,
 	}
 	s := p.sources[len(p.sources)-1]
 	switch s.from {
+	case fromText:
+		return s.value, nil
 	case fromCommand:
 		return runPassword(ctx, s.value)
 	case fromEnv:
@@ -94,7 +96,7 @@ func (p Password) Read(ctx context.Context, getenv func(string) string) (string,
 	case fromFile:
 		return readPassword(s.value)
 	}
-	return s.value, nil
+	return "", fmt.Errorf("%s: no way to read it", s.key)
 }
 
 func (p Password) String() string {

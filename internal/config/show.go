@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -54,7 +55,7 @@ func (c *Config) Set(key, value, source string) error {
 	}
 	if err := k.read(c, value); err != nil {
 		p := Problem{Key: source, Text: err.Error()}
-		if w, ok := err.(*wrong); ok {
+		if w, ok := errors.AsType[*wrong](err); ok {
 			p.Hint = w.hint
 		}
 		return Problems{p}

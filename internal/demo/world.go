@@ -22,10 +22,12 @@ const (
 
 // Options shape a World. The zero value is usable.
 type Options struct {
-	Pause  time.Duration     // between strides; 0: 12 s
-	Manual bool              // nobody walks until asked
-	Delay  time.Duration     // one way, phone to everybody; 0: 8 ms
-	Say    func(line string) // hears what happens to the network; nil: nobody
+	Pause  time.Duration        // between strides; 0: 12 s
+	Manual bool                 // nobody walks until asked
+	Delay  time.Duration        // one way, phone to everybody; 0: 8 ms
+	Ring   time.Duration        // how long the peers ring before they answer; 0: 700 ms
+	Say    func(line string)    // hears what happens to the network; nil: nobody
+	Trace  func(siptest.Traced) // every message at the server; nil: nobody
 	Guard  *safego.Guard
 	Log    *slog.Logger
 }
@@ -70,6 +72,9 @@ func New(o Options) *World {
 	if o.Delay == 0 {
 		o.Delay = 8 * time.Millisecond
 	}
+	if o.Ring == 0 {
+		o.Ring = 700 * time.Millisecond
+	}
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
@@ -86,7 +91,7 @@ func New(o Options) *World {
 	}
 	w.Registrar = siptest.NewRegistrar(siptest.Options{
 		Addr: registrarAddr(), Realm: Domain, Users: users, Algorithms: []string{"SHA-256", "MD5"},
-		Sockets: server, Guard: o.Guard, Log: o.Log,
+		Sockets: server, Trace: o.Trace, Guard: o.Guard, Log: o.Log,
 	})
 	for _, c := range cast() {
 		host := w.Net.Host(c.name)
@@ -97,7 +102,7 @@ func New(o Options) *World {
 			User: c.name, Domain: Domain, Addr: netip.AddrPortFrom(at, 5060), Transport: siptest.UDP,
 			Registrar: registrarAddr(), Password: Password, Sockets: host, Guard: o.Guard, Log: o.Log,
 			OnInvite: func(*siptest.PeerCall) siptest.Decision {
-				return siptest.Decision{Ring: 700 * time.Millisecond}
+				return siptest.Decision{Ring: o.Ring}
 			},
 			Media: func(*siptest.PeerCall) siptest.Media { return w.voice(host, at, c.fill()) },
 		})

@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -32,10 +32,10 @@ type account struct {
 	resolveAt time.Time
 	path      netwatch.Path // towards the server, as last told to the machine
 	stacks    map[roam.Epoch]*stack
-	announced bool        // Ready told
-	bound     string      // the Contact last registered
-	roam      *phone.Roam // in progress
-	byes      []*sip.Call // ended here while there was no way to say so
+	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
+	bound     string                    // the Contact last registered
+	roam      *phone.Roam               // in progress
+	byes      []*sip.Call               // ended here while there was no way to say so
 	view      phone.Account
 	told      phone.Account // as last noticed
 }
@@ -47,7 +47,7 @@ type stack struct {
 }
 
 func newAccount(e *Engine, cfg Account) *account {
-	a := &account{e: e, cfg: cfg, stacks: map[roam.Epoch]*stack{}}
+	a := &account{e: e, cfg: cfg, stacks: map[roam.Epoch]*stack{}, kept: map[roam.Epoch]roam.Epoch{}}
 	a.sip = &a.cfg.SIP
 	if e.parts.NoRegister {
 		a.cfg.Policy.Register = false
@@ -114,7 +114,11 @@ func (a *account) resolved(servers []sip.Server, err error) {
 	a.view.Server = servers[0].Addr.String()
 	a.view.Transport = servers[0].Transport.String()
 	a.e.watchPeers()
+	before := a.path
 	a.lookAtPath([]string{"started"}, time.Now())
+	if a.path != before && len(a.e.network.Interfaces) > 0 { // else the first look is still to come, and tells it
+		a.e.tellNetwork(a.e.watcher.State())
+	}
 }
 
 // server is where the account's requests go; the zero Addr when unknown.
@@ -172,17 +176,17 @@ func (a *account) stackFor() (*stack, error) {
 
 // open carries out roam.Open.
 func (a *account) open(act roam.Open) {
-	e, server, began := a.e, a.server(), time.Now()
+	e, server := a.e, a.server()
 	e.job("open stack "+a.cfg.Name, 20*time.Second, func(ctx context.Context) {
 		st, err := sip.Open(ctx, sip.StackOptions{
 			Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
 			Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Server: server, Lookup: e.parts.Lookup,
 			Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
-			Trace:  e.parts.Trace, KeepAlive: e.parts.KeepAlive, UserAgent: e.parts.UserAgent,
+			Trace:  e.parts.Trace, KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
 			Guard: e.parts.Guard, Log: e.parts.Log,
 		})
 		if err != nil {
-			e.post(func() { e.step(a, roam.OpenFailed{Epoch: act.Epoch, Failure: failure(err)}) })
+			e.post(func() { a.openFailed(act.Epoch, err) })
 			return
 		}
 		run, cancel := context.WithCancel(e.ctx)
@@ -195,32 +199,72 @@ func (a *account) open(act roam.Open) {
 		case <-st.Ready():
 		case <-ctx.Done():
 		}
-		e.post(func() { a.opened(act.Epoch, &stack{st, cancel}, time.Since(began)) })
-		select {
-		case <-e.stopped: // nobody took it
-			cancel()
-			_ = st.Close()
-		default:
+		opened := &stack{st, cancel}
+		if !e.post(func() { a.opened(act.Epoch, opened) }) {
+			opened.drop()
 		}
 	})
 }
 
-func (a *account) opened(epoch roam.Epoch, st *stack, took time.Duration) {
-	if epoch != a.machine.Epoch() || a.e.quitting {
+// openFailed shows why there is no way to the server. The machine tries again.
+func (a *account) openFailed(epoch roam.Epoch, err error) {
+	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
+		text, hint := sip.Explain(err)
+		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.RegistrationFailed, 0, text, hint
+		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
+		a.changed()
+	}
+	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: failure(err)})
+}
+
+func (a *account) opened(epoch roam.Epoch, st *stack) {
+	newest := epoch
+	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
+		newest = next
+	}
+	if newest != a.machine.Epoch() || a.e.quitting {
 		st.drop()
 		return
 	}
-	a.stacks[epoch] = st
-	if !a.announced {
-		a.announced = true
-		a.e.announce()
+	for at := epoch; at != newest; at = a.kept[at] {
+		a.stacks[at] = st
 	}
+	a.stacks[newest] = st
+	a.e.announce(false)
 	detail := "UDP " + st.Local().String()
 	if a.server().Transport != sip.UDP {
 		detail = strings.ToUpper(a.server().Transport.String()) + " connected to " + a.server().Addr.String()
 	}
 	a.e.step(a, roam.Opened{Epoch: epoch, Detail: detail})
+	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
+		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.changed()
+	}
 	a.sayOwedByes()
+}
+
+// keep lets the stack of one epoch, standing or still opening, serve a newer
+// one too.
+func (a *account) keep(act roam.Keep) {
+	a.kept[act.Of] = act.Epoch
+	if st := a.stacks[act.Of]; st != nil {
+		a.stacks[act.Epoch] = st
+	}
+}
+
+// close drops the stack of an epoch, under every epoch that it served.
+func (a *account) close(epoch roam.Epoch) {
+	st := a.stacks[epoch]
+	if st == nil {
+		return
+	}
+	for e, s := range a.stacks {
+		if s == st {
+			delete(a.stacks, e)
+			delete(a.kept, e)
+		}
+	}
+	st.drop()
 }
 
 // drop ends the stack: transactions fail at once, sockets close.
@@ -229,20 +273,25 @@ func (st *stack) drop() {
 	st.cancel()
 }
 
-// announce tells Ready when every enabled account has its sockets.
-func (e *Engine) announce() {
+// announce tells Ready, once: when every enabled account has its sockets, or
+// at last with those that have.
+func (e *Engine) announce(atLast bool) {
+	if e.readyBy.IsZero() {
+		return
+	}
 	ready := phone.Ready{Listen: map[string]netip.AddrPort{}}
 	for _, a := range e.accounts {
 		if !a.cfg.Enabled {
 			continue
 		}
-		st := a.stacks[a.machine.Epoch()]
-		if st == nil {
+		ready.Accounts = append(ready.Accounts, a.cfg.Name)
+		if st := a.stacks[a.machine.Epoch()]; st != nil {
+			ready.Listen[a.server().Transport.String()] = st.Local()
+		} else if !atLast {
 			return
 		}
-		ready.Accounts = append(ready.Accounts, a.cfg.Name)
-		ready.Listen[a.server().Transport.String()] = st.Local()
 	}
+	e.readyBy = time.Time{}
 	e.tell(ready)
 }
 
@@ -263,13 +312,15 @@ func (a *account) register(act roam.Register) {
 		old = []string{a.bound}
 	}
 	e.job("register "+a.cfg.Name, 32*time.Second, func(ctx context.Context) {
-		began := time.Now()
+		if act.OldFirst {
+			_ = a.reg.Unregister(ctx, st.Stack) // the server has room for one: what it says now is the REGISTER's to tell
+		}
 		res, err := a.reg.Register(ctx, st.Stack, sip.RegisterOptions{Remove: old})
-		e.post(func() { a.registered(act.Epoch, res, err, time.Since(began)) })
+		e.post(func() { a.registered(act.Epoch, res, err) })
 	})
 }
 
-func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error, took time.Duration) {
+func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	if a.stacks[epoch] == nil { // its stack was closed meanwhile
 		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
@@ -283,16 +334,15 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error, to
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
-	detail := fmt.Sprintf("REGISTER 200 OK, %d ms", took.Milliseconds())
 	a.changed()
-	a.e.step(a, roam.Registered{Epoch: epoch, RefreshIn: res.RefreshIn, Detail: detail})
+	a.e.step(a, roam.Registered{Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK"})
 }
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
 	text, hint := sip.Explain(err)
 	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
-	a.view.Contact, a.view.Until = "", time.Time{}
+	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
 	switch {
 	case a.machine.Refused():
@@ -315,7 +365,7 @@ func (a *account) unregister(epoch roam.Epoch, done func()) {
 		err := a.reg.Unregister(ctx, st.Stack)
 		e.post(func() {
 			if err == nil {
-				a.view.State, a.view.Contact, a.view.Until = phone.Unregistered, "", time.Time{}
+				a.view.State, a.view.Contact, a.view.Expires, a.view.Until = phone.Unregistered, "", 0, time.Time{}
 				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
 				a.changed()
 			}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"ramble/audio/path"
@@ -31,9 +32,13 @@ type call struct {
 	asked      sdp.Direction // what we last offered or answered with
 	agreed     sdp.Direction // what both sides settled on, seen from here
 	remoteHold bool
-	modifying  bool               // a re-INVITE or UPDATE of ours is out
-	repairNext *roam.Repair       // waits until it is back
-	pendingAct context.CancelFunc // ends the job that places or answers the call
+	modifying  bool         // a re-INVITE or UPDATE of ours is out
+	repairing  bool         // and it is a repair's own
+	confirming int          // offers of theirs that are answered and not yet acknowledged
+	glares     int          // in a row, of a hold or resume
+	syncAt     time.Time    // not before: the wait after a glare; zero: none
+	repairNext *roam.Repair // waits until our modification is back
+	anew       *roam.Repair // the unanswered INVITE went out anew, nothing was heard of it yet
 	silenced   bool
 	answering  bool
 	target     sip.URI
@@ -41,7 +46,6 @@ type call struct {
 	view     phone.Call
 	looked   time.Time
 	reported time.Time
-	outlived time.Time // ended at
 }
 
 func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
@@ -104,7 +108,7 @@ func (c *call) row() roam.Call {
 		AudioDue: c.agreed.Receives() && !c.remoteHold,
 	}
 	switch {
-	case c.view.State == phone.Up && c.modifying:
+	case c.view.State == phone.Up && c.modifying && !c.repairing:
 		r.State = roam.OfferPending
 	case c.view.State == phone.Up:
 		r.State = roam.Idle
@@ -173,23 +177,18 @@ func (c *call) place() {
 			e.post(func() { c.end(0, err.Error()) })
 			return
 		}
-		ready := make(chan []byte, 1)
-		e.post(func() {
+		offer, ok := ask(e, func() ([]byte, bool) {
 			if old != nil {
 				_ = old.Close()
 			}
 			if c.over() {
-				_ = sock.Close()
-				close(ready)
-				return
+				return nil, false
 			}
-			c.sock = sock
-			c.view.LocalMedia = sock.RTP()
-			ready <- c.describe(c.want)
+			c.sock, c.view.LocalMedia = sock, sock.RTP()
+			return c.describe(c.want), true
 		})
-		offer, ok := receive(ready, e.stopped)
 		if !ok {
-			e.closeIfStopped(sock)
+			_ = sock.Close()
 			return
 		}
 		ans, err := ours.Invite(ctx, st.Stack, offer, func(p sip.Progress) {
@@ -199,14 +198,24 @@ func (c *call) place() {
 	})
 }
 
-func receive[T any](ch <-chan T, stopped <-chan struct{}) (T, bool) {
-	select {
-	case v, ok := <-ch:
-		return v, ok
-	case <-stopped:
+// ask runs fn on the loop and waits for what it says; false also once the loop
+// has ended. For jobs only.
+func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
+	type said struct {
+		v  T
+		ok bool
+	}
+	answer := make(chan said, 1)
+	accepted := e.post(func() {
+		v, ok := fn()
+		answer <- said{v, ok}
+	})
+	if !accepted {
 		var zero T
 		return zero, false
 	}
+	s := <-answer // the loop runs all that it accepted
+	return s.v, s.ok
 }
 
 // describe makes an offer with the present media address.
@@ -220,6 +229,7 @@ func (c *call) progress(of *sip.Call, p sip.Progress) {
 		return
 	}
 	c.view.Code, c.view.Reason = p.Code, p.Reason
+	c.placedAnew()
 	switch {
 	case p.Code == 100:
 		c.view.State = max(c.view.State, phone.Trying)
@@ -256,23 +266,25 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 		return
 	}
 	if err != nil {
-		if failure(err).Kind == roam.Cancelled && !c.acct.path.Valid() {
-			return // the path died under it; the repair or the grace time decides
+		if errors.Is(err, sip.ErrStackClosed) {
+			return // the path went under it: the policy places it anew, or ends it
 		}
 		text, hint := sip.Explain(err)
 		c.view.Hint = hint
 		c.end(failure(err).Code, text)
 		return
 	}
-	c.up()
+	c.placedAnew()
 	if len(ans.SDP) > 0 {
 		n, err := c.acceptAnswer(ans.SDP)
 		if err != nil {
+			c.up()
 			c.hangup("the answer cannot be used: " + err.Error())
 			return
 		}
 		c.negotiated(n)
 	}
+	c.up() // after the media, so that the first "up" names the codec
 	c.tellMachine()
 	c.sync()
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -33,8 +32,11 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		return e.swap()
 	case phone.Register:
 		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
+			if a.machine.Wanted() {
+				e.step(a, roam.Forced{What: roam.ForceRegister})
+				return
+			}
 			e.step(a, roam.WantRegistration{On: true})
-			e.step(a, roam.Forced{What: roam.ForceRegister})
 		})
 	case phone.Unregister:
 		return phone.Reply{}, e.eachAccount(cmd.Account, func(a *account) {
@@ -50,7 +52,7 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		e.say(phone.Info, cmd.Text, "")
 		return phone.Reply{}, nil
 	case phone.Quit:
-		e.quit("asked to")
+		e.quit("asked to quit")
 		return phone.Reply{}, nil
 	}
 	return e.doCall(cmd)
@@ -126,11 +128,11 @@ func (e *Engine) callFor(id phone.CallID) (*call, error) {
 		case 1:
 			return live[0], nil
 		}
-		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there are several calls", Hint: "say which: " + e.callNumbers()}
+		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there are several calls", Hint: e.callNumbers()}
 	}
 	c := e.calls[id]
 	if c == nil || c.over() {
-		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", id), Hint: "calls: " + e.callNumbers()}
+		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", id), Hint: e.callNumbers()}
 	}
 	return c, nil
 }
@@ -141,9 +143,9 @@ func (e *Engine) callNumbers() string {
 		list = append(list, fmt.Sprint(c.view.ID))
 	}
 	if len(list) == 0 {
-		return "none"
+		return "no call is up"
 	}
-	return strings.Join(list, ", ")
+	return "the calls are " + strings.Join(list, ", ")
 }
 
 // ringing resolves 0 to the newest call that rings here.
@@ -298,10 +300,8 @@ func (e *Engine) dropAll() {
 		e.calls[id].endMedia()
 	}
 	for _, a := range e.accounts {
-		for epoch, st := range a.stacks {
-			delete(a.stacks, epoch)
-			st.drop()
+		for epoch := range a.stacks {
+			a.close(epoch)
 		}
 	}
-	_ = context.Canceled
 }

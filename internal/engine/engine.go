@@ -15,7 +15,7 @@ import (
 // Engine is the actor. Make one with New, subscribe, then Run it.
 type Engine struct {
 	parts   Parts
-	mailbox chan func()
+	mailbox *mailbox
 	stopped chan struct{} // closed when the loop has ended
 	jobs    sync.WaitGroup
 	ctx     context.Context // of Run; jobs descend from it
@@ -36,6 +36,7 @@ type Engine struct {
 	quitting bool
 	leaving  int // jobs of the farewell still out
 	closed   string
+	readyBy  time.Time // zero once Ready was told
 
 	outlets []*outlet
 	notices []phone.Notice
@@ -47,7 +48,7 @@ func New(p Parts) *Engine {
 	p = p.withDefaults()
 	e := &Engine{
 		parts:   p,
-		mailbox: make(chan func()),
+		mailbox: newMailbox(),
 		stopped: make(chan struct{}),
 		calls:   map[phone.CallID]*call{},
 		audio:   phone.Audio(p.Audio),
@@ -96,28 +97,22 @@ func (e *Engine) Do(ctx context.Context, c phone.Command) (phone.Reply, error) {
 		r, err := e.do(c)
 		done <- result{r, err}
 	}
+	if !e.mailbox.put(work) {
+		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
+	}
 	select {
-	case e.mailbox <- work:
+	case r := <-done:
+		return r.reply, r.err
 	case <-e.stopped:
 		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
 	case <-ctx.Done():
 		return phone.Reply{}, ctx.Err()
 	}
-	select {
-	case r := <-done:
-		return r.reply, r.err
-	case <-ctx.Done():
-		return phone.Reply{}, ctx.Err()
-	}
 }
 
-// post runs fn on the loop. It returns at once when the loop has ended.
-func (e *Engine) post(fn func()) {
-	select {
-	case e.mailbox <- fn:
-	case <-e.stopped:
-	}
-}
+// post runs fn on the loop, later. It reports false, and drops fn, once the
+// loop has ended: what fn was to take over is the caller's to close.
+func (e *Engine) post(fn func()) bool { return e.mailbox.put(fn) }
 
 // job runs fn on a goroutine of its own, under a context that ends with the
 // engine or after limit. Run waits for every job.
@@ -153,6 +148,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	child("sound", e.parts.Desk.Run)
 	e.start()
 	e.loop(ctx)
+	for _, fn := range e.mailbox.close() {
+		fn() // what came too late is put away as after any end
+	}
 	close(e.stopped)
 	cancel()
 	e.jobs.Wait()
@@ -163,8 +161,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
+// readyAtLast is when Ready is told although an account has no sockets yet:
+// without a network there are none, and the phone is ready all the same.
+const readyAtLast = time.Second
+
 // start brings every enabled account to the point where the watcher decides.
 func (e *Engine) start() {
+	e.readyBy = time.Now().Add(readyAtLast)
 	e.networkSeen(e.watcher.State())
 	for _, a := range e.accounts {
 		a.start()

@@ -20,15 +20,9 @@ func (e *Engine) execute(a *account, act roam.Action) {
 	case roam.Open:
 		a.open(act)
 	case roam.Keep:
-		if st := a.stacks[act.Of]; st != nil {
-			a.stacks[act.Epoch] = st
-			delete(a.stacks, act.Of)
-		}
+		a.keep(act)
 	case roam.Close:
-		if st := a.stacks[act.Epoch]; st != nil {
-			delete(a.stacks, act.Epoch)
-			st.drop()
-		}
+		a.close(act.Epoch)
 	case roam.Register:
 		a.register(act)
 	case roam.Unregister:
@@ -99,7 +93,13 @@ func (e *Engine) roamBegan(a *account, act roam.Began) {
 	a.view.Roaming = true
 	a.view.WasSource, a.view.WasIface = act.From.Source, act.From.Interface
 	for _, c := range e.liveCalls() {
-		if c.acct == a && c.view.State == phone.Up {
+		if c.acct != a || (act.Call != 0 && c.view.ID != phone.CallID(act.Call)) {
+			continue
+		}
+		if c.stream != nil {
+			c.stream.Began()
+		}
+		if c.view.State == phone.Up {
 			c.view.Recovering = true
 			c.view.Roams++
 			c.changed()
@@ -179,10 +179,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	if e.quitting {
 		return
 	}
-	reasons := make([]string, len(c.Reasons))
-	for i, r := range c.Reasons {
-		reasons[i] = r.String()
-	}
+	reasons := inWords(c.Reasons)
 	e.networkSeen(c.New)
 	if len(reasons) > 0 {
 		e.network.Reasons, e.network.Changed = reasons, c.At
@@ -200,8 +197,33 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	for _, call := range e.liveCalls() {
 		call.lookAtMediaPath(reasons, c.At)
 	}
-	e.network.Interfaces = e.interfaces(c.New) // again: who uses what has changed
-	e.tell(phone.NetworkChanged{Network: e.network})
+	e.tellNetwork(c.New) // after the accounts: who uses what has changed
+}
+
+// inWords are the reasons for a person: what became of a path follows from
+// what became of its address, and of that only the most telling is said.
+func inWords(reasons []netwatch.Reason) []string {
+	addresses := map[string]bool{}
+	for _, r := range reasons {
+		if r.Kind == netwatch.AddressLost || r.Kind == netwatch.AddressAdded {
+			addresses[r.Interface] = true
+		}
+	}
+	var words []string
+	for _, r := range reasons {
+		switch r.Kind {
+		case netwatch.PathFound, netwatch.PathLost, netwatch.PathMoved:
+			if len(addresses) > 0 {
+				continue
+			}
+		case netwatch.InterfaceUp, netwatch.InterfaceDown, netwatch.InterfaceAppeared, netwatch.InterfaceGone:
+			if addresses[r.Interface] {
+				continue
+			}
+		}
+		words = append(words, r.String())
+	}
+	return words
 }
 
 // networkSeen takes over the interface list.
@@ -224,7 +246,8 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 	}
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface)
-		e.post(func() { c.mediaMoved(act, sock, err) })
-		e.closeIfStopped(sock)
+		if !e.post(func() { c.mediaMoved(act, sock, err) }) && sock != nil {
+			_ = sock.Close()
+		}
 	})
 }

@@ -138,26 +138,20 @@ func (c *call) answer() error {
 			_ = s.Reject(ctx, 500, "no media socket")
 			return
 		}
-		ready := make(chan []byte, 1)
-		e.post(func() {
+		body, ok := ask(e, func() ([]byte, bool) {
 			if c.over() {
-				_ = sock.Close()
-				close(ready)
-				return
+				return nil, false
 			}
-			c.sock = sock
-			c.view.LocalMedia = sock.RTP()
+			c.sock, c.view.LocalMedia = sock, sock.RTP()
 			body, err := c.answerBody()
 			if err != nil {
-				close(ready)
+				c.sock = nil
 				c.reject(488, err.Error())
-				return
 			}
-			ready <- body
+			return body, err == nil
 		})
-		body, ok := receive(ready, e.stopped)
 		if !ok {
-			e.closeIfStopped(sock)
+			_ = sock.Close()
 			return
 		}
 		err = s.Accept(ctx, body)

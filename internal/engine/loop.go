@@ -24,8 +24,10 @@ func (e *Engine) loop(ctx context.Context) {
 	for {
 		timer.Reset(e.untilNext())
 		select {
-		case fn := <-e.mailbox:
-			fn()
+		case <-e.mailbox.filled:
+			for _, fn := range e.mailbox.take() {
+				fn()
+			}
 		case <-timer.C:
 			e.tick(time.Now())
 		case <-asked:
@@ -63,15 +65,20 @@ func (e *Engine) untilNext() time.Duration {
 		sooner(a.resolveAt)
 	}
 	sooner(e.tone.until)
+	sooner(e.readyBy)
 	for _, c := range e.calls {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
+			sooner(c.syncAt)
 		}
 	}
 	return max(next.Sub(now), 0)
 }
 
 func (e *Engine) tick(now time.Time) {
+	if !e.readyBy.IsZero() && !now.Before(e.readyBy) {
+		e.announce(true)
+	}
 	for _, a := range e.accounts {
 		if next := a.machine.Next(); !next.IsZero() && !now.Before(next) {
 			e.step(a, roam.Tick{})
@@ -81,8 +88,13 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	for _, id := range e.order {
-		if c := e.calls[id]; c.stream != nil && now.Sub(c.looked) >= lookEvery {
+		c := e.calls[id]
+		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
+		}
+		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {
+			c.syncAt = time.Time{}
+			c.sync()
 		}
 	}
 }

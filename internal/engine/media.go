@@ -22,17 +22,6 @@ func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string)
 	return path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
 }
 
-// closeIfStopped closes a socket whose result nobody took.
-func (e *Engine) closeIfStopped(s *path.Socket) {
-	select {
-	case <-e.stopped:
-		if s != nil {
-			_ = s.Close()
-		}
-	default:
-	}
-}
-
 // codecs builds the account's preferences for the offer.
 func (a *account) codecs() []sdp.Codec {
 	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))

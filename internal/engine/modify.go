@@ -26,20 +26,32 @@ func (c *call) hold(on bool) {
 // is level-triggered: whoever changes a wish, or finishes a modification,
 // calls it.
 func (c *call) sync() {
-	if c.view.State != phone.Up || c.modifying || c.repairNext != nil || c.view.Recovering {
+	if c.view.State != phone.Up || c.modifying || c.confirming > 0 || c.repairNext != nil || c.view.Recovering {
 		return
 	}
-	if c.want == c.asked {
+	if c.want == c.asked || time.Now().Before(c.syncAt) {
 		return
 	}
 	c.modify(sip.Reinvite, func(err error) {
-		if err != nil {
-			text, hint := sip.Explain(err)
-			c.e.say(phone.Warn, "hold or resume failed: "+text, hint)
-			c.want = c.asked
+		if err == nil {
+			c.glares = 0
+			return
 		}
+		if failure(err).Code == 491 && c.glares < maxGlares {
+			// Both sides changed the call at once (RFC 3261 14.1).
+			c.glares++
+			c.syncAt = time.Now().Add(c.acct.cfg.Policy.GlareWait(c.sip.OwnsCallID()))
+			return
+		}
+		text, hint := sip.Explain(err)
+		c.e.say(phone.Warn, "hold or resume failed: "+text, hint)
+		c.want, c.glares = c.asked, 0
 	})
 }
+
+// maxGlares is how often a hold or resume is tried again when it crosses a
+// change of the peer's.
+const maxGlares = 4
 
 // modify sends one offer with the present media address and hands the
 // outcome to done, on the loop. One at a time (RFC 3261 14.1).
@@ -51,7 +63,7 @@ func (c *call) modify(m sip.Method, done func(error)) {
 	c.e.job(m.String(), modifyLimit, func(ctx context.Context) {
 		ans, err := s.Modify(ctx, m, offer)
 		c.e.post(func() {
-			c.modifying = false
+			c.modifying, c.repairing = false, false
 			if c.over() {
 				return
 			}
@@ -106,7 +118,7 @@ func (c *call) repair(act roam.Repair) {
 	if act.How == roam.ByPlainCodecs {
 		c.sdp.Narrow()
 	}
-	began := time.Now()
+	c.repairing = true
 	c.modify(m, func(err error) {
 		if err != nil {
 			e.step(a, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: failure(err)})
@@ -116,9 +128,16 @@ func (c *call) repair(act roam.Repair) {
 		c.changed()
 		e.step(a, roam.Repaired{
 			Epoch: act.Epoch, Call: act.Call,
-			Detail: m.String() + " 200 OK, " + time.Since(began).Round(time.Millisecond).String(),
+			Detail: repairWord(m) + " 200 OK",
 		})
 	})
+}
+
+func repairWord(m sip.Method) string {
+	if m == sip.Update {
+		return "UPDATE"
+	}
+	return "re-INVITE"
 }
 
 // inviteAnew replaces an INVITE that was lost with its path: CANCEL by the
@@ -139,8 +158,16 @@ func (c *call) inviteAnew(act roam.Repair, st *stack) {
 		old.Move(st.Stack)
 		_ = old.Cancel(ctx)
 	})
+	c.anew = &act
 	c.place()
-	e.step(a, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: "INVITE sent anew"})
+}
+
+// placedAnew reports the first word heard of an INVITE that was sent anew.
+func (c *call) placedAnew() {
+	if act := c.anew; act != nil {
+		c.anew = nil
+		c.e.step(c.acct, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: "INVITE answered on the new path"})
+	}
 }
 
 // offered answers a re-INVITE or UPDATE of the peer (RFC 3261 14.2).
@@ -152,7 +179,7 @@ func (c *call) offered(ev sip.Offered) {
 	}
 	if len(ev.Offer) == 0 { // delayed offer: ours goes into the 2xx
 		body := c.describe(c.want)
-		e.job("offer in answer", modifyLimit, func(ctx context.Context) { _ = ev.Answer(ctx, body) })
+		c.confirm(ev, body)
 		return
 	}
 	remote, err := sdp.Parse(ev.Offer)
@@ -163,12 +190,25 @@ func (c *call) offered(ev sip.Offered) {
 			c.asked = c.want
 			c.negotiated(n)
 			c.tellMachine()
-			e.job("answer offer", modifyLimit, func(ctx context.Context) { _ = ev.Answer(ctx, body) })
+			c.confirm(ev, body)
 			return
 		}
 	}
 	e.say(phone.Warn, "refused a change the other side asked for: "+err.Error(), "")
 	e.job("refuse offer", modifyLimit, func(context.Context) { _ = ev.Refuse(488) })
+}
+
+// confirm sends our half of an exchange that the peer began. Until it has
+// acknowledged, an offer of ours would cross its own (RFC 3261 14.1).
+func (c *call) confirm(ev sip.Offered, body []byte) {
+	c.confirming++
+	c.e.job("answer offer", modifyLimit, func(ctx context.Context) {
+		_ = ev.Answer(ctx, body)
+		c.e.post(func() {
+			c.confirming--
+			c.sync()
+		})
+	})
 }
 
 // showHold derives what people see from the two directions.

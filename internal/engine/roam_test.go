@@ -41,13 +41,27 @@ type rig struct {
 
 func newRig(t testing.TB, transport sip.Transport) *rig {
 	t.Helper()
+	return newRigIn(t, transport, 0, demo.Options{})
+}
+
+// newRigIn is newRig with the settling of a flapping network (0: as the phone has
+// it) and the world's options.
+func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options) *rig {
+	t.Helper()
+	return newRigWith(t, transport, settle, o, func(*engine.Parts) {})
+}
+
+// newRigWith is newRigIn with a last word on the engine's parts.
+func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options, change func(*engine.Parts)) *rig {
+	t.Helper()
+	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{t: t, ctx: ctx, world: demo.New(demo.Options{Manual: true}), news: make(chan struct{}, 1)}
+	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
 	dev, err := device.Open("loop")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.e = engine.New(engine.Parts{
+	p := engine.Parts{
 		Accounts: []engine.Account{{
 			Name: "demo", Enabled: true, Register: true, Codecs: []string{"pcmu", "pcma"},
 			SIP: sip.Account{
@@ -60,11 +74,13 @@ func newRig(t testing.TB, transport sip.Transport) *rig {
 			},
 			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true},
 		}},
-		Network: netwatch.Options{Source: r.world.Phone, Router: r.world.Phone, Hints: []netwatch.Hinter{r.world.Phone}},
+		Network: netwatch.Options{Source: r.world.Phone, Router: r.world.Phone, Hints: []netwatch.Hinter{r.world.Phone}, Settle: settle},
 		Sockets: r.world.Phone,
 		Desk:    desk.New(desk.Options{Device: dev}),
 		Tones:   true,
-	})
+	}
+	change(&p)
+	r.e = engine.New(p)
 	updates := r.e.Subscribe()
 	var all sync.WaitGroup
 	all.Go(func() { _ = r.world.Run(ctx) })
@@ -172,7 +188,7 @@ func find(s phone.State, id phone.CallID) phone.Call {
 func (r *rig) roamed(n int) phone.Roam {
 	r.t.Helper()
 	s := r.until("the roam is over", func(s phone.State) bool {
-		return len(s.Roams) >= n && s.Roams[len(s.Roams)-1].Phase != phone.RoamStarted
+		return len(s.Roams) > 0 && int(s.Roams[len(s.Roams)-1].ID) >= n && s.Roams[len(s.Roams)-1].Phase != phone.RoamStarted
 	})
 	return s.Roams[len(s.Roams)-1]
 }
@@ -182,6 +198,7 @@ type variant struct {
 	name string
 	move func(w *demo.World, wait func(time.Duration))
 	to   netip.Addr
+	gap  time.Duration // nothing carried anything for that long
 }
 
 func variants() []variant {
@@ -191,29 +208,29 @@ func variants() []variant {
 		{"another uplink at once", func(w *demo.World, _ func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			w.Phone.Plug("usb0", "tethering", tether)
-		}, tether.Addr()},
+		}, tether.Addr(), 0},
 		{"another uplink after five seconds of nothing", func(w *demo.World, wait func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			wait(5 * time.Second)
 			w.Phone.Plug("usb0", "tethering", tether)
-		}, tether.Addr()},
+		}, tether.Addr(), 5 * time.Second},
 		{"the same address on another network", func(w *demo.World, _ func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			w.Phone.Plug("wlan0", "cafe", home)
-		}, home.Addr()},
+		}, home.Addr(), 0},
 		{"the same address back on the same network", func(w *demo.World, wait func(time.Duration)) {
 			w.Phone.Unplug("wlan0")
 			wait(time.Second)
 			w.Phone.Plug("wlan0", "home", home)
-		}, home.Addr()},
+		}, home.Addr(), time.Second},
 		{"renumbered by a new lease", func(w *demo.World, _ func(time.Duration)) {
 			w.Phone.Plug("wlan0", "home", netip.MustParsePrefix("192.168.1.99/24"))
-		}, netip.MustParseAddr("192.168.1.99")},
+		}, netip.MustParseAddr("192.168.1.99"), 0},
 		{"make before break", func(w *demo.World, wait func(time.Duration)) {
 			w.Phone.Plug("usb0", "tethering", tether)
 			wait(time.Second)
 			w.Phone.Unplug("wlan0")
-		}, tether.Addr()},
+		}, tether.Addr(), 0},
 	}
 }
 
@@ -252,7 +269,7 @@ func survives(t *testing.T, transport sip.Transport, v variant, peerEnds bool) {
 		t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
 	}
 	audioBothWays(t, r, id, voice, v.to)
-	agrees(t, roam, voice, v.to)
+	agrees(t, roam, voice, v)
 	oneBinding(t, r, v.to)
 	t.Logf("%s: %s", v.name, roam.Steps[len(roam.Steps)-1].Detail)
 	hangUp(t, r, id, peerEnds)
@@ -285,7 +302,7 @@ func lastHeard(v *demo.Voice) demo.Heard {
 
 // agrees compares the gap that the phone reports with what the peer counted
 // between the last packet from the old address and the first from the new.
-func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, to netip.Addr) {
+func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	t.Helper()
 	heard := voice.Heard()
 	if len(heard) < 2 {
@@ -298,6 +315,9 @@ func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, to netip.Addr) {
 	// A busy machine delays single packets by a few frames at either end.
 	if diff := math.Abs(float64(peer - roam.Calls[0].GapOut)); diff > float64(200*time.Millisecond) {
 		t.Errorf("gap out: the phone says %s, the peer counted %s", roam.Calls[0].GapOut, peer)
+	}
+	if v.gap > 0 && roam.Calls[0].GapIn < v.gap-100*time.Millisecond {
+		t.Errorf("gap in %s, but nothing could arrive for %s", roam.Calls[0].GapIn, v.gap)
 	}
 	t.Logf("gap out %s, counted by the peer %s; gap in %s", roam.Calls[0].GapOut, peer, roam.Calls[0].GapIn)
 }

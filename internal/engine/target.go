@@ -36,6 +36,9 @@ func target(typed string, acct *sip.Account) (sip.URI, error) {
 	if err != nil {
 		return bad(err.Error())
 	}
+	if u.Scheme == "sips" && acct.Transport != sip.TLS { // never downgraded (RFC 3261 26.2.2)
+		return bad("sips: asks for encryption on the whole way, and this account has none")
+	}
 	return u, nil
 }
 

@@ -16,17 +16,12 @@ func (e *Engine) state() phone.State {
 		Roams:    make([]phone.Roam, 0, len(e.roams)),
 		Current:  e.current,
 	}
-	s.Network.Paths = nil
+	s.Network.Paths = e.paths()
 	for _, a := range e.accounts {
 		v := a.view
 		v.Epoch = phone.Epoch(a.machine.Epoch())
 		v.Source, v.Interface = a.path.Source, a.path.Interface
 		s.Accounts = append(s.Accounts, v)
-		if a.path.Valid() {
-			s.Network.Paths = append(s.Network.Paths, phone.Path{
-				Account: a.cfg.Name, Interface: a.path.Interface, Source: a.path.Source, NextHop: a.path.NextHop,
-			})
-		}
 	}
 	for _, id := range e.order {
 		s.Calls = append(s.Calls, e.calls[id].view)
@@ -35,6 +30,26 @@ func (e *Engine) state() phone.State {
 		s.Roams = append(s.Roams, copyRoam(r))
 	}
 	return s
+}
+
+// paths are the ways to the accounts' servers.
+func (e *Engine) paths() (list []phone.Path) {
+	for _, a := range e.accounts {
+		if a.path.Valid() {
+			list = append(list, phone.Path{
+				Account: a.cfg.Name, Interface: a.path.Interface, Source: a.path.Source, NextHop: a.path.NextHop,
+			})
+		}
+	}
+	return list
+}
+
+// tellNetwork tells of the network as it is now, with who uses what.
+func (e *Engine) tellNetwork(s netwatchState) {
+	e.networkSeen(s)
+	n := e.network
+	n.Paths = e.paths()
+	e.tell(phone.NetworkChanged{Network: n})
 }
 
 // toneState is the tone that sounds, and the end of one that ends by itself.

@@ -2,6 +2,7 @@ package siptest
 
 import (
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"strings"
 	"testing"
@@ -12,11 +13,18 @@ import (
 )
 
 func TestPeers_call_each_other_through_the_registrar(t *testing.T) {
+	server, roots, err := Certify("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := Options{Transports: []Transport{UDP, TLS}, TLS: server}
 	for _, tt := range []struct {
 		name       string
 		alice, bob Transport
 		o          Options
 	}{
+		{"over TLS", TLS, TLS, secure},
+		{"from TLS to UDP", TLS, UDP, secure},
 		{"over UDP", UDP, UDP, Options{}},
 		{"over TCP", TCP, TCP, Options{}},
 		{"from UDP to TCP", UDP, TCP, Options{}},
@@ -28,8 +36,9 @@ func TestPeers_call_each_other_through_the_registrar(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := startRegistrar(t, tt.o)
 			mediaA, mediaB := newProbe("127.0.0.1:4000"), newProbe("127.0.0.1:5000")
-			alice := startPeer(t, r, PeerOptions{User: "alice", Transport: tt.alice, Media: func(*PeerCall) Media { return mediaA }})
-			bob := startPeer(t, r, PeerOptions{User: "bob", Transport: tt.bob, Media: func(*PeerCall) Media { return mediaB }})
+			client := &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
+			alice := startPeer(t, r, PeerOptions{User: "alice", Transport: tt.alice, TLS: client, Media: func(*PeerCall) Media { return mediaA }})
+			bob := startPeer(t, r, PeerOptions{User: "bob", Transport: tt.bob, TLS: client, Media: func(*PeerCall) Media { return mediaB }})
 			a := must[*PeerCall](t)(alice.Call(within(t), "bob"))
 			b := theOther(t, bob)
 			if n := mediaA.next(t); n.Remote != mediaB.at || n.Codec.Name != "PCMU" || n.Direction != sdp.SendRecv {

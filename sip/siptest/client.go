@@ -47,8 +47,9 @@ func (p *Peer) authorized(ctx context.Context, build func() *sip.Request, to net
 // transact is a client transaction (RFC 3261 17.1): it sends req with a Via
 // of its own and returns the final answer. A refused INVITE is acknowledged
 // here, a 2xx by the caller. Where ctx ends while an INVITE rings, it is
-// cancelled and its end awaited for a while. The function is long as its cases
-// share the timers.
+// cancelled and its end awaited for a while.
+//
+// Long: its cases share the timers and what was heard so far.
 func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort, prov func(*sip.Response)) (*sip.Response, error) {
 	w := p.now()
 	f, err := w.connect(ctx, p.o.Transport, to)

@@ -144,12 +144,19 @@ func uriAddr(u *sip.Uri) (netip.AddrPort, bool) {
 	port := u.Port
 	if port == 0 {
 		port = 5060
+		if uriTransport(u) == TLS {
+			port = 5061
+		}
 	}
 	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), true
 }
 
 func uriTransport(u *sip.Uri) Transport {
-	if v, ok := u.UriParams.Get("transport"); ok && strings.EqualFold(v, "tcp") {
+	v, _ := u.UriParams.Get("transport")
+	switch {
+	case u.Scheme == "sips", strings.EqualFold(v, "tls"):
+		return TLS
+	case strings.EqualFold(v, "tcp"):
 		return TCP
 	}
 	return UDP
@@ -171,8 +178,8 @@ func makeURI(user string, at netip.AddrPort, t Transport) sip.Uri {
 		host = "[" + host + "]"
 	}
 	u := sip.Uri{Scheme: "sip", User: user, Host: host, Port: int(at.Port())}
-	if t == TCP {
-		u.UriParams = sip.HeaderParams{{K: "transport", V: "tcp"}}
+	if t != UDP {
+		u.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(t.String())}}
 	}
 	return u
 }

@@ -3,6 +3,7 @@ package siptest
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -22,6 +23,7 @@ type PeerOptions struct {
 	Domain    string         // "" is ramble.test, or the own address without a Registrar
 	Addr      netip.AddrPort // port 0: any
 	Transport Transport
+	TLS       *tls.Config    // for Transport TLS; ServerName and RootCAs say who the Registrar is
 	Registrar netip.AddrPort // registers there and calls through it; the zero value: neither
 	Password  string
 	Expires   time.Duration // 0 is five minutes
@@ -237,7 +239,7 @@ func (p *Peer) Unregister(ctx context.Context) error {
 }
 
 func (p *Peer) listen(ctx context.Context, local netip.AddrPort) error {
-	w := &wire{sockets: p.o.Sockets, guard: p.o.Guard, log: p.o.Log, trace: p.o.Trace}
+	w := &wire{sockets: p.o.Sockets, guard: p.o.Guard, log: p.o.Log, trace: p.o.Trace, tls: p.o.TLS}
 	if err := w.open(ctx, local, []Transport{p.o.Transport}); err != nil {
 		return err
 	}

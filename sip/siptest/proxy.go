@@ -54,7 +54,7 @@ func newProxy(r *Registrar) *proxy {
 		byKey: make(map[string]*transaction), byBranch: make(map[string]*transaction),
 		resend: make(map[*transaction]struct{}), reach: make(map[string]flow),
 	}
-	p.wire = &wire{sockets: r.o.Sockets, guard: r.o.Guard, log: r.o.Log, trace: r.o.Trace}
+	p.wire = &wire{sockets: r.o.Sockets, guard: r.o.Guard, log: r.o.Log, trace: r.o.Trace, tls: r.o.TLS}
 	return p
 }
 
@@ -175,7 +175,7 @@ func (p *proxy) upstream(tx *transaction, res *sip.Response) {
 // loop.
 func (p *proxy) dial(to netip.AddrPort, raw []byte, done func(flow, error)) {
 	p.wire.spawn("registrar dial", func() {
-		f, err := p.wire.connect(p.ctx, TCP, to)
+		f, err := p.wire.connect(p.ctx, p.wire.kind, to)
 		if err == nil {
 			err = p.wire.send(f, raw)
 		}

@@ -3,6 +3,7 @@ package siptest
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -24,7 +25,8 @@ type Options struct {
 	Algorithms []string          // offered in this order; nil is MD5
 	ProxyAuth  bool              // 407 to INVITE and other requests outside a dialog
 	NonceLife  time.Duration     // 0 is five minutes
-	Transports []Transport       // nil is both
+	Transports []Transport       // nil is UDP and TCP
+	TLS        *tls.Config       // for TLS among them; it needs a certificate
 	Sockets    Sockets
 	Guard      *safego.Guard
 	Log        *slog.Logger

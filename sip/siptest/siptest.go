@@ -6,7 +6,7 @@
 // It knows sipgo's parser and messages and nothing else of sipgo. Transport,
 // transactions and routing are its own, so that a fault of the phone's stack
 // is not repeated, and so hidden, on this side. What it lacks against a
-// server for the public: DNS, TLS, forking, and downstream retransmission of
+// server for the public: DNS, forking, and downstream retransmission of
 // anything but INVITE.
 package siptest
 
@@ -40,14 +40,10 @@ type Transport int
 const (
 	UDP Transport = iota
 	TCP
+	TLS // in place of TCP, at the same port
 )
 
-func (t Transport) String() string {
-	if t == TCP {
-		return "TCP"
-	}
-	return "UDP"
-}
+func (t Transport) String() string { return [...]string{"UDP", "TCP", "TLS"}[t] }
 
 // Timers of RFC 3261 17. They are not for tuning.
 const (

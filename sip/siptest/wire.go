@@ -3,6 +3,7 @@ package siptest
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,10 +33,10 @@ type flow struct {
 }
 
 func (f flow) transport() Transport {
-	if f.stream != nil {
-		return TCP
+	if f.stream == nil {
+		return UDP
 	}
-	return UDP
+	return f.stream.kind
 }
 
 func (f flow) alive() bool {
@@ -65,10 +66,13 @@ type wire struct {
 	trace   func(Traced)
 	deliver func(inbound)
 	parser  *sip.Parser
+	tls     *tls.Config
 
 	local netip.AddrPort
 	udp   net.PacketConn
 	ln    net.Listener
+
+	kind Transport // of its connections: TCP or TLS
 
 	mu      sync.Mutex
 	streams map[netip.AddrPort]*stream
@@ -80,6 +84,7 @@ type wire struct {
 // stream is one TCP connection. Writes go through a queue, so that nobody
 // waits for a peer that does not read.
 type stream struct {
+	kind   Transport
 	conn   net.Conn
 	local  netip.AddrPort
 	remote netip.AddrPort
@@ -98,6 +103,10 @@ func (s *stream) close() {
 // open makes the sockets and starts nothing.
 func (w *wire) open(ctx context.Context, local netip.AddrPort, transports []Transport) error {
 	w.parser = sip.NewParser()
+	w.kind = TCP
+	for _, t := range transports {
+		w.kind = max(w.kind, t)
+	}
 	w.streams = make(map[netip.AddrPort]*stream)
 	w.done = make(chan struct{})
 	var err error
@@ -137,9 +146,12 @@ func (w *wire) listen(ctx context.Context, t Transport) (err error) {
 		at = w.udp.LocalAddr()
 	} else {
 		if w.ln, err = w.sockets.Listen(ctx, w.local, ""); err != nil {
-			return fmt.Errorf("listen on TCP %v: %w", w.local, err)
+			return fmt.Errorf("listen on %v %v: %w", t, w.local, err)
 		}
 		at = w.ln.Addr()
+		if t == TLS {
+			w.ln = tls.NewListener(w.ln, w.tls)
+		}
 	}
 	w.local = addrPort(at)
 	return nil
@@ -226,7 +238,7 @@ func (w *wire) accept() {
 // adopt makes a stream of a connection; nil when the wire is shut.
 func (w *wire) adopt(conn net.Conn) *stream {
 	s := &stream{
-		conn: conn, local: addrPort(conn.LocalAddr()), remote: addrPort(conn.RemoteAddr()),
+		kind: w.kind, conn: conn, local: addrPort(conn.LocalAddr()), remote: addrPort(conn.RemoteAddr()),
 		out: make(chan []byte, streamQueue), done: make(chan struct{}),
 	}
 	w.mu.Lock()
@@ -270,7 +282,7 @@ func (w *wire) readStream(s *stream) {
 	}()
 	r := bufio.NewReaderSize(s.conn, 8<<10)
 	for {
-		raw, err := readMessage(r, func() { s.send([]byte("\r\n")) })
+		raw, err := readMessage(r, func() { _ = s.send([]byte("\r\n")) })
 		if err != nil {
 			return
 		}
@@ -350,6 +362,14 @@ func (w *wire) connect(ctx context.Context, t Transport, to netip.AddrPort) (flo
 	conn, err := w.sockets.Dial(ctx, netip.AddrPortFrom(w.local.Addr(), 0), to, "")
 	if err != nil {
 		return flow{}, err
+	}
+	if t == TLS {
+		secured := tls.Client(conn, w.tls)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return flow{}, err
+		}
+		conn = secured
 	}
 	s := w.adopt(conn)
 	if s == nil {

@@ -152,7 +152,8 @@ func (m *Machine) heard(e Heard) {
 	if first {
 		m.step("media", c.ID, true, c.gap.heard())
 	}
-	if c.stage == proving || c.stage == failed && m.present(c.home) {
+	if c.stage == proving || c.tries.repeated && c.underRepair() || c.stage == failed && m.present(c.home) {
+		m.end("repair", c.ID, true, "audio is there")
 		c.stage, c.due, c.why = whole, time.Time{}, ""
 	}
 }

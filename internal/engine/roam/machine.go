@@ -75,6 +75,9 @@ func (m *Machine) Epoch() Epoch { return m.epoch }
 // the user or a new path makes the machine try again.
 func (m *Machine) Refused() bool { return m.reg.refused }
 
+// Wanted reports whether the user wants a registration.
+func (m *Machine) Wanted() bool { return m.reg.wanted }
+
 // Next is when the machine wants a Tick; zero: no timer.
 func (m *Machine) Next() time.Time {
 	var next time.Time

@@ -99,8 +99,8 @@ func (p Policy) retryWait(used int, retryAfter time.Duration) (wait time.Duratio
 	return max(p.Retries[len(p.Retries)-1], retryAfter, shortestTry), true
 }
 
-// glareWait is the wait after a 491 (RFC 3261 14.1).
-func (p Policy) glareWait(ownsCallID bool) time.Duration {
+// GlareWait is the wait after a 491 (RFC 3261 14.1).
+func (p Policy) GlareWait(ownsCallID bool) time.Duration {
 	if ownsCallID {
 		return p.between(2100*time.Millisecond, 4*time.Second)
 	}

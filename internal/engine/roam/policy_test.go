@@ -40,7 +40,7 @@ func TestGlareWaitDependsOnWhoMadeTheCallID(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var lo, hi time.Duration
 			p := Policy{Between: func(l, h time.Duration) time.Duration { lo, hi = l, h; return l }}
-			if p.glareWait(tt.owner); lo != tt.lo || hi != tt.hi {
+			if p.GlareWait(tt.owner); lo != tt.lo || hi != tt.hi {
 				t.Errorf("between %s and %s, want %s and %s", lo, hi, tt.lo, tt.hi)
 			}
 		})

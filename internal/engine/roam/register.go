@@ -74,7 +74,11 @@ func (m *Machine) registered(e Registered) {
 // it knew our address.
 func (m *Machine) retryUnknown() {
 	for _, c := range m.calls {
-		if c.stage == awaitRegister || c.stage == failed && !m.present(c.home) && c.flight == 0 {
+		unplaced := c.stage == awaitRegister || c.stage == failed && !m.present(c.home)
+		switch {
+		case unplaced && c.flight != 0: // given up, but its last try has not ended
+			c.redo = true
+		case unplaced:
 			m.resume("registered again", 0)
 			m.tryAgain(c)
 		}

@@ -195,7 +195,7 @@ func (m *Machine) repaired(e Repaired) {
 	case c.redo:
 		c.redo = false
 		m.tryRepair(c)
-	default:
+	case c.stage == inFlight: // else audio came before
 		m.refreshed(c)
 	}
 }
@@ -222,12 +222,15 @@ func (m *Machine) repairFailed(e RepairFailed) {
 		m.answered()
 	}
 	switch {
-	case c.stage == failed: // given up meanwhile
+	case c.stage == failed && c.redo:
+		c.redo = false
+		m.resume("the call can be tried once more", c.ID)
+		m.tryAgain(c)
 	case c.redo:
 		c.redo = false
 		m.endRepair(c, e.Failure.of(c.how.method()))
 		m.tryRepair(c)
-	default:
+	case c.stage == inFlight: // else it was given up or proven meanwhile
 		m.judge(c, e.Failure)
 	}
 }
@@ -258,7 +261,7 @@ func (m *Machine) judge(c *call, f Failure) {
 			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
 			return
 		}
-		m.wait(c, m.policy.glareWait(c.OwnsCallID))
+		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
 	case codecs:
 		if c.tries.plain {
 			m.giveUp(c, said)

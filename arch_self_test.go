@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestRules shows each rule passing a good file and catching a bad one. A rule
+// that can no longer fail guards nothing.
+func TestRules(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("\tx++\n", n) }
+	tests := []struct {
+		rule, dir, name string
+		good, bad       string
+	}{
+		{"rooms import only what the plan allows", "tui", "a.go",
+			`package tui; import ("fmt"; "ramble/internal/phone"; "ramble/internal/clean")`,
+			`package tui; import "ramble/sip"`},
+		{"rooms import only what the plan allows", "internal/engine", "a.go",
+			`package engine; import "ramble/audio/desk"`,
+			`package engine; import "ramble/tui"`},
+		{"each dependency is known to its own rooms only", "sip", "a.go",
+			`package sip; import "github.com/emiago/sipgo/sip"`,
+			`package sip; import "github.com/pion/rtp"`},
+		{"each dependency is known to its own rooms only", "tui", "a.go",
+			`package tui; import tea "charm.land/bubbletea/v2"`,
+			`package tui; import "example.com/unheard/of"`},
+		{"cgo lives in the sound devices and codecs only", "sip", "a.go",
+			`package sip`,
+			`package sip; import "C"`},
+		{"the vocabulary uses the standard library and no more", "internal/phone", "a.go",
+			`package phone; import "net/netip"`,
+			`package phone; import "ramble/internal/clean"`},
+		{"every package says what it is for", "sip", "a.go",
+			"// Package sip speaks.\npackage sip",
+			"// It speaks.\npackage sip"},
+		{"every package says what it is for", "", "main.go",
+			"// Command ramble is a phone.\npackage main",
+			"package main"},
+		{"there is no init function", "sip", "a.go",
+			`package sip; type t struct{}; func (t) init() {}`,
+			`package sip; func init() {}`},
+		{"package variables do not change", "sip", "a.go",
+			"package sip\nvar ErrX = errors.New(\"x\")\nvar _ I = (*T)(nil)\nvar codes = map[int]string{1: \"\"}\nfunc f() string { x := 1; _ = x; x++; return codes[x] }\nvar none []int",
+			`package sip; var count int`},
+		{"package variables do not change", "sip", "a.go",
+			"package sip\n//go:embed x\nvar x string",
+			`package sip; var codes = map[string]int{}; func f() { codes["x"] = 1 }`},
+		{"package variables do not change", "sip", "a.go",
+			"package sip\n// Codes are immutable.\nvar Codes = map[int]string{}",
+			`package sip; var Codes = map[string]int{}`},
+		{"package variables do not change", "sip", "a.go",
+			`package sip; var list = []int{1}`,
+			`package sip; var list = []int{1}; func f() { list[0]++ }`},
+		{"package variables do not change", "sip", "a.go",
+			`package sip`,
+			`package sip; var seen = make(map[string]bool)`},
+		{"package variables do not change", "sip", "a.go",
+			`package sip; var start = point{}; func f() point { p := start; p.x = 1; return p }`,
+			`package sip; var start = point{}; func f() *point { return &start }`},
+		{"no test sleeps", "sip", "a_test.go",
+			`package sip; func f() { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }`,
+			`package sip; func f() { time.Sleep(1) }`},
+		{"no test sleeps", "sip", "a_test.go",
+			"package sip\nfunc f() { inBubble(t, func() { time.Sleep(1) }) }",
+			`package sip; func f() { other.Test(t, nil); time.Sleep(1) }`},
+		{"files have at most 400 lines, or say why", "sip", "a.go",
+			"package sip\n" + strings.Repeat("\n", maxFile+1) + "// Long file: a table of the RFC.\n",
+			"package sip\n" + strings.Repeat("\n", maxFile+1)},
+		{"functions have at most 60 lines, or say why", "sip", "a.go",
+			"package sip\n// f counts. Long: one case per line.\nfunc f() {\n" + long(70) + "}\nfunc g() {\n" + long(58) + "}\n",
+			"package sip\n// f counts.\nfunc f() {\n" + long(59) + "}\n"},
+		{"no package is called util or the like", "sip", "a.go",
+			`package sip`,
+			`package util`},
+		{"every goroutine starts through safego", "sip", "a.go",
+			`package sip; func f() { guard.Go("x", f) }`,
+			`package sip; func f() { go f() }`},
+		{"no mark of unfinished work is left behind", "sip", "a.go",
+			"package sip // a method",
+			"package sip // TO" + "DO: finish"},
+	}
+	seen := map[string]bool{}
+	for i, tt := range tests {
+		seen[tt.rule] = true
+		t.Run(fmt.Sprintf("%d %s", i, tt.rule), func(t *testing.T) {
+			rule := rules()[tt.rule]
+			if rule == nil {
+				t.Fatal("there is no such rule")
+			}
+			if got := rule(sample(t, tt.dir, tt.name, tt.good)); len(got) != 0 {
+				t.Errorf("the good file is refused: %v", got)
+			}
+			if got := rule(sample(t, tt.dir, tt.name, tt.bad)); len(got) != 1 {
+				t.Errorf("the bad file gives %d breaches: %v", len(got), got)
+			}
+		})
+	}
+	for rule := range rules() {
+		if !seen[rule] {
+			t.Errorf("no sample shows %q failing", rule)
+		}
+	}
+	t.Run("a package that is not in the plan is a breach", func(t *testing.T) {
+		if got := onlyPlanned(sample(t, "internal/surprise", "a.go", "package surprise")); len(got) != 1 {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func sample(t *testing.T, dir, name, text string) []source {
+	t.Helper()
+	s, err := parse(dir, name, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []source{s}
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The floor plan of the house and its rules, held by a test. ARCHITECTURE.md
+// says why each stands; arch_self_test.go shows each rule catching a breach.
+
+// module is the prefix of our own import paths.
+const module = "ramble"
+
+// plan says which of our packages each package may import. What may be
+// imported from everywhere stands in freely.
+func plan() map[string][]string {
+	return map[string][]string{
+		"":                      {"internal/cli"},
+		"internal/cli":          {"*"},
+		"internal/phone":        {},
+		"internal/safego":       {},
+		"internal/clean":        {},
+		"internal/config":       {},
+		"internal/automation":   {"internal/phone"},
+		"internal/history":      {},
+		"internal/capture":      {},
+		"internal/stun":         {},
+		"internal/socket":       {},
+		"internal/engine/roam":  {},
+		"netwatch":              {},
+		"netwatch/netwatchtest": {"netwatch"},
+		"tui":                   {"internal/phone"},
+		"sip":                   {"sip/sdp", "internal/stun"},
+		"sip/sdp":               {},
+		"sip/siptest":           {"sip", "sip/sdp"},
+		"audio":                 {},
+		"audio/jitter":          {},
+		"audio/codec":           {"audio"},
+		"audio/codec/opus":      {"audio"},
+		"audio/echo":            {"audio"},
+		"audio/device":          {"audio"},
+		"audio/path":            {"internal/stun"},
+		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path"},
+		"audio/desk":            {"audio", "audio/stream"},
+		"internal/engine":       {"internal/phone", "internal/engine/roam", "netwatch", "sip", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/stun", "internal/history", "internal/capture"},
+		"internal/demo":         {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch/netwatchtest", "internal/lab"},
+		"internal/doctor":       {"internal/config", "sip", "internal/stun", "netwatch", "audio/device"},
+		"internal/lab":          {"netwatch"},
+		"internal/bench":        {"*"},
+	}
+}
+
+func freely() []string { return []string{"internal/safego", "internal/clean"} }
+
+// outside says which rooms may know a dependency, by its prefix. One that is
+// not listed may not be imported at all.
+func outside() map[string][]string {
+	return map[string][]string{
+		"charm.land/":                           {"tui", "internal/cli"},
+		"github.com/charmbracelet/colorprofile": {"tui", "internal/cli"},
+		"github.com/charmbracelet/x/":           {"tui", "internal/cli"},
+		"github.com/clipperhouse/":              {"tui"},
+		"github.com/rivo/uniseg":                {"tui"},
+		"github.com/muesli/cancelreader":        {"internal/cli"},
+		"github.com/spf13/cobra":                {"internal/cli"},
+		"github.com/pelletier/go-toml/v2":       {"internal/config"},
+		"github.com/google/uuid":                {"internal/config"},
+		"github.com/emiago/sipgo":               {"sip", "sip/siptest"},
+		"github.com/icholy/digest":              {"sip", "sip/siptest"},
+		"github.com/miekg/dns":                  {"sip", "sip/siptest"},
+		"github.com/pion/sdp/v3":                {"sip/sdp"},
+		"github.com/pion/rtp":                   {"audio/path", "audio/stream", "internal/demo"},
+		"github.com/pion/rtcp":                  {"audio/path", "audio/stream", "internal/demo"},
+		"github.com/pion/stun/v3":               {"internal/stun", "audio/path"},
+		"github.com/gordonklaus/portaudio":      {"audio/device"},
+		"github.com/jfreymuth/pulse":            {"audio/device"},
+		"github.com/vishvananda/":               {"netwatch", "internal/socket", "internal/lab"},
+		"golang.org/x/sys":                      {"internal/config", "internal/socket", "netwatch", "internal/cli", "internal/lab"},
+		"golang.org/x/net":                      {"internal/socket", "netwatch", "audio/path"},
+		"golang.org/x/sync":                     {"internal/engine", "sip", "internal/cli"},
+	}
+}
+
+// cgoRooms are the only places where C may be spoken.
+func cgoRooms() []string { return []string{"audio/device", "audio/codec/opus", "audio/echo"} }
+
+// rules are all of them, by the sentence that a breach breaks.
+func rules() map[string]func([]source) []string {
+	return map[string]func([]source) []string{
+		"rooms import only what the plan allows":               onlyPlanned,
+		"each dependency is known to its own rooms only":       onlyOutside,
+		"cgo lives in the sound devices and codecs only":       onlyCgo,
+		"every package says what it is for":                    documented,
+		"there is no init function":                            noInit,
+		"package variables do not change":                      noGlobals,
+		"no test sleeps":                                       noSleep,
+		"files have at most 400 lines, or say why":             shortFiles,
+		"functions have at most 60 lines, or say why":          shortFunctions,
+		"no package is called util or the like":                namedForWhatTheyDo,
+		"every goroutine starts through safego":                guarded,
+		"no mark of unfinished work is left behind":            finished,
+		"the vocabulary uses the standard library and no more": vocabulary,
+	}
+}
+
+func TestArchitecture(t *testing.T) {
+	sources := load(t, ".")
+	if len(sources) < 20 {
+		t.Fatalf("only %d files were found, the walk is broken", len(sources))
+	}
+	for sentence, rule := range rules() {
+		t.Run(sentence, func(t *testing.T) {
+			for _, breach := range rule(sources) {
+				t.Error(breach)
+			}
+		})
+	}
+}
+
+// source is one Go file.
+type source struct {
+	dir   string // relative to the module, with slashes; "" is the module itself
+	name  string
+	test  bool
+	lines int
+	fset  *token.FileSet
+	file  *ast.File
+}
+
+func (s source) at(p token.Pos) string {
+	return fmt.Sprintf("%s:%d", filepath.ToSlash(filepath.Join(s.dir, s.name)), s.fset.Position(p).Line)
+}
+
+// load parses every Go file of the module under root.
+func load(t *testing.T, root string) []source {
+	t.Helper()
+	var out []source
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, e := os.Stat(filepath.Join(path, "go.mod"))
+			if path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || e == nil) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		s, err := parse(filepath.ToSlash(rel), d.Name(), string(text))
+		out = append(out, s)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func parse(dir, name, text string) (source, error) {
+	if dir == "." {
+		dir = ""
+	}
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, name, text, parser.ParseComments)
+	return source{dir, name, strings.HasSuffix(name, "_test.go"), strings.Count(text, "\n"), fset, file}, err
+}
+
+// imports calls visit for each import of the program itself. Tests are free:
+// they bring networks, registrars and clocks of their own.
+func imports(sources []source, visit func(s source, path string, at token.Pos)) {
+	for _, s := range sources {
+		for _, spec := range s.file.Imports {
+			if !s.test {
+				visit(s, strings.Trim(spec.Path.Value, `"`), spec.Pos())
+			}
+		}
+	}
+}
+
+func onlyPlanned(sources []source) (out []string) {
+	for _, s := range sources {
+		if _, ok := plan()[s.dir]; !ok {
+			out = append(out, fmt.Sprintf("%s: package %q is not in the plan: add it to arch_test.go and ARCHITECTURE.md", s.at(1), s.dir))
+		}
+	}
+	imports(sources, func(s source, path string, at token.Pos) {
+		room, ours := strings.CutPrefix(path, module+"/")
+		allowed := slices.Concat(plan()[s.dir], freely())
+		if ours && !slices.Contains(allowed, room) && !slices.Contains(allowed, "*") {
+			out = append(out, fmt.Sprintf("%s: %s may not know %s", s.at(at), s.dir, room))
+		}
+	})
+	return out
+}
+
+func onlyOutside(sources []source) (out []string) {
+	imports(sources, func(s source, path string, at token.Pos) {
+		first, _, _ := strings.Cut(path, "/")
+		if first == module || !strings.Contains(first, ".") {
+			return // ours, or the standard library
+		}
+		for prefix, rooms := range outside() {
+			if strings.HasPrefix(path, prefix) && slices.Contains(rooms, s.dir) {
+				return
+			}
+		}
+		out = append(out, fmt.Sprintf("%s: %s may not know %s", s.at(at), s.dir, path))
+	})
+	return out
+}
+
+func onlyCgo(sources []source) (out []string) {
+	imports(sources, func(s source, path string, at token.Pos) {
+		if path == "C" && !slices.Contains(cgoRooms(), s.dir) {
+			out = append(out, s.at(at)+": C is spoken here")
+		}
+	})
+	return out
+}
+
+func vocabulary(sources []source) (out []string) {
+	imports(sources, func(s source, path string, at token.Pos) {
+		if first, _, _ := strings.Cut(path, "/"); s.dir == "internal/phone" && (first == module || strings.Contains(first, ".")) {
+			out = append(out, fmt.Sprintf("%s: internal/phone may not know %s", s.at(at), path))
+		}
+	})
+	return out
+}
+
+func documented(sources []source) (out []string) {
+	said := map[string]bool{}
+	for _, s := range sources {
+		if s.test {
+			continue
+		}
+		begins := "Package " + s.file.Name.Name + " "
+		if s.file.Name.Name == "main" {
+			begins = "Command "
+		}
+		said[s.dir] = said[s.dir] || strings.HasPrefix(s.file.Doc.Text(), begins)
+	}
+	for dir, is := range said {
+		if !is {
+			out = append(out, fmt.Sprintf("package %q has no comment that begins with \"Package\" and its name", dir))
+		}
+	}
+	return out
+}
+
+func namedForWhatTheyDo(sources []source) (out []string) {
+	for _, s := range sources {
+		name := strings.TrimSuffix(s.file.Name.Name, "_test")
+		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "misc", "types", "base", "manager"}, name) {
+			out = append(out, fmt.Sprintf("%s: a package called %s says nothing about what it does", s.at(1), name))
+		}
+	}
+	return out
+}

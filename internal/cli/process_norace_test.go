@@ -1,0 +1,6 @@
+//go:build !race
+
+package cli
+
+// raceFlags are none: this test runs without the race detector.
+var raceFlags []string

@@ -1,0 +1,149 @@
+package lab
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Ports of the proxy, on the pbx's IPv4 and IPv6 address.
+const (
+	SIPPort  = 5060 // UDP and TCP
+	SIPSPort = 5061 // TLS
+)
+
+// Domain is what the users' addresses end in. It is in no DNS: phones get the
+// proxy's address.
+const Domain = "lab.example"
+
+//go:embed kamailio.cfg.tmpl
+var kamailioConfig string
+
+// Kamailio is a running proxy and registrar: digest authentication of
+// registrations and calls, Record-Route, GRUU, bindings in memory.
+type Kamailio struct {
+	*Program
+	lab *Lab
+	ctl string
+	CA  string // certificate of the lab's own authority, PEM; a file
+}
+
+// Password of every user of the lab.
+func Password(user string) string { return "secret-of-" + user }
+
+// Kamailio starts the proxy on the pbx for these users and waits until it
+// listens.
+func (l *Lab) Kamailio(ctx context.Context, users ...string) (*Kamailio, error) {
+	pbx := l.Host(PBX)
+	dir := filepath.Join(l.Dir, "kamailio")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := writeCertificates(dir, Domain, pbx.IPv4, pbx.IPv6); err != nil {
+		return nil, err
+	}
+	k := &Kamailio{lab: l, ctl: filepath.Join(dir, "ctl"), CA: filepath.Join(dir, "ca.pem")}
+	values := struct {
+		Dir, Domain string
+		V4, V6      netip.Addr
+		SIP, SIPS   int
+		Passwords   map[string]string
+	}{dir, Domain, pbx.IPv4, pbx.IPv6, SIPPort, SIPSPort, map[string]string{}}
+	for _, u := range users {
+		values.Passwords[u] = Password(u)
+	}
+	var text strings.Builder
+	if err := template.Must(template.New("kamailio").Parse(kamailioConfig)).Execute(&text, values); err != nil {
+		return nil, err
+	}
+	config := filepath.Join(dir, "kamailio.cfg")
+	if err := os.WriteFile(config, []byte(text.String()), 0o644); err != nil {
+		return nil, err
+	}
+	tls := fmt.Sprintf("[server:default]\nmethod = TLSv1.2+\nprivate_key = %[1]s/key.pem\ncertificate = %[1]s/cert.pem\nverify_certificate = no\n", dir)
+	if err := os.WriteFile(filepath.Join(dir, "tls.cfg"), []byte(tls), 0o644); err != nil {
+		return nil, err
+	}
+	// -DD: stay in the foreground with all children. With one D there is no
+	// TCP listener.
+	p, err := l.Exec(PBX, Command{Path: "/usr/sbin/kamailio", Args: []string{"-DD", "-E", "-f", config, "-Y", dir, "-m", "64", "-M", "8", "-P", filepath.Join(dir, "pid")}})
+	if err != nil {
+		return nil, err
+	}
+	k.Program = p
+	if err := p.Output.AwaitText(ctx, "lab: ready"); err != nil {
+		return nil, fmt.Errorf("kamailio: %w\n%s", err, p.Output.Tail(40))
+	}
+	return k, nil
+}
+
+// Bindings are the contacts of a user, as the registrar has them now.
+func (k *Kamailio) Bindings(ctx context.Context, user string) ([]string, error) {
+	p, err := k.lab.Exec(PBX, Command{Name: "kamcmd", Path: "/usr/sbin/kamcmd", Args: []string{"-s", "unixs:" + k.ctl, "ul.dump"}})
+	if err != nil {
+		return nil, err
+	}
+	defer k.lab.forget(p)
+	if err := p.Wait(ctx); err != nil {
+		return nil, fmt.Errorf("kamcmd: %w: %s", err, p.Output.Tail(3))
+	}
+	return bindings(p.Output.text(), user), nil
+}
+
+// bindings reads the output of `kamcmd ul.dump`: an AoR line, and below it an
+// Address and a State line for each contact.
+func bindings(dump, user string) []string {
+	var out []string
+	mine, contact := false, ""
+	for line := range strings.Lines(dump) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch key {
+		case "AoR":
+			mine = value == user
+		case "Address":
+			contact = value
+		case "Expires":
+			if mine && value != "deleted" && value != "expired" {
+				out = append(out, contact)
+			}
+		}
+	}
+	return out
+}
+
+// AwaitBindings waits until the registrar has these contacts for the user and
+// no other: each is a part of a contact, an address for example. The registrar
+// cannot tell when it changes, so it is asked again and again.
+func (k *Kamailio) AwaitBindings(ctx context.Context, user string, want ...string) error {
+	for {
+		got, err := k.Bindings(ctx, user)
+		if err == nil && matches(got, want) {
+			return nil
+		}
+		if waited := wait(ctx, 100*time.Millisecond); waited != nil {
+			return fmt.Errorf("bindings of %s: %q, want %q (%w)", user, got, want, err)
+		}
+	}
+}
+
+func matches(got, want []string) bool {
+	if len(got) != len(want) {
+		return false
+	}
+	for _, w := range want {
+		found := false
+		for _, g := range got {
+			found = found || strings.Contains(g, w)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,162 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"ramble/internal/safego"
+)
+
+// The hosts of every lab.
+const (
+	Phone  = "phone"
+	Core   = "core"
+	PBX    = "pbx"
+	Callee = "callee"
+)
+
+// The phone's uplinks.
+const (
+	WLAN = "wlan0"
+	WWAN = "wwan0"
+)
+
+// Options for a lab. The zero value is a lab with direct links whose files
+// are removed at the end.
+type Options struct {
+	// Emulate puts a link emulator into the phone's uplinks and the callee's
+	// link, see Wire. Without it links are as fast as the kernel is.
+	Emulate bool
+	// Dir keeps the files of the lab (logs, recordings, captures). Empty: a
+	// temporary folder that Close removes.
+	Dir   string
+	Log   *slog.Logger // nil: discard
+	Guard *safego.Guard
+}
+
+// Lab is a running lab. Its verbs may be called from one goroutine at a time;
+// hosts and programs may be used from any.
+type Lab struct {
+	Dir string // files of the programs
+
+	hosts   map[string]*Host
+	uplinks map[string]*uplink
+	wires   map[string]*Wire
+	metric  int // of the newest default route; a newer one is better
+	log     *slog.Logger
+	guard   *safego.Guard
+	keep    bool
+
+	mu       sync.Mutex
+	programs []*Program
+	events   map[*Program]*Output // what some report besides
+}
+
+// Unable is why there can be no lab here: no rights, or a kernel without
+// namespaces. Tests skip with it.
+type Unable struct{ Reason string }
+
+func (u *Unable) Error() string { return "no lab here: " + u.Reason }
+
+// New builds the namespaces, the links between them and their routes. wlan0 is
+// up, wwan0 is not. Close takes all of it away; so does the end of the process,
+// in whatever way it ends.
+func New(o Options) (*Lab, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Lab{
+		Dir: o.Dir, keep: o.Dir != "", log: o.Log, guard: o.Guard, metric: 1000,
+		hosts: map[string]*Host{}, uplinks: map[string]*uplink{}, events: map[*Program]*Output{}, wires: map[string]*Wire{},
+	}
+	sweep(os.TempDir(), o.Log)
+	if !l.keep {
+		dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
+		if err != nil {
+			return nil, err
+		}
+		l.Dir = dir
+	}
+	if err := l.build(o.Emulate); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Host returns the host of that name; there is one, or the name is misspelt
+// and it panics.
+func (l *Lab) Host(name string) *Host {
+	h, ok := l.hosts[name]
+	if !ok {
+		panic("lab: no host " + name)
+	}
+	return h
+}
+
+// Close stops the programs, the youngest first, and gives the namespaces back.
+func (l *Lab) Close() error {
+	l.mu.Lock()
+	programs := l.programs
+	l.programs = nil
+	l.mu.Unlock()
+	var errs []error
+	for i := len(programs) - 1; i >= 0; i-- {
+		programs[i].Kill()
+	}
+	for _, w := range l.wires {
+		w.close()
+	}
+	for _, h := range l.hosts {
+		errs = append(errs, h.close())
+	}
+	if !l.keep {
+		errs = append(errs, os.RemoveAll(l.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+// Logs is what every program said, for the report of a test that failed.
+func (l *Lab) Logs() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	for _, p := range l.programs {
+		fmt.Fprintf(&b, "---- %s\n%s\n", p.Name, p.Output.Tail(200))
+		if e, ok := l.events[p]; ok {
+			fmt.Fprintf(&b, "---- %s, events\n%s\n", p.Name, e.Tail(50))
+		}
+	}
+	return b.String()
+}
+
+// folderPrefix begins the names of temporary folders; the process id follows.
+const folderPrefix = "ramble-lab-"
+
+// sweep removes the folders of labs whose process is gone.
+func sweep(dir string, log *slog.Logger) {
+	found, _ := filepath.Glob(filepath.Join(dir, folderPrefix+"*"))
+	for _, path := range found {
+		id, _, ok := strings.Cut(strings.TrimPrefix(filepath.Base(path), folderPrefix), "-")
+		pid, err := strconv.Atoi(id)
+		if !ok || err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			continue
+		}
+		log.Info("sweeping a dead lab", "folder", path)
+		if err := os.RemoveAll(path); err != nil {
+			log.Warn("sweeping a dead lab", "error", err)
+		}
+	}
+}
+
+// patience turns a context that ended into words.
+func patience(ctx context.Context, what string) error {
+	return fmt.Errorf("waited for %s: %w", what, context.Cause(ctx))
+}

@@ -1,0 +1,185 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// RambleOptions say how the phone under test is started.
+type RambleOptions struct {
+	Binary    string // of ramble
+	Host      string // empty: the phone
+	User      string // its name at the proxy
+	Transport string // udp, tcp; empty: udp
+	IPv6      bool   // reach the proxy by IPv6
+	Says      string // WAV file; empty: nothing is said
+	Config    string // more lines for the end of the configuration
+	Account   string // more lines for the account
+}
+
+// Ramble is a running `ramble headless`.
+type Ramble struct {
+	*Program
+	Recording string // what it heard: a WAV file, complete after Quit
+	number    atomic.Uint64
+}
+
+// Event is one object that it wrote. Fields that a type lacks are zero.
+type Event struct {
+	At    time.Time `json:"time"`
+	Type  string    `json:"type"`
+	ID    string    `json:"id"`
+	State string    `json:"state"`
+	Call  uint64    `json:"call"`
+	Code  int       `json:"code"`
+
+	Account   string `json:"account"`
+	Contact   string `json:"contact"`
+	Transport string `json:"transport"`
+	Reason    string `json:"reason"`
+
+	Direction   string         `json:"direction"`
+	Held        string         `json:"held"`
+	Peer        string         `json:"peer"`
+	LocalMedia  netip.AddrPort `json:"local_media"`
+	RemoteMedia netip.AddrPort `json:"remote_media"`
+
+	Phase  string  `json:"phase"`
+	Step   string  `json:"step"`
+	OK     bool    `json:"ok"`
+	Detail string  `json:"detail"`
+	Offset float64 `json:"offset_ms"`
+	Digit  string  `json:"digit"`
+	Text   string  `json:"text"`
+	Line   string  `json:"-"` // as it came
+}
+
+// Ramble starts the phone and waits until it is ready for commands. Whether it
+// is registered then is for the caller to see.
+func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
+	if o.Host == "" {
+		o.Host = Phone
+	}
+	if o.Transport == "" {
+		o.Transport = "udp"
+	}
+	dir := filepath.Join(l.Dir, "ramble-"+o.User)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	pbx := l.Host(PBX).IPv4
+	if o.IPv6 {
+		pbx = l.Host(PBX).IPv6
+	}
+	server := netip.AddrPortFrom(pbx, SIPPort)
+	text := fmt.Sprintf(`[[account]]
+name = "lab"
+uri = "sip:%s@%s"
+password = "%s"
+registrar = "sip:%s"
+proxy = "sip:%s"
+transport = "%s"
+%s
+%s
+`, o.User, Domain, Password(o.User), server, server, o.Transport, o.Account, o.Config)
+	config := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	r := &Ramble{Recording: filepath.Join(dir, "heard.wav")}
+	sound := "file:out=" + r.Recording
+	if o.Says != "" {
+		sound = "file:in=" + o.Says + ",out=" + r.Recording
+	}
+	p, err := l.Exec(o.Host, Command{
+		Name: "ramble-" + o.User, Path: o.Binary, Input: true,
+		Args: []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Program = p
+	if _, _, err := r.Expect(ctx, 0, "ready", func(e Event) bool { return e.Type == "ready" }); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, p.Output.Tail(40))
+	}
+	return r, nil
+}
+
+// Expect waits for an event, not before line from, and returns it with the
+// number of the line after it.
+func (r *Ramble) Expect(ctx context.Context, from int, what string, match func(Event) bool) (Event, int, error) {
+	var found Event
+	_, next, err := r.Output.Await(ctx, from, what+" of ramble", func(line Line) bool {
+		e, ok := parseEvent(line)
+		if ok && match(e) {
+			found = e
+			return true
+		}
+		return false
+	})
+	return found, next, err
+}
+
+func parseEvent(line Line) (Event, bool) {
+	if line.Error || !strings.HasPrefix(line.Text, "{") {
+		return Event{}, false
+	}
+	var e struct {
+		Event
+		State json.RawMessage `json:"state"` // an object in snapshots
+	}
+	if json.Unmarshal([]byte(line.Text), &e) != nil {
+		return Event{}, false
+	}
+	_ = json.Unmarshal(e.State, &e.Event.State)
+	e.Line = line.Text
+	return e.Event, true
+}
+
+// Do sends a command and waits for its answer. It returns the number of the
+// call that was meant or made, and the line after the answer.
+func (r *Ramble) Do(ctx context.Context, command string) (call uint64, next int, err error) {
+	id := fmt.Sprint("lab", r.number.Add(1))
+	from := r.Output.Len()
+	if err := r.Say("@" + id + " " + command); err != nil {
+		return 0, from, err
+	}
+	e, next, err := r.Expect(ctx, from, "answer to "+command, func(e Event) bool { return e.ID == id })
+	if err != nil {
+		return 0, next, err
+	}
+	if e.Type != "ok" {
+		return 0, next, fmt.Errorf("%s: %s", command, e.Reason)
+	}
+	return e.Call, next, nil
+}
+
+// Registered waits until it is registered with a contact that contains part.
+func (r *Ramble) Registered(ctx context.Context, from int, part string) (Event, error) {
+	e, _, err := r.Expect(ctx, from, "registration with "+part, func(e Event) bool {
+		return e.Type == "registration" && e.State == "registered" && strings.Contains(e.Contact, part)
+	})
+	return e, err
+}
+
+// CallState waits until a call, or any for 0, is in that state.
+func (r *Ramble) CallState(ctx context.Context, from int, call uint64, state string) (Event, int, error) {
+	return r.Expect(ctx, from, fmt.Sprintf("call %d %s", call, state), func(e Event) bool {
+		return e.Type == "call" && e.State == state && (call == 0 || e.Call == call)
+	})
+}
+
+// Quit ends it as a user would and waits for that.
+func (r *Ramble) Quit(ctx context.Context) error {
+	if err := r.Say("quit"); err != nil {
+		return err
+	}
+	return r.Wait(ctx)
+}

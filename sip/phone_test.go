@@ -1,0 +1,124 @@
+package sip
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// phone is what the tests look at: a stack with its events.
+type phone struct {
+	t      testing.TB
+	st     *Stack
+	acct   *Account
+	auth   *Credentials
+	events chan Event
+	done   chan struct{}
+}
+
+func account() *Account {
+	return &Account{AOR: URI{Scheme: "sip", User: "alice", Host: "example.test"}, DisplayName: "Alice",
+		Password:   func() (string, error) { return "secret", nil },
+		InstanceID: "urn:uuid:00000000-0000-4000-8000-000000000001"}
+}
+
+// open starts a stack towards a server; vary may change the options.
+func open(t testing.TB, acct *Account, srv Server, vary ...func(*StackOptions)) *phone {
+	t.Helper()
+	ph := &phone{t: t, acct: acct, auth: NewCredentials(acct, nil), events: make(chan Event, 256), done: make(chan struct{})}
+	o := StackOptions{Account: acct, Auth: ph.auth, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{},
+		KeepAlive: -1, UserAgent: "test", Events: func(e Event) { ph.events <- e }}
+	for _, f := range vary {
+		f(&o)
+	}
+	if o.Auth != nil {
+		ph.auth = o.Auth
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	st, err := Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ph.st = st
+	go func() {
+		defer close(ph.done)
+		if err := st.Run(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	<-st.Ready()
+	t.Cleanup(ph.close)
+	return ph
+}
+
+func (ph *phone) close() {
+	ph.st.Close()
+	select {
+	case <-ph.done:
+	case <-time.After(patience):
+		ph.t.Error("Run did not return after Close")
+	}
+}
+
+// event waits for the next event of a kind and skips others.
+func event[E Event](ph *phone) E {
+	ph.t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case e := <-ph.events:
+			if want, ok := e.(E); ok {
+				return want
+			}
+		case <-timeout:
+			var want E
+			ph.t.Fatalf("no %T came", want)
+		}
+	}
+}
+
+func contextFor(t testing.TB, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}
+
+func ctxOf(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// job runs a blocking method beside the test.
+type result[T any] struct {
+	v   T
+	err error
+}
+
+func job[T any](fn func() (T, error)) <-chan result[T] {
+	out := make(chan result[T], 1)
+	go func() { v, err := fn(); out <- result[T]{v, err} }()
+	return out
+}
+
+func errJob(fn func() error) <-chan result[struct{}] {
+	return job(func() (struct{}, error) { return struct{}{}, fn() })
+}
+
+func wait[T any](t testing.TB, c <-chan result[T]) (T, error) {
+	t.Helper()
+	select {
+	case r := <-c:
+		return r.v, r.err
+	case <-time.After(patience):
+		t.Fatal("the job does not end")
+		panic("unreachable")
+	}
+}
+
+// both runs a test over UDP and TCP.
+func both(t *testing.T, fn func(t *testing.T, transport Transport)) {
+	for _, transport := range []Transport{UDP, TCP} {
+		t.Run(transport.String(), func(t *testing.T) { fn(t, transport) })
+	}
+}

@@ -1,0 +1,321 @@
+package sip
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+func TestParseURI(t *testing.T) {
+	for _, tc := range []struct{ in, want string }{
+		{"sip:alice@example.com:5060;transport=tcp", "sip:alice@example.com:5060;transport=tcp"},
+		{"alice@Example.COM", "sip:alice@example.com"},
+		{" <sips:bob@example.com> ", "sips:bob@example.com"},
+		{"sip:[2001:db8::1]:5070;lr", "sip:[2001:db8::1]:5070;lr"},
+		{"sip:192.0.2.1", "sip:192.0.2.1"},
+		{"sip:+1-212-555;ext=3@gw.example", "sip:+1-212-555;ext=3@gw.example"},
+		{"sip:a@b?Replaces=evil", "sip:a@b"},
+		{"example.com:5062", "sip:example.com:5062"},
+	} {
+		u, err := ParseURI(tc.in)
+		if err != nil || u.String() != tc.want {
+			t.Errorf("%q: %q, %v", tc.in, u, err)
+		}
+		if again, err := ParseURI(u.String()); err != nil || again != u {
+			t.Errorf("%q does not survive: %+v, %v", tc.in, again, err)
+		}
+	}
+	for in, word := range map[string]string{
+		"": "empty", "alice@": "domain", "@example.com": "before the @", "sip:a:pw@b": "password", "tel:+1": "tel",
+		"sip:a@b:99999999": "port", "sip:a@b:0": "port", "sip:a@[::1": "]", "sip:a@[fe80::1%eth0]": "IPv6",
+		"al ice@example.com": "position 3", "a@b\r\nTo: x": "character", "a@exa$mple": "domain", "a@b:": "port",
+		"sip:a@[::1]x": "]",
+	} {
+		if u, err := ParseURI(in); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%q: %q, %v; want an error with %q", in, u, err, word)
+		}
+	}
+	u, _ := ParseURI("sip:a@b;transport=tcp;lr")
+	if v, ok := u.Param("Transport"); !ok || v != "tcp" {
+		t.Error("no transport")
+	}
+	if v, ok := u.Param("lr"); !ok || v != "" {
+		t.Error("no lr")
+	}
+}
+
+func TestParseAddress(t *testing.T) {
+	for _, tc := range []struct{ in, name, uri, tag string }{
+		{`"Bob \"B\" <x>; y" <sip:bob@h;lr>;tag=1;x="a;b=c"`, `Bob "B" <x>; y`, "sip:bob@h;lr", "1"},
+		{"sip:bob@h;tag=2", "", "sip:bob@h", "2"},
+		{"Bob B <sip:b@h>", "Bob B", "sip:b@h", ""},
+	} {
+		a, err := parseAddress(tc.in)
+		tag, _ := a.param("TAG")
+		if err != nil || a.name != tc.name || a.uri != tc.uri || tag != tc.tag {
+			t.Errorf("%q: %+v, %v", tc.in, a, err)
+		}
+	}
+	for _, in := range []string{`"open`, "<sip:x", "", `"n" sip:x@y`, "<>", "<sip:x@y> junk"} {
+		if a, err := parseAddress(in); err == nil {
+			t.Errorf("%q: %+v", in, a)
+		}
+	}
+}
+
+type names map[string][]netip.Addr
+
+func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	if a, ok := n[host]; ok {
+		return a, nil
+	}
+	return nil, errors.New("no such host")
+}
+
+func TestResolve(t *testing.T) {
+	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	r := names{"two.example": {v6, v4, v4}, "empty.example": {netip.IPv4Unspecified()}}
+	for i := range 100 {
+		r["many.example"] = append(r["many.example"], netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
+	}
+	for _, tc := range []struct {
+		in   string
+		want string
+	}{
+		{"sip:two.example", "[{udp [2001:db8::1]:5060 two.example } {udp 192.0.2.1:5060 two.example }]"},
+		{"sip:a@192.0.2.9:5070;transport=tcp", "[{tcp 192.0.2.9:5070 192.0.2.9 }]"},
+		{"sips:two.example", "[{tls [2001:db8::1]:5061 two.example } {tls 192.0.2.1:5061 two.example }]"},
+	} {
+		u, _ := ParseURI(tc.in)
+		got, err := Resolve(t.Context(), r, u, UDP)
+		if s := fmt.Sprint(got); err != nil || s != tc.want {
+			t.Errorf("%s: %s, %v", tc.in, s, err)
+		}
+	}
+	if got, err := Resolve(t.Context(), r, URI{Scheme: "sip", Host: "many.example"}, UDP); err != nil || len(got) != 16 {
+		t.Errorf("%d servers, %v", len(got), err)
+	}
+	for _, host := range []string{"empty.example", "none.example"} {
+		_, err := Resolve(t.Context(), r, URI{Scheme: "sip", Host: host}, UDP)
+		var re *ResolveError
+		if !errors.As(err, &re) || re.Host != host {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	local := netip.MustParseAddr("127.0.0.1")
+	t.Run("says that the port is in use", func(t *testing.T) {
+		both(t, func(t *testing.T, transport Transport) {
+			acct := account()
+			acct.Transport = transport
+			ph := open(t, acct, Server{})
+			_, err := Open(t.Context(), StackOptions{Account: acct, Sockets: sockets{}, Local: local, Port: ph.st.Local().Port()})
+			if !errors.Is(err, ErrPortInUse) {
+				t.Errorf("got %v", err)
+			}
+		})
+	})
+	t.Run("says that nobody listens, and leaves nothing open", func(t *testing.T) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := addrPort(ln.Addr())
+		ln.Close()
+		_, err = Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: Server{Transport: TCP, Addr: addr}})
+		if !errors.Is(err, ErrTransport) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("ends with its context", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 0)
+		defer cancel()
+		_, err := Open(ctx, StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: Server{Transport: TCP, Addr: netip.MustParseAddrPort("192.0.2.1:5060")}})
+		if !errors.Is(err, ErrTimeout) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("refuses TLS for now", func(t *testing.T) {
+		_, err := Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: Server{Transport: TLS, Addr: netip.MustParseAddrPort("192.0.2.1:5061")}})
+		if !errors.Is(err, ErrTransport) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a stack that never ran is closed without a trace", func(t *testing.T) {
+		st, err := Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(st.Close(), st.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("Run ends with its context", func(t *testing.T) {
+		st, err := Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := errJob(func() error { return st.Run(ctx) })
+		<-st.Ready()
+		cancel()
+		if _, err := wait(t, done); err != nil || !st.isClosed() {
+			t.Error(err)
+		}
+	})
+	t.Run("a message over 1300 bytes does not go over UDP", func(t *testing.T) {
+		p := newPeer(t, UDP)
+		ph := open(t, account(), p.server())
+		big := []byte(sdpA + strings.Repeat("a=x-filler:0123456789\r\n", 60))
+		_, err := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "b", Host: "example.test"}).Invite(ctxOf(t), ph.st, big, nil)
+		if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "1300") {
+			t.Errorf("got %v", err)
+		}
+		if n := ph.st.dialogs.Len(); n != 0 {
+			t.Errorf("%d calls", n)
+		}
+	})
+	t.Run("IPv6 works", func(t *testing.T) {
+		pc, err := net.ListenPacket("udp", "[::1]:0")
+		if err != nil {
+			t.Skip("no IPv6 loopback here")
+		}
+		p := &peer{t: t, in: make(chan *message, 16), pc: pc, addr: addrPort(pc.LocalAddr())}
+		p.wg.Go(p.readUDP)
+		t.Cleanup(p.close)
+		p.setAuto(newRegistrar("MD5").serve)
+		ph := open(t, account(), p.server(), func(o *StackOptions) { o.Local = netip.MustParseAddr("::1") })
+		got, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{})
+		if err != nil || !got.Listed || !got.Received.Addr().Is6() {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
+func TestUntilACK(t *testing.T) {
+	t.Run("repeats at 0.5, 1, 2, 4, 4 ... s and gives up after 32", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCall(account(), nil)
+			ti := &theirInvite{acked: make(chan struct{}), expired: make(chan struct{})}
+			start := time.Now()
+			var at []string
+			err := c.untilACK(t.Context(), ti, func() error { at = append(at, time.Since(start).String()); return nil })
+			if want := "0s 500ms 1.5s 3.5s 7.5s 11.5s 15.5s 19.5s 23.5s 27.5s 31.5s"; strings.Join(at, " ") != want {
+				t.Errorf("sent at %v", at)
+			}
+			if !errors.Is(err, ErrTimeout) || time.Since(start) != 32*time.Second {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+			<-ti.expired
+			c.kill()
+		})
+	})
+}
+
+func TestOfferPatience(t *testing.T) {
+	t.Run("an offer that nobody settles is refused after 30 s, once", func(t *testing.T) {
+		p := newPeer(t, UDP)
+		ph := open(t, account(), p.server())
+		_, l := dialled(t, ph, p)
+		l.send("UPDATE", sdpB)
+		e := event[Offered](ph)
+		e.timer.Reset(0)
+		p.expect("SIP/2.0 500", "UPDATE")
+		if err := e.Answer(ctxOf(t), []byte(sdpA)); !errors.Is(err, ErrCancelled) {
+			t.Errorf("got %v", err)
+		}
+		l.send("UPDATE", sdpB)
+		if err := event[Offered](ph).Refuse(488); err != nil {
+			t.Error(err)
+		}
+		p.expect("SIP/2.0 488", "UPDATE")
+	})
+}
+
+func TestRedact(t *testing.T) {
+	in := "INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest username=\"alice\", nonce=\"n\", response=\"0123secret\", cnonce=\"c-secret\"\r\n" +
+		"proxy-authorization: Digest response=\"x-secret\"\r\n\r\nm=audio 1 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:key-secret|2^20\r\n"
+	out := string(redact([]byte(in)))
+	if strings.Contains(out, "secret") {
+		t.Error(out)
+	}
+	for _, keep := range []string{`username="alice"`, `nonce="n"`, "AES_CM_128", "|2^20", "m=audio"} {
+		if !strings.Contains(out, keep) {
+			t.Errorf("%q is gone: %s", keep, out)
+		}
+	}
+	t.Run("the trace has both directions and no secrets", func(t *testing.T) {
+		p := newPeer(t, UDP)
+		p.setAuto(newRegistrar("SHA-256").serve)
+		entries := make(chan TraceEntry, 16)
+		ph := open(t, account(), p.server(), func(o *StackOptions) { o.Trace = func(e TraceEntry) { entries <- e } })
+		if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		var sent []bool
+		for range 4 {
+			e := <-entries
+			sent = append(sent, e.Sent)
+			if e.Remote != p.addr || e.Local != ph.st.Local() || e.At.IsZero() {
+				t.Errorf("got %+v", e)
+			}
+			if m := string(e.Message); strings.Contains(m, "Authorization:") && !strings.Contains(m, `response="***"`) {
+				t.Error(m)
+			}
+		}
+		if !slices.Equal(sent, []bool{true, false, true, false}) {
+			t.Error(sent)
+		}
+	})
+}
+
+func TestExplain(t *testing.T) {
+	seen := map[string]bool{}
+	for _, err := range []error{
+		&ResponseError{Code: 401}, &ResponseError{Code: 403}, &ResponseError{Code: 404}, &ResponseError{Code: 408},
+		&ResponseError{Code: 480}, &ResponseError{Code: 486}, &ResponseError{Code: 487}, &ResponseError{Code: 488},
+		&ResponseError{Code: 503}, &ResponseError{Code: 600}, &ResponseError{Code: 603}, &ResponseError{Code: 420, Reason: "Bad Extension"},
+		&RefusedError{Realm: "r", Response: &ResponseError{Code: 401}}, &RefusedError{Stale: true, Response: &ResponseError{Code: 401}},
+		&RedirectError{Code: 302}, &ResolveError{Host: "h"}, ErrTimeout, ErrTransport, ErrStackClosed, ErrTooLarge, ErrCancelled, ErrEnded,
+		fmt.Errorf("%w: listen: %w", ErrPortInUse, errors.New("x")), errors.New("something else"),
+	} {
+		text, _ := Explain(err)
+		if text == "" || seen[text] {
+			t.Errorf("%v: %q", err, text)
+		}
+		seen[text] = true
+	}
+	if text, hint := Explain(nil); text != "" || hint != "" {
+		t.Error("nil is explained")
+	}
+}
+
+func TestDowngradeIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	acct := account()
+	c := NewCredentials(acct, slog.New(slog.NewTextHandler(&log, nil)))
+	sc := scope{server: netip.MustParseAddrPort("192.0.2.1:5060"), register: true}
+	for _, alg := range []string{"SHA-256", "MD5"} {
+		res := sip.NewResponse(401, "Unauthorized")
+		res.AppendHeader(sip.NewHeader("WWW-Authenticate", `Digest realm="example.test", nonce="`+alg+`", algorithm=`+alg))
+		if err := c.challenged(res, "REGISTER", sc, &attempt{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "weaker"); n != 1 {
+		t.Errorf("%d warnings: %s", n, log.String())
+	}
+}
