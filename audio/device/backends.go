@@ -11,15 +11,17 @@ type Backend struct {
 	Name  string // to begin a name with
 	About string // or why it is not in this build
 	Ready bool   // in this build
+
+	Hardware bool // has microphones and loudspeakers to choose from
 }
 
 // Backends is every kind of device there is, in this build or not.
 func Backends() []Backend {
 	return []Backend{
-		{"auto", "the best there is: " + strings.Join(autoOrder(), ", ") + " or null", true},
-		{"null", "silence, clocked", true},
-		{"loop", "what is heard is said at once", true},
-		{"file", "a WAV file is the microphone, what is heard is recorded: file:in=A.wav,out=B.wav", true},
+		{"auto", "the best there is: " + strings.Join(append(autoOrder(), "null"), ", "), true, false},
+		{"null", "silence, clocked", true, false},
+		{"loop", "what is heard is said at once", true, false},
+		{"file", "a WAV file is the microphone, what is heard is recorded: file:in=A.wav,out=B.wav", true, false},
 		backend("pulse", "PulseAudio and PipeWire", missingPulse),
 		backend("portaudio", "the system's sound by PortAudio", missingPortAudio),
 	}
@@ -27,9 +29,9 @@ func Backends() []Backend {
 
 func backend(name, about, missing string) Backend {
 	if missing != "" {
-		return Backend{name, missing, false}
+		return Backend{name, missing, false, true}
 	}
-	return Backend{name, about, true}
+	return Backend{name, about, true, true}
 }
 
 // autoOrder is the hardware that this build can try, the best first.

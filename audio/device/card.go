@@ -112,6 +112,15 @@ func seatOne(ports []Port, output bool, name string, strict bool) (p Port, none 
 	return p, true, "there is no microphone, silence is sent", nil
 }
 
+// better ends a run because the next will have other ports: a headset was
+// plugged in.
+type better struct{}
+
+func (better) Error() string { return "what was wished for is back" }
+
+// Afresh tells the desk that this is no trouble.
+func (better) Afresh() bool { return true }
+
 // live is a status that may be read while another goroutine changes it.
 type live struct {
 	mu     sync.Mutex

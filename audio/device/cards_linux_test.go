@@ -247,7 +247,7 @@ func TestAHeadsetIsUnpluggedAndPluggedIn(t *testing.T) {
 	r.ticks(t, 20)
 	is("unplugged", "Test Speaker", `"jabra" is not there, Test Speaker takes its place`)
 	d.load("usb", "module-null-sink", headset)
-	if err := r.ended(t); !errors.Is(err, errBetter) {
+	if err := r.ended(t); !errors.Is(err, better{}) {
 		t.Error(err)
 	}
 	start(t, dev).ticks(t, 20)
@@ -311,7 +311,7 @@ func TestNoMicrophoneIsSaid(t *testing.T) {
 	r := start(t, dev)
 	r.ticks(t, 20)
 	d.load("mic", "module-remap-source", mic)
-	if err := r.ended(t); !errors.Is(err, errBetter) {
+	if err := r.ended(t); !errors.Is(err, better{}) {
 		t.Error(err)
 	}
 }

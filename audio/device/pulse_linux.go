@@ -25,11 +25,8 @@ const (
 	pulseStall = 1
 )
 
-// What ends a run for the better.
-var (
-	errSlept  = errors.New("the process stood still")
-	errBetter = errors.New("the wanted device is back")
-)
+// errSlept ends the streams, and begins new ones.
+var errSlept = errors.New("the process stood still")
 
 const missingPulse = "" // it is in every build for Linux
 
@@ -170,7 +167,7 @@ func (c *pulseCard) improved(server *pulseServer, had seats) error {
 		return err
 	}
 	if now.status != had.status {
-		return errBetter
+		return better{}
 	}
 	return nil
 }
