@@ -4,22 +4,30 @@
 GO      ?= go
 FUZZTIME ?= 20s
 LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
+# Sound by PortAudio needs C and its headers; where pkg-config finds them, the
+# programs made here have it. The binding's use of an id as a pointer is not to
+# the liking of what -race checks besides.
+PORTAUDIO = $(shell scripts/can-race && pkg-config --exists portaudio-2.0 2>/dev/null && echo yes)
+TAGS      = $(if $(PORTAUDIO),-tags portaudio)
+CGO       = $(if $(PORTAUDIO),CGO_ENABLED=1,CGO_ENABLED=0)
+NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race check lint lab fuzz golden cover pictures deps clean
+.PHONY: help demo run build test race sound check lint lab fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo:    ## try the phone with no server and no sound card
-	$(GO) run . demo
+	$(CGO) $(GO) run $(TAGS) . demo
 
 run:     ## the phone; its first start offers the demo or a set-up
-	$(GO) run .
+	$(CGO) $(GO) run $(TAGS) .
 
-build:   ## ./ramble, static, stripped
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ramble .
+build:   ## ./ramble, stripped; with PortAudio where its headers are (make deps), else static
+	$(CGO) $(GO) build $(TAGS) -trimpath -ldflags '-s -w' -o ramble .
+	@./ramble version
 
 test:    ## every test, with the race detector where there is a C compiler
 	@if scripts/can-race; then echo '$(GO) test -race ./...'; $(GO) test -race ./...; \
@@ -27,6 +35,10 @@ test:    ## every test, with the race detector where there is a C compiler
 
 race:    ## every test with the race detector; fails without a C compiler
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+sound:   ## the tests of sound cards, with PortAudio; fails without it or PulseAudio (make deps)
+	CI=true CGO_ENABLED=1 $(GO) vet -tags portaudio ./audio/device ./internal/cli
+	CI=true CGO_ENABLED=1 $(GO) test -race -tags portaudio $(NOCHECK) ./audio/device
 
 check:   ## format, vet for three systems, a build without cgo, lint
 	@unformatted=$$(gofmt -l .); \
@@ -58,7 +70,7 @@ cover:   ## statement coverage by package
 pictures: ## docs/pictures anew, from the real demo (scripts/pictures/deps installs what it needs)
 	scripts/pictures/shoot
 
-deps:    ## a C compiler for the race detector (apt, dnf, pacman or brew)
+deps:    ## a C compiler, PortAudio, and what the sound tests use (apt, dnf, pacman or brew)
 	scripts/deps
 
 clean:   ## remove what was built

@@ -40,6 +40,9 @@ type Device interface {
 	// fails. in is what was captured, out is to be filled; both hold
 	// Rate() x frame samples. They may be the same memory: out is written
 	// before in is read, so such a device returns at once what is played.
+	//
+	// An error with a method Afresh() bool that says true is no trouble: the
+	// device wants to be run again, for what it runs on has changed.
 	Run(ctx context.Context, frame time.Duration, tick func(in, out []int16)) error
 }
 

@@ -214,16 +214,31 @@ func (r *roster) failed(err error) {
 	r.desk.relieve(r.device)
 	r.device.cancel()
 	r.device = nil
+	if again, ok := errors.AsType[afresh](err); ok && again.Afresh() {
+		r.desk.log.Info("sound device starts afresh", "reason", err)
+		r.again(now)
+		return
+	}
 	r.trouble(now, dev, err)
 }
 
-// trouble plans the next try, and tells of the trouble once until it is over.
-func (r *roster) trouble(now time.Time, dev Device, err error) {
+type afresh interface {
+	error
+	Afresh() bool
+}
+
+// again plans the next try.
+func (r *roster) again(now time.Time) {
 	r.retryAt = now.Add(retryEvery)
 	if r.on && now.Sub(r.since) >= steady {
 		r.retryAt = now
 	}
 	r.on = false
+}
+
+// trouble plans the next try, and tells of the trouble once until it is over.
+func (r *roster) trouble(now time.Time, dev Device, err error) {
+	r.again(now)
 	if r.troubled || r.ctx.Err() != nil {
 		return
 	}

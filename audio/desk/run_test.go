@@ -12,6 +12,11 @@ import (
 	"ramble/audio"
 )
 
+type anew struct{}
+
+func (anew) Error() string { return "another headset" }
+func (anew) Afresh() bool  { return true }
+
 var errUnplugged = errors.New("unplugged")
 
 // testDevice ticks until the context ends or its own end comes.
@@ -89,6 +94,8 @@ func TestRunKeepsCallsAliveWhenTheDeviceFails(t *testing.T) {
 		{"it fails at once and is well then", &testDevice{fails: 1, times: 3, err: errUnplugged}, 4, "sound device card: unplugged\nback: card"},
 		{"it fails in a second", &testDevice{fails: 900 * time.Millisecond, times: 1, err: errUnplugged}, 2, "sound device card: unplugged\nback: card"},
 		{"it fails after long and is well at once", &testDevice{fails: 3 * time.Second, times: 1, err: errUnplugged}, 2, "sound device card: unplugged\nback: card"},
+		{"it starts afresh after long", &testDevice{fails: 3 * time.Second, times: 1, err: anew{}}, 2, ""},
+		{"it starts afresh all the time", &testDevice{fails: 100 * time.Millisecond, err: anew{}}, 9, ""},
 		{"it ends by itself", &testDevice{fails: 3 * time.Second, times: 1}, 2, "sound device card: it stopped\nback: card"},
 		{"it has an odd rate", &testDevice{rate: 11025}, 0, "sound device card: 11025 Hz in 20ms is no format to work in"},
 		{"it stands still", &testDevice{stuck: make(chan struct{})}, 1, "sound device card: it gives no sound and takes none"},

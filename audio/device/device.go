@@ -18,37 +18,15 @@ const (
 	fullBand  = 48000
 )
 
-// Info describes a kind of device.
-type Info struct {
-	Name  string // to begin a name with
-	About string
-	Ready bool // in this build
-}
-
-// List is every kind of device there is, ready in this build or not.
-func List() []Info {
-	return []Info{
-		{"auto", "the best this build has: " + autoNote, true},
-		{"null", "silence, clocked", true},
-		{"loop", "what is heard is said at once", true},
-		{"file", "a WAV file is the microphone, what is heard is recorded: file:in=A.wav,out=B.wav", true},
-		{"portaudio", missingPortAudio, false},
-		{"pulse", missingPulse, false},
-	}
-}
-
-const (
-	autoNote         = "no sound card can be used in this build, so nothing is heard or said"
-	missingPortAudio = `not in this build; it needs the PortAudio headers ("make deps") and the build tag portaudio ("make build" sets it)`
-	missingPulse     = "not in this build; until it is, use a WAV file, loop or null"
-)
-
-// Device is a microphone, a loudspeaker and a clock, none of them hardware. It
-// holds no file open before Run or after, and needs no closing. Run may be
-// called again, but not twice at once.
+// Device is a microphone, a loudspeaker and a clock. It holds nothing open
+// before Run or after, and needs no closing. Run may be called again, but not
+// twice at once.
 type Device struct {
-	backend string // "null", "loop", "file"
+	backend string // "null", "loop", "file", "pulse", "portaudio"
+	card    card   // hardware; then there is nothing below but wish. nil: none
+	wish    wish
 	note    string
+	why     string // behind the note
 	rate    int
 	mic     *player   // nil: silence, or the loop
 	ear     *recorder // nil: nobody listens
@@ -69,25 +47,26 @@ func open(name string) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{backend: kind}
-	switch kind {
-	case "null", "loop", "file":
-	case "auto", "":
-		d.backend, d.note = "null", autoNote
-	case "portaudio":
-		return nil, errors.New(missingPortAudio)
-	case "pulse":
-		return nil, errors.New(missingPulse)
-	default:
-		return nil, errors.New("there is no such kind: it is auto, null, loop, file, portaudio or pulse")
+	if kind == "" {
+		kind = "auto"
 	}
+	d := &Device{backend: kind}
 	again := false // loop=1, which may stand before in=
 	for _, o := range options {
 		if err := d.set(o, &again); err != nil {
 			return nil, err
 		}
 	}
-	return d, d.settle(again)
+	switch kind {
+	case "null", "loop", "file":
+		return d, d.settle(again)
+	case "pulse", "portaudio":
+		d.card, err = openCard(kind, d.wish, d.rate)
+		return d, err
+	case "auto":
+		return d, d.auto()
+	}
+	return nil, errors.New("there is no such kind: it is auto, null, loop, file, portaudio or pulse")
 }
 
 func (d *Device) set(o option, again *bool) error {
@@ -98,10 +77,16 @@ func (d *Device) set(o option, again *bool) error {
 			return fmt.Errorf("rate %q: it is 8000, 16000, 24000, 32000 or 48000", o.value)
 		}
 		d.rate = rate
-	case d.backend != "file":
+	case d.backend == "null", d.backend == "loop":
 		return fmt.Errorf("there is no option %q: it is rate", o.key)
 	case o.value == "":
 		return fmt.Errorf("option %s is empty", o.key)
+	case d.backend != "file" && o.key == "in":
+		d.wish.in = o.value
+	case d.backend != "file" && o.key == "out":
+		d.wish.out = o.value
+	case d.backend != "file":
+		return fmt.Errorf("there is no option %q: it is in, out or rate", o.key)
 	case o.key == "in":
 		d.mic = &player{path: o.value}
 	case o.key == "out":
@@ -151,38 +136,41 @@ func telephony(rate int) bool {
 }
 
 // Rate is the samples per second.
-func (d *Device) Rate() int { return d.rate }
-
-// Backend is the kind of device that it is: "null", "loop" or "file".
-func (d *Device) Backend() string { return d.backend }
-
-// Note says what is lacking, for a person; empty when nothing is.
-func (d *Device) Note() string { return d.note }
-
-// Input is what sound comes from, for a person.
-func (d *Device) Input() string {
-	switch {
-	case d.backend == "loop":
-		return "what is heard"
-	case d.mic != nil:
-		return d.mic.path
+func (d *Device) Rate() int {
+	if d.card != nil {
+		return d.card.Rate()
 	}
-	return "silence"
+	return d.rate
 }
 
-// Output is where sound goes, for a person.
-func (d *Device) Output() string {
-	switch {
-	case d.backend == "loop":
-		return "what is said"
-	case d.ear != nil:
-		return d.ear.path
+// Backend is the kind of device that it is: "null", "loop", "file", "pulse" or
+// "portaudio"; never "auto".
+func (d *Device) Backend() string { return d.backend }
+
+// Status says what sound comes from and goes to. With hardware it may change
+// while the device runs. It may be called from any goroutine.
+func (d *Device) Status() Status {
+	if d.card != nil {
+		return d.card.Status()
 	}
-	return "nowhere"
+	s := Status{Input: "silence", Output: "nowhere", Note: d.note}
+	if d.backend == "loop" {
+		return Status{Input: "what is heard", Output: "what is said"}
+	}
+	if d.mic != nil {
+		s.Input = d.mic.path
+	}
+	if d.ear != nil {
+		s.Output = d.ear.path
+	}
+	return s
 }
 
 // String is a name that Open makes the same device of.
 func (d *Device) String() string {
+	if d.card != nil {
+		return d.card.String()
+	}
 	var options []string
 	if d.mic != nil {
 		options = append(options, "in="+Quote(d.mic.path))
@@ -198,9 +186,16 @@ func (d *Device) String() string {
 }
 
 // Run calls tick once a frame until the context ends, whose reason it returns,
-// or a file fails. in and out hold Rate() x frame samples and are the
-// device's own; for a loop they are the same memory.
-func (d *Device) Run(ctx context.Context, frame time.Duration, tick func(in, out []int16)) (err error) {
+// or a file or the hardware fails. in and out hold Rate() x frame samples and
+// are the device's own; for a loop they are the same memory.
+func (d *Device) Run(ctx context.Context, frame time.Duration, tick func(in, out []int16)) error {
+	if d.card != nil {
+		return d.card.Run(ctx, frame, tick)
+	}
+	return d.runVirtual(ctx, frame, tick)
+}
+
+func (d *Device) runVirtual(ctx context.Context, frame time.Duration, tick func(in, out []int16)) (err error) {
 	format := audio.Format{Rate: d.rate, Frame: frame}
 	if !format.Valid() {
 		return fmt.Errorf("%s is no format to work in", format)

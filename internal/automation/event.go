@@ -167,8 +167,18 @@ type noticeObject struct {
 
 type okObject struct {
 	head
-	ID   string       `json:"id,omitempty"`
-	Call phone.CallID `json:"call,omitempty"`
+	ID      string       `json:"id,omitempty"`
+	Call    phone.CallID `json:"call,omitempty"`
+	Devices []soundBody  `json:"devices,omitzero"` // of "audio list"
+}
+
+type soundBody struct {
+	Direction string `json:"direction"` // "in", "out"
+	Name      string `json:"name"`
+	About     string `json:"about,omitempty"`
+	Backend   string `json:"backend"`
+	Default   bool   `json:"default,omitempty"`
+	InUse     bool   `json:"in_use,omitempty"`
 }
 
 type errorObject struct {
@@ -235,7 +245,23 @@ func noticeEvent(at time.Time, said phone.Said) any {
 }
 
 func acceptance(at time.Time, r request, reply phone.Reply) any {
-	return okObject{begin(at, "ok"), r.id, reply.Call}
+	return okObject{begin(at, "ok"), r.id, reply.Call, soundDevices(r, reply.Sound)}
+}
+
+// soundDevices is nil but for the command that asked for them.
+func soundDevices(r request, list []phone.SoundDevice) []soundBody {
+	if _, asked := r.command.(phone.ListAudio); !asked {
+		return nil
+	}
+	out := []soundBody{}
+	for _, d := range list {
+		body := soundBody{"in", clean.Text(d.Name), clean.Text(d.About), d.Backend, d.Default, d.InUse}
+		if d.Output {
+			body.Direction = "out"
+		}
+		out = append(out, body)
+	}
+	return out
 }
 
 func refusal(at time.Time, r request, err error) any {

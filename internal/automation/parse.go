@@ -36,6 +36,7 @@ func verbs() []verb {
 		{"register", "register [ACCOUNT]", optional(func(a string) phone.Command { return phone.Register{Account: a} })},
 		{"unregister", "unregister [ACCOUNT]", optional(func(a string) phone.Command { return phone.Unregister{Account: a} })},
 		{"redial", "redial [CALL]", oneCall(func(c phone.CallID) phone.Command { return phone.Redial{Call: c} })},
+		{"audio", "audio list or audio use in|out NAME", sound},
 		{"network-changed", "network-changed", alone(phone.NetworkSign{})},
 		{"restart", "restart", alone(phone.Restart{})},
 		{"quit", "quit", alone(phone.Quit{})},
@@ -62,7 +63,7 @@ func callVerbs() []verb {
 func coming() []string {
 	return []string{
 		"redirect", "transfer", "attend", "conference", "split", "accept", "reject", "play", "record",
-		"message", "subscribe", "unsubscribe", "dnd", "forward", "audio", "trace",
+		"message", "subscribe", "unsubscribe", "dnd", "forward", "trace",
 	}
 }
 
@@ -250,6 +251,16 @@ func hangup(args []string) (phone.Command, error) {
 		return phone.HangupAll{}, nil
 	}
 	return oneCall(func(c phone.CallID) phone.Command { return phone.Hangup{Call: c} })(args)
+}
+
+func sound(args []string) (phone.Command, error) {
+	switch {
+	case len(args) == 1 && args[0] == "list":
+		return phone.ListAudio{}, nil
+	case len(args) == 3 && args[0] == "use" && (args[1] == "in" || args[1] == "out") && args[2] != "":
+		return phone.UseAudio{Output: args[1] == "out", Name: args[2]}, nil
+	}
+	return nil, errUsage
 }
 
 func dtmf(args []string) (phone.Command, error) {

@@ -47,6 +47,9 @@ type apps struct {
 	keyTable func() string                                          // `ramble help keys`
 	check    func(c *config.Config) error                           // what only the parts know: names of actions, of devices
 	backends func() []string                                        // sound systems in this build
+	devices  func(backend string) []soundPorts
+
+	tryDevice func(ctx context.Context, w io.Writer, name string) error
 }
 
 // Headless is what `ramble headless` was asked for.
@@ -106,14 +109,14 @@ while the machine's address changes. Without a command it opens its screen.`,
 	root.PersistentFlags().StringVar(&p.logFile, "log-file", "", "log to this `FILE`; - is standard error, without a screen only")
 	p.accountFlags(root)
 	p.screenFlags(root)
-	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.setupCommand(life), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.setupCommand(life), p.devicesCommand(life), p.configCommand(), p.versionCommand())
 	root.SetHelpCommand(p.helpCommand(root))
 	return root
 }
 
 func (p *program) accountFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&p.account, "account", "a", "", "account `NAME` for outgoing calls (RAMBLE_ACCOUNT); without it the first")
-	cmd.Flags().StringVar(&p.audio, "audio", "", "`BACKEND`: null, loop, or file:in=A.wav,out=B.wav")
+	cmd.Flags().StringVar(&p.audio, "audio", "", "`BACKEND`: auto, pulse, portaudio, null, loop, or file:in=A.wav,out=B.wav")
 }
 
 func (p *program) screenFlags(cmd *cobra.Command) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,6 +32,7 @@ type stage struct {
 	headless    Headless
 	fails       error
 	during      func(context.Context)
+	ports       []soundPorts
 	life        *life
 }
 
@@ -67,6 +69,11 @@ func newStage(t *testing.T) *stage {
 			keyTable: func() string { return "q  quit\n" },
 			check:    func(*config.Config) error { return nil },
 			backends: func() []string { return []string{"null", "loop"} },
+			devices: func(backend string) []soundPorts {
+				s.ran = "devices of " + backend
+				return s.ports
+			},
+			tryDevice: func(_ context.Context, _ io.Writer, name string) error { s.ran = "try " + name; return s.fails },
 		},
 	}
 	return s
@@ -131,6 +138,12 @@ func TestCommands(t *testing.T) {
 		{"config example prints the example", "", "config example", exitOK, "", []string{"[network.roaming]"}},
 		{"config alone explains itself", "", "config", exitOK, "", []string{"check"}},
 		{"config nonsense is a usage error", "", "config nonsense", exitUsage, "", []string{"nonsense"}},
+		{"devices without a card say so", "", "devices", exitAudio, "devices of auto", []string{"no sound card here"}},
+		{"devices of one kind", account, "devices --audio pulse", exitAudio, "devices of pulse", nil},
+		{"devices of the configuration", account + "[audio]\nbackend = \"portaudio\"", "devices", exitAudio, "devices of portaudio", nil},
+		{"a device is tried by its configured name", account + "[audio]\nmicrophone = \"Jabra\"", "devices --test", exitOK, "try auto:in=Jabra", nil},
+		{"a try is no list", "", "devices --test --json", exitUsage, "", []string{"do not go together"}},
+		{"devices of a wrong kind", "", "devices --audio nul", exitUsage, "", []string{`did you mean "null"?`}},
 		{"version says which build", "", "version", exitOK, "", []string{"ramble " + versionNumber, "audio=null,loop", runtime.GOOS}},
 		{"the flag does too", "", "--version", exitOK, "", []string{"ramble " + versionNumber}},
 		{"help keys prints the keys", "", "help keys", exitOK, "", []string{"q  quit"}},

@@ -49,6 +49,16 @@ func begin(ctx context.Context, t *terminal, stderr io.Writer) *life {
 	return l
 }
 
+// quiet runs fn while what libraries write to descriptor 2 goes to the file.
+func (l *life) quiet(path string, fn func() error) error {
+	if l.terminal == nil {
+		return fn()
+	}
+	l.terminal.aside.divert(path)
+	defer l.terminal.aside.undo()
+	return fn()
+}
+
 func (l *life) end() {
 	signal.Stop(l.signals)
 	close(l.done)

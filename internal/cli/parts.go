@@ -55,12 +55,16 @@ func parts(s *Session) (engine.Parts, error) {
 		a.SIP.TLS.Roots = trusted[i]
 		p.Accounts = append(p.Accounts, a)
 	}
-	dev, err := device.Open(c.Audio.Backend)
+	dev, err := device.Open(device.Name(c.Audio.Backend, c.Audio.Microphone, c.Audio.Speaker))
 	if err != nil {
-		return p, &phone.Error{Code: phone.ErrAudio, Text: err.Error(), Hint: "set [audio] backend, or start with --audio null"}
+		return p, &phone.Error{Code: phone.ErrAudio, Text: err.Error(), Hint: "`ramble devices` lists what there is; --audio null starts without sound"}
+	}
+	if why := dev.Why(); why != "" {
+		s.Log.Info("no sound card", "reason", why)
 	}
 	p.Desk = desk.New(desk.Options{Device: dev, Frame: c.Audio.Frame, Log: s.Log, Guard: s.Guard})
-	p.Audio = engine.AudioNote{Backend: dev.Backend(), Input: dev.Input(), Output: dev.Output(), Note: dev.Note()}
+	p.Audio = audioNote(dev)
+	p.Sound = &soundSystem{desk: p.Desk, backend: c.Audio.Backend, in: c.Audio.Microphone, out: c.Audio.Speaker, dev: dev}
 	return p, nil
 }
 

@@ -188,7 +188,7 @@ func (h *house) start(t *testing.T, name string, s setup) *handset {
 // command is the program in an environment that holds nothing of the user's.
 func command(binary, home string, args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_STATE_HOME=" + home, "PATH=" + os.Getenv("PATH"),
+	cmd.Env = []string{"PULSE_SERVER=unix:" + filepath.Join(home, "nobody"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_STATE_HOME=" + home, "PATH=" + os.Getenv("PATH"),
 		"GORACE=atexit_sleep_ms=0"} // else each process under the race detector ends a second late
 	if runtime.GOOS == "windows" {
 		cmd.Env = append(cmd.Env, "USERPROFILE="+home, "APPDATA="+home, "LOCALAPPDATA="+home, "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))

@@ -69,7 +69,11 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 	s := p.session(life, paths, c, log)
 	s.Passwords, s.Instance = passwords, instance.URN
 	log.Info("started", "version", s.Version, "config", c.Path(), "accounts", len(c.Accounts))
-	err = fn(s)
+	if path := paths.LogFile(c, p.getenv); path == "-" {
+		err = fn(s)
+	} else {
+		err = life.quiet(path, func() error { return fn(s) })
+	}
 	log.Info("stopped", "error", err)
 	return err
 }
@@ -92,7 +96,11 @@ func (p *program) withDemo(life *life, fn func(*Session) error) error {
 		}
 	}
 	defer closeLog()
-	return fn(p.session(life, paths, &c, log))
+	path := "" // no file is touched
+	if c.Log.File != "" {
+		path = paths.LogFile(&c, p.getenv)
+	}
+	return life.quiet(path, func() error { return fn(p.session(life, paths, &c, log)) })
 }
 
 func (p *program) session(life *life, paths config.Paths, c *config.Config, log *slog.Logger) *Session {

@@ -16,10 +16,11 @@ type terminal struct {
 	in    *os.File
 	out   *os.File
 	state *term.State // nil: not a terminal
+	aside *aside      // of descriptor 2; nil: nothing is put aside
 }
 
 func saveTerminal(in, out *os.File) *terminal {
-	t := &terminal{in: in, out: out}
+	t := &terminal{in: in, out: out, aside: &aside{}}
 	if term.IsTerminal(in.Fd()) && term.IsTerminal(out.Fd()) {
 		t.state, _ = term.GetState(in.Fd())
 	}
@@ -32,7 +33,11 @@ func saveTerminal(in, out *os.File) *terminal {
 const leaveScreen = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l\x1b[0m\r"
 
 func (t *terminal) restore() {
-	if t == nil || t.state == nil {
+	if t == nil {
+		return
+	}
+	t.aside.undo()
+	if t.state == nil {
 		return
 	}
 	_, _ = t.out.WriteString(leaveScreen)

@@ -26,6 +26,7 @@ func wired() apps {
 	return apps{
 		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
+		devices: allDevices, tryDevice: tryDevice,
 	}
 }
 
@@ -108,7 +109,7 @@ func checkParts(c *config.Config) error {
 // audioBackends are the sound systems of this build, for `ramble version`.
 func audioBackends() []string {
 	var names []string
-	for _, b := range device.List() {
+	for _, b := range device.Backends() {
 		if b.Ready && b.Name != "auto" {
 			names = append(names, b.Name)
 		}

@@ -53,7 +53,9 @@ type Account struct {
 
 // Audio is the sound system.
 type Audio struct {
-	Backend      string // "auto", "null", "loop", or "file:in=A.wav,out=B.wav"
+	Backend      string // "auto", "pulse", "portaudio", "null", "loop", or "file:in=A.wav,out=B.wav"
+	Microphone   string // a part of its name, "default", or "none"
+	Speaker      string // likewise
 	Frame        time.Duration
 	JitterBuffer DelayRange
 	Tones        bool
@@ -198,6 +200,8 @@ func Default() Config {
 	return Config{
 		Audio: Audio{
 			Backend:      "auto",
+			Microphone:   "default",
+			Speaker:      "default",
 			Frame:        20 * time.Millisecond,
 			JitterBuffer: DelayRange{20 * time.Millisecond, 200 * time.Millisecond},
 			Tones:        true,

@@ -44,6 +44,8 @@ func accountKeys() []key[Account] {
 func audioKeys() []key[Config] {
 	return []key[Config]{
 		field("audio.backend", func(c *Config) *string { return &c.Audio.Backend }, asBackend, strconv.Quote),
+		field("audio.microphone", func(c *Config) *string { return &c.Audio.Microphone }, asSoundPort, strconv.Quote),
+		field("audio.speaker", func(c *Config) *string { return &c.Audio.Speaker }, asSoundPort, strconv.Quote),
 		field("audio.frame", func(c *Config) *time.Duration { return &c.Audio.Frame }, asFrame, showDuration),
 		field("audio.jitter_buffer", func(c *Config) *DelayRange { return &c.Audio.JitterBuffer }, asDelays,
 			func(r DelayRange) string { return strconv.Quote(shortDuration(r.Min) + "-" + shortDuration(r.Max)) }),
@@ -121,7 +123,7 @@ func later() []string {
 		account.password_keyring account.retry account.key_exchange account.dtmf
 		account.ice account.stun account.turn account.turn_user account.turn_password account.session_timer
 		account.forward account.forward_busy account.forward_no_answer account.dnd account.blf account.voicemail
-		audio.microphone audio.speaker audio.ringer audio.ring_file audio.follow_default audio.sample_rate
+		audio.ringer audio.ring_file audio.follow_default audio.sample_rate
 		audio.echo_cancel audio.mic_gain audio.speaker_gain audio.country_tones audio.record_dir
 		network.qos network.roaming.on_change
 		ui.notify ui.notify_command ui.notify_when ui.contacts ui.history ui.country_code ui.strip
@@ -174,7 +176,17 @@ func asBackend(raw any) (string, error) {
 	if name == "file" && options == "" {
 		return "", wrongf(`write "file:in=A.wav,out=B.wav"; either can be left out`, "which files?")
 	}
-	_, err = oneOf(name, []string{"auto", "null", "loop", "file"}, []string{"portaudio", "pulse"})
+	_, err = oneOf(name, []string{"auto", "pulse", "portaudio", "null", "loop", "file"}, nil)
+	return s, err
+}
+
+// asSoundPort reads the name of a microphone or loudspeaker, of which the
+// sound system knows the rest.
+func asSoundPort(raw any) (string, error) {
+	s, err := asText(raw)
+	if err == nil && strings.TrimSpace(s) == "" {
+		err = wrongf(`write a part of a name that "ramble devices" lists, "default", or "none"`, "empty")
+	}
 	return s, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ramble/audio/desk"
 	"ramble/internal/engine/roam"
 	"ramble/internal/phone"
 	"ramble/netwatch"
@@ -33,10 +34,12 @@ type Engine struct {
 	refused  phone.Refused
 	audio    phone.Audio
 	tone     toneState
-	quitting bool
-	leaving  int // jobs of the farewell still out
-	closed   string
-	readyBy  time.Time // zero once Ready was told
+	// soundless is why the device failed; empty while there is none or it runs
+	soundless string
+	quitting  bool
+	leaving   int // jobs of the farewell still out
+	closed    string
+	readyBy   time.Time // zero once Ready was told
 
 	outlets []*outlet
 	notices []phone.Notice
@@ -61,6 +64,9 @@ func New(p Parts) *Engine {
 	o.Log, o.Guard = p.Log, p.Guard
 	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
 	e.watcher = netwatch.New(o)
+	if p.Desk != nil {
+		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
+	}
 	return e
 }
 
@@ -91,6 +97,9 @@ func (e *Engine) Do(ctx context.Context, c phone.Command) (phone.Reply, error) {
 	type result struct {
 		reply phone.Reply
 		err   error
+	}
+	if r, mine, err := e.doSound(c); mine {
+		return r, err
 	}
 	done := make(chan result, 1) // the loop never waits for a caller that gave up
 	work := func() {

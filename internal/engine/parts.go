@@ -24,7 +24,8 @@ type Parts struct {
 	Sockets  Sockets
 	Lookup   sip.Lookup
 	Desk     *desk.Desk
-	Audio    AudioNote
+	Audio    AudioNote // at the start
+	Sound    Sound     // changes it; nil: nothing can be changed
 
 	MediaPorts path.Range
 	JitterMin  time.Duration

@@ -12,7 +12,8 @@ type Doer interface {
 
 // Reply is the answer to a command.
 type Reply struct {
-	Call CallID // the call made or meant; 0 when none
+	Call  CallID        // the call made or meant; 0 when none
+	Sound []SoundDevice // for ListAudio
 }
 
 // Command is the sealed set of things a user or a script can ask for.
@@ -66,6 +67,15 @@ type (
 	Swap struct{}
 	// Redial calls the last dialled target, or the given ended call's peer, again.
 	Redial struct{ Call CallID }
+	// ListAudio asks for the microphones and loudspeakers there are; Reply has
+	// them.
+	ListAudio struct{}
+	// UseAudio changes the loudspeaker (Output) or the microphone, in a call
+	// too. Name is a part of its name, "default", or "none".
+	UseAudio struct {
+		Output bool
+		Name   string
+	}
 	// Remark puts a line among the events: a script tells the user what it does.
 	Remark struct{ Text string }
 	// Quit ends calls, removes bindings and stops, two seconds at most.
@@ -91,5 +101,7 @@ func (Silence) command()     {}
 func (Focus) command()       {}
 func (Swap) command()        {}
 func (Redial) command()      {}
+func (ListAudio) command()   {}
+func (UseAudio) command()    {}
 func (Remark) command()      {}
 func (Quit) command()        {}

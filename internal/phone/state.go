@@ -193,6 +193,16 @@ type Audio struct {
 	Note    string // what is lacking, in words; empty when nothing is
 }
 
+// SoundDevice is a microphone or a loudspeaker that can be used.
+type SoundDevice struct {
+	Backend string // "pulse", "portaudio"
+	Name    string // the sound system's own
+	About   string // for people; empty when Name is all there is
+	Output  bool   // a loudspeaker; else a microphone
+	Default bool   // the system's choice
+	InUse   bool
+}
+
 // Refused counts requests from those who may not make the phone ring.
 type Refused struct {
 	Requests uint64
