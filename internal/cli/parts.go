@@ -35,7 +35,7 @@ func parts(s *Session) (engine.Parts, error) {
 		Frame: c.Audio.Frame, SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
 		Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
 		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
-		UserAgent: "ramble/" + s.Version, Log: s.Log, Guard: s.Guard,
+		UserAgent: "ramble/" + s.Version, History: s.History, Log: s.Log, Guard: s.Guard,
 	}
 	switch c.Network.Watch {
 	case config.WatchAuto:

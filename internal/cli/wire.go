@@ -10,6 +10,7 @@ import (
 	"ramble/internal/automation"
 	"ramble/internal/config"
 	"ramble/internal/engine"
+	"ramble/internal/history"
 	"ramble/internal/phone"
 	"ramble/tui"
 )
@@ -27,6 +28,9 @@ func wired() apps {
 		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
 		devices: allDevices, tryDevice: tryDevice,
+		recall: func(stateDir string) (phone.Past, []string) {
+			return engine.Recall(history.Open(history.Options{Dir: stateDir, Keep: 1 << 20})) // all that is there
+		},
 	}
 }
 

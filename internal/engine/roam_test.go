@@ -32,6 +32,7 @@ type rig struct {
 	world *demo.World
 	e     *engine.Engine
 	ctx   context.Context
+	ended chan struct{} // closed when Run has returned
 
 	mu      sync.Mutex
 	state   phone.State
@@ -56,7 +57,7 @@ func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o d
 	t.Helper()
 	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
+	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1), ended: make(chan struct{})}
 	dev, err := device.Open("loop")
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o d
 	if err := r.world.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
-	all.Go(func() { _ = r.e.Run(ctx) })
+	all.Go(func() { defer close(r.ended); _ = r.e.Run(ctx) })
 	all.Go(func() { r.follow(updates) })
 	t.Cleanup(func() { cancel(); all.Wait() })
 	return r
