@@ -29,12 +29,7 @@ type variant struct {
 	lost int // packets that may be lost in each direction, where figures are taken; -1: any
 }
 
-func other(l *Lab) string {
-	if l.Uplink() == WLAN {
-		return WWAN
-	}
-	return WLAN
-}
+func other(l *Lab) string { return l.Other() }
 
 func variants() []variant {
 	return []variant{
