@@ -96,7 +96,7 @@ func (a *account) stackFor() (*stack, error) {
 		return st, nil
 	}
 	if !a.path.Valid() {
-		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "there is no network towards " + nextHop(a.sip).String(), Hint: "it is tried again the moment one appears"}
+		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "no network leads to " + nextHop(a.sip).String(), Hint: "try again when the account is registered"}
 	}
 	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
 }
