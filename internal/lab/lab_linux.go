@@ -87,6 +87,7 @@ type Lab struct {
 
 	mu       sync.Mutex
 	programs []*Program
+	closers  []func()             // of what is no program
 	events   map[*Program]*Output // what some report besides
 }
 
@@ -134,12 +135,15 @@ func (l *Lab) Host(name string) *Host {
 // Close stops the programs, the youngest first, and gives the namespaces back.
 func (l *Lab) Close() error {
 	l.mu.Lock()
-	programs := l.programs
-	l.programs = nil
+	programs, closers := l.programs, l.closers
+	l.programs, l.closers = nil, nil
 	l.mu.Unlock()
 	var errs []error
 	for i := len(programs) - 1; i >= 0; i-- {
 		programs[i].Kill()
+	}
+	for _, end := range closers {
+		end()
 	}
 	for _, w := range l.wires {
 		w.close()
