@@ -110,6 +110,11 @@ func (m *model) roamRows(w, h int) []row {
 		rows = append(rows, m.stepRow(r, s, w))
 	}
 	head, why, end := m.roamHead(r, w), m.roamReasons(r, w), m.roamEnd(r, w)
+	more := m.moreReasons(r, w)
+	if h > 0 {
+		more = more[:clamp(h-len(rows)-len(end)-1, 0, len(more))]
+	}
+	rows = slices.Insert(rows, min(1, len(rows)), more...)
 	fits := func(extra int) bool { return h == 0 || len(rows)+len(end)+extra <= h }
 	switch gap := []row{{}}; {
 	case fits(2 + len(why)):
@@ -140,11 +145,10 @@ func (m *model) roamHead(r phone.Roam, w int) row {
 	return row{left: left, right: []span{{right, faint}}}
 }
 
-// roamReasons is why, where the first step does not say it in full already.
+// roamReasons is why, where the first step does not say it.
 func (m *model) roamReasons(r phone.Roam, w int) []row {
 	why := strings.Join(r.Reasons, ", ")
-	room := w - offsetWidth - nameWidth - 3
-	if why == "" || len(r.Steps) > 0 && r.Steps[0].Detail == why && m.look.width(why) <= room {
+	if why == "" || len(r.Steps) > 0 && r.Steps[0].Detail == why {
 		return nil
 	}
 	var rows []row
@@ -154,7 +158,24 @@ func (m *model) roamReasons(r phone.Roam, w int) []row {
 	return rows[:min(len(rows), 2)]
 }
 
-func pathName(s string) string { return either(s != "", s, "no network") }
+// moreReasons are those that have no room in the row of the first step. They
+// stand below it.
+func (m *model) moreReasons(r phone.Roam, w int) (rows []row) {
+	if len(r.Steps) == 0 || r.Steps[0].Name != phone.StepSign {
+		return nil
+	}
+	parts := strings.Split(r.Steps[0].Detail, ", ")
+	shown := len(parts) // as fitParts has it
+	for shown > 1 && m.look.width(strings.Join(parts[:shown], ", ")) > m.detailRoom(w, "") {
+		shown--
+	}
+	for _, part := range parts[shown:] {
+		for _, line := range m.look.wrap(part, w-detailFrom) {
+			rows = append(rows, row{left: []span{{strings.Repeat(" ", detailFrom) + line, faint}}})
+		}
+	}
+	return rows
+}
 
 // roamEnd is what stands below the steps: how it ended, what it cost, and
 // after a failure what helps, with the keys.

@@ -40,6 +40,8 @@ func (o *roamsView) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		o.at = n - 1
 	case "esc", "q":
 		m.over = nil
+	case "ctrl+c":
+		return nil, false
 	case "enter":
 		m.over = nil
 		if o.at < n {
@@ -47,11 +49,12 @@ func (o *roamsView) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 			m.panes.focused = paneLower
 		}
 	default:
-		if a := m.set.keys.find(k.String()); a != nil && a.ID == "roams" {
+		switch a := m.set.keys.find(k.String()); {
+		case a != nil && a.ID == "roams":
 			m.over = nil
-			return nil, true
+		case a != nil && a.ID == "answer":
+			return m.run(a), true
 		}
-		return nil, false
 	}
 	o.at = clamp(o.at, 0, max(0, n-1))
 	return nil, true

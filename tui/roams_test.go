@@ -188,3 +188,35 @@ func TestPlainHistory(t *testing.T) {
 	}
 	golden.RequireEqual(t, b.String())
 }
+
+// TestEveryReasonIsSeen: those that have no room in the row of the sign stand
+// below it.
+func TestEveryReasonIsSeen(t *testing.T) {
+	for _, size := range [][2]int{{80, 40}, {120, 36}} {
+		d := newHand(t, size[0], size[1], nil)
+		s := recoveredState()
+		s.Roams[0].Reasons = []string{"wlan0 lost 192.168.1.23", "usb0 has 172.20.10.4", "route now by usb0"}
+		s.Roams[0].Steps[0].Detail = strings.Join(s.Roams[0].Reasons, ", ")
+		d.show(recovering())
+		d.show(s)
+		text := screen(d)
+		for _, reason := range s.Roams[0].Reasons {
+			if !strings.Contains(text, reason) {
+				t.Errorf("%q is not on the screen:\n%s", reason, text)
+			}
+		}
+		if strings.Contains(text, "because: ") {
+			t.Errorf("the reasons stand twice:\n%s", text)
+		}
+	}
+}
+
+// TestTheListHasTheKeys: a letter in it hangs nothing up.
+func TestTheListHasTheKeys(t *testing.T) {
+	d := newHand(t, 80, 24, nil)
+	d.show(withPast(inCall()))
+	d.press("H", "b", "m", "N", "x")
+	if asked := d.doer.take(); len(asked) > 0 || d.m.over == nil {
+		t.Errorf("the list let through %v", asked)
+	}
+}

@@ -96,3 +96,5 @@ func failure(r phone.Roam) string {
 	}
 	return text
 }
+
+func pathName(s string) string { return either(s != "", s, "no network") }

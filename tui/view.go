@@ -43,7 +43,7 @@ func (m *model) layout() layout {
 		a.accRows = len(m.accountRows(leftWide - 4))
 	}
 	if _, ok := m.shownRoam(); ok {
-		a.roamRows = len(m.roamRows(m.w-leftWide-4, 0))
+		a.roamRows = len(m.roamRows(m.w-either(m.w < widerLeft, leftNarrow, leftWide)-4, 0))
 	}
 	return arrange(a)
 }
@@ -111,6 +111,9 @@ func (m *model) paneHead(p pane, l layout) (name, key, right []span) {
 	if l.pane[paneSide].shown() && m.lower.roam {
 		return name, word("F5"), right
 	}
+	if len(right) > 0 {
+		events.text = "  " + events.text
+	}
 	return name, word("F5"), append(right, events, roam)
 }
 
@@ -122,7 +125,7 @@ func (m *model) browseWord(r phone.Roam, p pane) []span {
 		return nil
 	}
 	keys := m.look.keyName(m.set.keys.key("older-roam")) + " " + m.look.keyName(m.set.keys.key("newer-roam"))
-	return []span{{fmt.Sprintf("%d/%d ", m.roams.index(r.ID)+1, n), faint}, {keys, keycap}, {"  ", faint}}
+	return []span{{fmt.Sprintf("%d/%d ", m.roams.index(r.ID)+1, n), faint}, {keys, keycap}}
 }
 
 func (m *model) callHeadWord() []span {

@@ -14,6 +14,7 @@ const (
 	nameWidth   = 9
 	tookWidth   = 7
 	barsFrom    = 76 // columns from which the waterfall is drawn
+	detailFrom  = offsetWidth + 1 + 2 + nameWidth
 )
 
 // stepRow is one step: when, how, what, how long. With room the waterfall
@@ -26,7 +27,7 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 	}
 	tookText := ""
 	if took > 0 {
-		tookText = lasting(took)
+		tookText = either(took < time.Millisecond/2, "<1ms", lasting(took)) // no wider than 0 ms would be
 	}
 	detail := stepDetail(s)
 	if name := m.callOf(r, s.Call); name != "" {
@@ -40,14 +41,24 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 	right := []span{{fmt.Sprintf("%*s", tookWidth, tookText), either(s.Running, busy, faint)}}
 	if w < barsFrom {
 		right[0].text = strings.TrimSpace(tookText)
-		return row{left: append(spans, span{m.look.fitParts(detail, w-m.look.spansWidth(spans)-m.look.width(right[0].text)-1), faint}), right: right}
+		return row{left: append(spans, span{m.look.fitParts(detail, m.detailRoom(w, right[0].text)), faint}), right: right}
 	}
-	bars := clamp(w/3, 20, 60)
-	room := w - m.look.spansWidth(spans) - bars - tookWidth - 2
+	bars := barsWidth(w)
+	room := m.detailRoom(w, tookText)
 	detail = m.look.fitParts(detail, room)
 	detail += strings.Repeat(" ", max(0, room-m.look.width(detail)))
 	spans = append(spans, span{detail + " ", faint})
 	return row{left: append(spans, m.waterfall(r, s.Offset, took, bars, ro)...), right: right}
+}
+
+func barsWidth(w int) int { return clamp(w/3, 20, 60) }
+
+// detailRoom is how wide the detail of a step may be, beside how long it took.
+func (m *model) detailRoom(w int, took string) int {
+	if w < barsFrom {
+		return w - detailFrom - m.look.width(took) - 1
+	}
+	return w - detailFrom - barsWidth(w) - tookWidth - 2
 }
 
 // stepDetail is a step's detail without what its name says already: what is
