@@ -38,12 +38,13 @@ type Voice struct {
 	codec  codec.Codec
 	header rtp.Header
 	heard  []Heard
+	last   time.Time     // when the last packet came
+	pause  time.Duration // longest silence between two, since Mark
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-// Heard counts the packets a peer received from one source, with the longest
-// silence before any of them.
+// Heard counts the packets a peer received from one source.
 type Heard struct {
 	From        netip.AddrPort
 	Packets     int
@@ -110,6 +111,21 @@ func (v *Voice) Heard() []Heard {
 	return append([]Heard(nil), v.heard...)
 }
 
+// Mark begins to measure Pause.
+func (v *Voice) Mark() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pause = 0
+}
+
+// Pause is the longest silence between two packets, whatever their sources,
+// that ended since Mark. Speech without a gap has one of a packet time.
+func (v *Voice) Pause() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pause
+}
+
 // speak sends a packet each frame until ctx ends.
 func (v *Voice) speak(ctx context.Context) {
 	if v.fill == nil {
@@ -161,6 +177,10 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
+	if !v.last.IsZero() {
+		v.pause = max(v.pause, now.Sub(v.last))
+	}
+	v.last = now
 	i := len(v.heard) - 1
 	for ; i >= 0 && v.heard[i].From != from; i-- {
 	}

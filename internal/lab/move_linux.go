@@ -162,7 +162,9 @@ func (l *Lab) Roam(ctx context.Context, to string, gap time.Duration) (Move, err
 
 // raise has carrier on u, and waits until it carries. The kernel looks at new
 // carriers up to a second late, and until then IPv6 sends nothing.
-func (l *Lab) raise(ctx context.Context, u *uplink) error {
+func (l *Lab) raise(ctx context.Context, u *uplink) error { return u.carry(ctx, l.hosts[Core]) }
+
+func (u *uplink) carry(ctx context.Context, core *Host) error {
 	if err := u.carrier(true); err != nil {
 		return err
 	}
@@ -171,7 +173,6 @@ func (l *Lab) raise(ctx context.Context, u *uplink) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	core := l.hosts[Core]
 	for {
 		near, err := u.host.links.LinkByIndex(u.index)
 		if err != nil {
@@ -291,7 +292,12 @@ func (l *Lab) Stall(uplink string) (end func() error, err error) {
 	if !ok {
 		return nil, fmt.Errorf("no uplink %q", uplink)
 	}
-	core := l.hosts[Core]
+	return stall(l.hosts[Core], u.coreIface, address(ipv4(u.subnet, 0)).IPNet, address(ipv6(u.subnet, 0)).IPNet)
+}
+
+// stall has core drop what comes in by an interface and what goes to the
+// networks behind it, until end.
+func stall(core *Host, iface string, networks ...*net.IPNet) (end func() error, err error) {
 	var rules []*netlink.Rule
 	end = func() error {
 		var errs []error
@@ -301,16 +307,16 @@ func (l *Lab) Stall(uplink string) (end func() error, err error) {
 		rules = nil
 		return errors.Join(errs...)
 	}
-	for _, like := range []netip.Addr{ipv4(u.subnet, 0), ipv6(u.subnet, 0)} {
+	for _, to := range networks {
 		in, out := netlink.NewRule(), netlink.NewRule()
-		in.IifName, out.Dst = u.coreIface, address(like).IPNet
+		in.IifName, out.Dst = iface, to
 		for _, r := range []*netlink.Rule{in, out} {
 			r.Type, r.Family, r.Priority = unix.FR_ACT_BLACKHOLE, unix.AF_INET, 100
-			if like.Is6() {
+			if to.IP.To4() == nil {
 				r.Family = unix.AF_INET6
 			}
 			if err := core.links.RuleAdd(r); err != nil {
-				return nil, errors.Join(fmt.Errorf("stalling %s: %w", uplink, err), end())
+				return nil, errors.Join(fmt.Errorf("stalling %s: %w", iface, err), end())
 			}
 			rules = append(rules, r)
 		}
