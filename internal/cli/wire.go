@@ -11,6 +11,7 @@ import (
 	"ramble/internal/config"
 	"ramble/internal/engine"
 	"ramble/internal/history"
+	"ramble/internal/lab"
 	"ramble/internal/phone"
 	"ramble/tui"
 )
@@ -25,8 +26,9 @@ import (
 
 func wired() apps {
 	return apps{
-		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
+		ui: runUI, headless: runHeadless, demo: runDemo, drill: runDrill, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
+		private: func() (int, bool, error) { return lab.Private(nil) },
 		devices: allDevices, tryDevice: tryDevice,
 		recall: func(stateDir string) (phone.Past, []string) {
 			return engine.Recall(history.Open(history.Options{Dir: stateDir, Keep: 1 << 20})) // all that is there
