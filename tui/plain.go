@@ -28,7 +28,7 @@ func PlainCall(c phone.Call) string {
 		line += fmt.Sprintf("  %s, longest gap %s", counted(uint64(c.Roams), "roam"), lasting(c.LongestGap))
 	}
 	if c.Answered.IsZero() && c.Direction == phone.Outgoing || c.NeedsRedial {
-		line = strings.TrimSpace(line + "  " + strings.TrimPrefix(c.Reason, how+" "))
+		line = strings.TrimSpace(line + "  " + strings.TrimLeft(strings.TrimPrefix(c.Reason, how), ": "))
 	}
 	return clean.Limit(line, wrapLimit)
 }
