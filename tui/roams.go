@@ -171,8 +171,8 @@ func worst(r phone.Roam) string {
 	return fmt.Sprintf("gap in %s, out %s", lasting(worst.GapIn), lasting(worst.GapOut))
 }
 
-// totalWidth is the width of how long a roam took.
-const totalWidth = 9
+// totalWidth is the width of how long a roam took, or where it failed.
+func (c roamColumns) totalWidth() int { return either(c.w < 90, 9, len("failed: register")) }
 
 func (c roamColumns) row(r phone.Roam, here bool) row {
 	l := c.m.look
@@ -182,7 +182,7 @@ func (c roamColumns) row(r phone.Roam, here bool) row {
 		mark, word = l.check, lasting(r.Total)
 	case phone.RoamFailed:
 		mark, word = l.cross, "failed"
-		if r.FailedStep != "" && !c.narrow() {
+		if r.FailedStep != "" && c.totalWidth() > len(word)+9 {
 			word = "failed: " + string(r.FailedStep)
 		}
 	case phone.RoamSuperseded:
@@ -199,8 +199,8 @@ func (c roamColumns) row(r phone.Roam, here bool) row {
 		{c.route(r), either(here, chosen, plain)},
 	}
 	right := []span{{word, ro}}
-	if gap := worst(r); c.cost > 0 && gap != "" && l.spansWidth(left)+1+c.cost+2+totalWidth <= c.w {
-		right = []span{{fmt.Sprintf("%-*s", c.cost, gap), faint}, {fmt.Sprintf("  %*s", totalWidth, word), ro}}
+	if gap := worst(r); c.cost > 0 && gap != "" && l.spansWidth(left)+1+c.cost+2+c.totalWidth() <= c.w {
+		right = []span{{fmt.Sprintf("%-*s", c.cost, gap), faint}, {fmt.Sprintf("  %*s", c.totalWidth(), word), ro}}
 	}
 	return row{left: left, right: right, selected: here}
 }
