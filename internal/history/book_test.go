@@ -228,7 +228,10 @@ func TestAThousandMutations(t *testing.T) {
 		if !bytes.Equal(read(t, path), broken) {
 			t.Fatalf("mutation %d: reading changed the file", n)
 		}
-		if err := b.AddCall(sampleCall(100)); err != nil {
+		if n%10 != 0 {
+			continue
+		}
+		if err := b.AddCall(sampleCall(100)); err != nil { // to a damaged file too
 			t.Fatal(err)
 		}
 		after, _, err := b.Calls()
