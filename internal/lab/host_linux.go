@@ -44,7 +44,7 @@ func newHost(name, dir string, guard *safego.Guard) (*Host, error) {
 		return err
 	})
 	if errors.Is(err, unix.EPERM) {
-		return nil, &Unable{"network namespaces need root: " + err.Error()}
+		return nil, &Unable{"network namespaces need root, or a system that lets users have user namespaces: " + err.Error()}
 	} else if err != nil {
 		return nil, &Unable{"the kernel gives no network namespace: " + err.Error()}
 	}
