@@ -135,7 +135,7 @@ func (c *Call) answered(ctx context.Context, st *Stack, req *sip.Request, res *s
 	c.mu.Lock()
 	late := c.state != calling // dropped meanwhile
 	if !late {
-		c.state = up
+		c.state, c.wasUp = up, true
 	}
 	c.d = c.d.confirmed(st, res)
 	c.note(res, res.Source())
@@ -216,7 +216,11 @@ func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)
 		c.mu.Lock()
 		c.d.remoteTag = tagOf(res.To().Params) // requests in the early dialog find us
 		c.note(res, res.Source())
+		fresh := c.takeReliable(st, c.earlyOf(st, res), res)
 		c.mu.Unlock()
+		if !fresh {
+			return
+		}
 	}
 	if progress != nil {
 		progress(p)

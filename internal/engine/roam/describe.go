@@ -34,7 +34,7 @@ func Describe(a Action, zero time.Time) string {
 		return fmt.Sprintf("lose call %d: %s", a.Call, a.Reason)
 	case KeepCalls:
 		return "keep calls until " + moment(a.Until, zero)
-	case MoveMedia, SwitchMedia, Repair:
+	case MoveMedia, SwitchMedia, Repair, AskCaller:
 		return describeCall(a)
 	default:
 		return describeRoam(a, zero)
@@ -50,6 +50,8 @@ func describeCall(a Action) string {
 			when = "at once"
 		}
 		return fmt.Sprintf("move media %d of call %d to %s, sending %s", a.Epoch, a.Call, a.Path, when)
+	case AskCaller:
+		return fmt.Sprintf("ask the caller %d of call %d", a.Epoch, a.Call)
 	case SwitchMedia:
 		return fmt.Sprintf("switch media %d of call %d", a.Epoch, a.Call)
 	case Repair:
@@ -171,6 +173,14 @@ func callWords(c Call) string {
 	}
 	if c.OwnsCallID {
 		text += " owner"
+	}
+	for _, f := range []struct {
+		on   bool
+		word string
+	}{{c.OfferLost, " lost"}, {c.Early, " early"}, {c.Replaceable, " replaceable"}} {
+		if f.on {
+			text += f.word
+		}
 	}
 	if c.Epoch != 0 {
 		text += fmt.Sprintf(" epoch=%d", c.Epoch)

@@ -169,6 +169,15 @@ type Call struct {
 	State      CallState
 	AudioDue   bool // audio should be arriving (not held, not recvonly at the peer)
 	OwnsCallID bool // we made the Call-ID: decides the wait after 491 (RFC 3261 14.1)
+	// OfferLost: OfferPending, and its transaction ended without an answer; the
+	// server may still hold it.
+	OfferLost bool
+	// Early: Calling, with early media that an UPDATE may move (RFC 3311): its
+	// answer came reliably and the peer allows UPDATE.
+	Early bool
+	// Replaceable: up, and the peer can be asked by its address of record to
+	// replace the dialog (RFC 3891), should it have moved as well.
+	Replaceable bool
 	// Epoch is that of the stack on which the call began; 0: the present one.
 	// Read when the call is added.
 	Epoch Epoch

@@ -179,7 +179,7 @@ func (l *law) callAction(a Action) error {
 		}
 	case Repair:
 		id = a.Call
-		if l.repairs[id] != 0 {
+		if l.repairs[id] != 0 && a.How != ByReplaces {
 			return errors.New("a repair of that call is in flight")
 		}
 		if l.roam == 0 {
@@ -187,6 +187,8 @@ func (l *law) callAction(a Action) error {
 		}
 		l.repairs[id] = a.Epoch
 		err = l.stands(a.Epoch)
+	case AskCaller:
+		id, err = a.Call, l.stands(a.Epoch)
 	case EndCall:
 		id = a.Call
 		defer delete(l.calls, id)

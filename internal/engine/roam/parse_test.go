@@ -180,6 +180,7 @@ func (w *words) condition() (c Call) {
 	}
 	c.AudioDue = w.flag("audio")
 	c.OwnsCallID = w.flag("owner")
+	c.OfferLost, c.Early, c.Replaceable = w.flag("lost"), w.flag("early"), w.flag("replaceable")
 	if s, ok := w.opt("epoch="); ok {
 		c.Epoch = Epoch(must(strconv.Atoi(s)))
 	}

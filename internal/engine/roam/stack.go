@@ -71,6 +71,7 @@ func (m *Machine) opened(e Opened) {
 		m.resume("the server can be reached again", 0)
 	}
 	m.register()
+	m.askCallers()
 	for _, c := range m.calls {
 		c.part = c.part || c.underRepair()
 		c.deadline = m.graceEnds()
@@ -176,8 +177,20 @@ func (m *Machine) keptDied(reason string) {
 	m.reviveLeft()
 }
 
+// askCallers asks those who ring us, and whose INVITE came by a path that is
+// gone, whether they still do.
+func (m *Machine) askCallers() {
+	for _, c := range m.calls {
+		if c.State == RingingHere && m.stack.state == open && !m.live(c.home) {
+			c.home = m.epoch
+			m.do(AskCaller{Epoch: m.epoch, Call: c.ID})
+		}
+	}
+}
+
 // reviveLeft repairs the unanswered calls whose old stack is there no more.
 func (m *Machine) reviveLeft() {
+	m.askCallers()
 	for _, c := range m.calls {
 		switch {
 		case c.stage == left && !m.live(c.home):

@@ -229,7 +229,8 @@ func (w *walk) addCall() {
 	for w.law.calls[id] || slices.ContainsFunc(w.calls, func(c Call) bool { return c.ID == id }) {
 		id++
 	}
-	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0}
+	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0,
+		Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
 	if w.choose(3) == 0 {
 		c.Epoch = Epoch(w.choose(int(w.m.Epoch()) + 1))
 	}
@@ -246,6 +247,7 @@ func (w *walk) changeCall() {
 			c.State = Idle
 		}
 		c.AudioDue = w.choose(3) != 0
+		c.OfferLost = c.State == OfferPending && w.choose(3) == 0
 		w.step(CallChanged{Call: *c})
 	}
 }
@@ -308,7 +310,7 @@ func (w *walk) settle() {
 		case slices.ContainsFunc(w.calls, func(c Call) bool { return c.State == OfferPending || c.State == AnswerDue }):
 			for i := range w.calls {
 				if c := &w.calls[i]; c.up() && c.State != Idle {
-					c.State = Idle
+					c.State, c.OfferLost = Idle, false
 					w.step(CallChanged{Call: *c})
 				}
 			}
