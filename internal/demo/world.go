@@ -22,10 +22,13 @@ const (
 
 // Options shape a World. The zero value is usable.
 type Options struct {
-	Pause  time.Duration        // between strides; 0: 12 s
-	Manual bool                 // nobody walks until asked
-	Delay  time.Duration        // one way, phone to everybody; 0: 8 ms
-	Ring   time.Duration        // how long the peers ring before they answer; 0: 700 ms
+	Pause  time.Duration // between strides; 0: 12 s
+	Manual bool          // nobody walks until asked
+	Delay  time.Duration // one way, phone to everybody; 0: 8 ms
+	Ring   time.Duration // how long the peers ring before they answer; 0: 700 ms
+	// Server and Peer have the last word on how those are made; nil: nobody has.
+	Server func(*siptest.Options)
+	Peer   func(*siptest.PeerOptions)
 	Say    func(line string)    // hears what happens to the network; nil: nobody
 	Trace  func(siptest.Traced) // every message at the server; nil: nobody
 	Guard  *safego.Guard
@@ -89,24 +92,31 @@ func New(o Options) *World {
 	for _, c := range cast() {
 		users[c.name] = Password
 	}
-	w.Registrar = siptest.NewRegistrar(siptest.Options{
+	so := siptest.Options{
 		Addr: registrarAddr(), Realm: Domain, Users: users, Algorithms: []string{"SHA-256", "MD5"},
 		Sockets: server, Trace: o.Trace, Guard: o.Guard, Log: o.Log,
-	})
+	}
+	if o.Server != nil {
+		o.Server(&so)
+	}
+	w.Registrar = siptest.NewRegistrar(so)
 	for _, c := range cast() {
 		host := w.Net.Host(c.name)
 		at := netip.MustParseAddr(c.addr)
 		host.Plug("eth0", c.name+"'s network", netip.PrefixFrom(at, 24))
 		w.Net.Delay("phone", c.name, o.Delay*3/2)
-		peer := siptest.NewPeer(siptest.PeerOptions{
+		po := siptest.PeerOptions{
 			User: c.name, Domain: Domain, Addr: netip.AddrPortFrom(at, 5060), Transport: siptest.UDP,
 			Registrar: registrarAddr(), Password: Password, Sockets: host, Guard: o.Guard, Log: o.Log,
 			OnInvite: func(*siptest.PeerCall) siptest.Decision {
 				return siptest.Decision{Ring: o.Ring}
 			},
 			Media: func(*siptest.PeerCall) siptest.Media { return w.voice(host, at, c.fill()) },
-		})
-		w.peers[c.name] = peer
+		}
+		if o.Peer != nil {
+			o.Peer(&po)
+		}
+		w.peers[c.name] = siptest.NewPeer(po)
 	}
 	return w
 }

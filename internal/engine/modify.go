@@ -185,7 +185,7 @@ func (*noConnection) Unwrap() error { return sip.ErrStackClosed }
 // ackPatience is how long an answer of ours may go unacknowledged, once it was
 // repeated by the new path, until the refresh follows: the ACK may have been
 // lost on the old one, or the peer may have moved as well.
-const ackPatience = 2 * time.Second
+const ackPatience = 500 * time.Millisecond
 
 // answerAgain repeats our answer to an offer of theirs, by the new path and
 // with the new address, and refreshes the call after the ACK. (Which of the two

@@ -156,7 +156,11 @@ func (m *Machine) ask(c *call, how How) {
 		c.tries.replaces++
 		c.tries.replace = false
 	case c.Replaceable && c.up() && c.tries.replaces < maxReplaces:
-		c.due = m.now.Add(m.policy.replaceWait(c.OwnsCallID))
+		wait := m.policy.replaceWait(c.OwnsCallID)
+		if how == ByAnswer {
+			wait *= 2 // the ACK comes first
+		}
+		c.due = m.now.Add(wait)
 	}
 	m.do(Repair{Epoch: m.epoch, Call: c.ID, How: how, Attempt: c.tries.attempts})
 	detail := how.String() + " sent"
