@@ -271,7 +271,7 @@ func TestRingingEndsWithItsInvite(t *testing.T) {
 		bubbles(t, func(t *testing.T, transport sip.Transport) {
 			s := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
 				if value != "" {
-					o.Headers = []sipgo.Header{sipgo.NewHeader("Expires", value)}
+					o.Headers = headers("Expires", value)
 				}
 			}}}
 			r, id, cancel, done := s.ringing(t, transport)
@@ -293,7 +293,7 @@ func TestRingingEndsWithItsInvite(t *testing.T) {
 func TestRequiresReliableRinging(t *testing.T) {
 	bubbles(t, func(t *testing.T, transport sip.Transport) {
 		s := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
-			o.Headers = []sipgo.Header{sipgo.NewHeader("Require", "100rel")}
+			o.Headers = headers("Require", "100rel")
 		}}}
 		r, id, cancel, done := s.ringing(t, transport)
 		defer cancel()
@@ -345,4 +345,8 @@ func TestAnswerLostWithItsPath(t *testing.T) {
 			})
 		})
 	}
+}
+
+func headers(name, value string) func() []sipgo.Header {
+	return func() []sipgo.Header { return []sipgo.Header{sipgo.NewHeader(name, value)} }
 }

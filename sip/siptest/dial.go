@@ -78,8 +78,10 @@ func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 func (c *PeerCall) dial(ctx context.Context, body []byte) {
 	build := func() *sip.Request {
 		req := c.request(sip.INVITE, body)
-		for _, h := range c.p.o.Headers {
-			req.AppendHeader(sip.HeaderClone(h))
+		if c.p.o.Headers != nil {
+			for _, h := range c.p.o.Headers() {
+				req.AppendHeader(h)
+			}
 		}
 		return req
 	}

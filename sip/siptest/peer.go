@@ -32,9 +32,9 @@ type PeerOptions struct {
 	// goroutine of its own and may wait, but must come back when the call's
 	// Done is closed.
 	OnInvite func(*PeerCall) Decision
-	// Headers are added to INVITEs that begin a call: "Require: 100rel" or
-	// "Expires" for instance.
-	Headers []sip.Header
+	// Headers makes what is added to an INVITE that begins a call: "Require:
+	// 100rel" or "Expires" for instance; nil adds nothing.
+	Headers func() []sip.Header
 	// NoReplaces: INVITEs that require Replaces are answered 420.
 	NoReplaces bool
 	// OnRequest may answer a request inside a call otherwise than the book
