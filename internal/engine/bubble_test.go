@@ -92,15 +92,29 @@ func (r *rig) talks(id phone.CallID, to netip.Addr) {
 // done waits for the last roam to end well.
 func (r *rig) done() phone.Roam {
 	r.t.Helper()
-	s := r.until("the roam is over", func(s phone.State) bool {
+	over := func(s phone.State) bool {
 		n := len(s.Roams)
 		return n > 0 && s.Roams[n-1].Phase != phone.RoamStarted && !s.Accounts[0].Roaming
-	})
+	}
+	r.stateAfter(2*time.Minute, "the roam is over", over)
+	s := r.until("the roam is over", over)
 	last := s.Roams[len(s.Roams)-1]
 	if last.Phase != phone.RoamDone {
 		r.t.Fatalf("the roam %s: %s\n%s", last.Phase, last.Failure, r.story())
 	}
 	return last
+}
+
+// stateAfter is until with another patience, for times that only a bubble has.
+func (r *rig) stateAfter(limit time.Duration, what string, ok func(phone.State) bool) {
+	r.t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); {
+		if ok(r.state1()) {
+			return
+		}
+		r.pass(20 * time.Millisecond)
+	}
+	r.t.Fatalf("waited %s for: %s\n%s", limit, what, r.story())
 }
 
 // one is the only call that a peer has.

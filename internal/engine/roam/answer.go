@@ -33,6 +33,10 @@ func (m *Machine) judge(c *call, f Failure) {
 			m.endRepair(c, said+", again after the REGISTER")
 			return
 		}
+		if c.unplaced && m.reg.ok { // the two answers crossed
+			m.wait(c, 0)
+			return
+		}
 		switch {
 		case f.Code == 481:
 			m.lose(c)
@@ -47,6 +51,13 @@ func (m *Machine) judge(c *call, f Failure) {
 		c.tries.glares++
 		if c.tries.glares > maxGlares {
 			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
+			return
+		}
+		if c.tries.glares > 1 && c.Replaceable && c.tries.replaces < maxReplaces {
+			// Not a crossing: an INVITE of the peer's may be on its way to where
+			// we were, and keep it from taking ours for half a minute.
+			c.tries.replace = true
+			m.wait(c, 0)
 			return
 		}
 		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
