@@ -26,7 +26,9 @@ func (e *Engine) execute(a *account, act roam.Action) {
 	case roam.Register:
 		a.register(act)
 	case roam.Unregister:
-		a.unregister(act.Epoch, func() {})
+		a.unregister(act.Epoch, func(err error) { a.unregistered(act.Epoch, err) })
+	case roam.Announce:
+		a.announce(act)
 	case roam.MoveMedia:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.moveMedia(act)

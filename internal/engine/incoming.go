@@ -41,6 +41,8 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)
 		e.step(a, roam.StackLost{Epoch: epoch, Reason: ev.Err.Error()})
+	case sip.Mapped:
+		a.mapped(epoch, ev)
 	case sip.RefusedRequest:
 		e.refused.Requests += uint64(ev.Count)
 		e.refused.Last = ev.Source.String()
