@@ -138,7 +138,7 @@ func (l *law) action(a Action) error {
 		l.register = a.Epoch
 		return l.stands(a.Epoch)
 	case Unregister:
-		if l.register != 0 {
+		if l.register != 0 && l.root(l.register) == l.root(a.Epoch) { // as above
 			return fmt.Errorf("the REGISTER of %d is in flight", l.register)
 		}
 		if l.unregister != 0 && l.root(l.unregister) == l.root(a.Epoch) {
