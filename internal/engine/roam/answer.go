@@ -173,3 +173,7 @@ func (f Failure) verdict() verdict {
 	}
 	return refusal
 }
+
+func (v verdict) String() string {
+	return [...]string{"refusal", "unknown here", "glare", "codecs", "silence", "not allowed"}[v]
+}
