@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -240,8 +239,7 @@ func (w *walk) addCall() {
 	for w.law.calls[id] || slices.ContainsFunc(w.calls, func(c Call) bool { return c.ID == id }) {
 		id++
 	}
-	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0,
-		Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
+	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0, Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
 	if w.choose(3) == 0 {
 		c.Epoch = Epoch(w.choose(int(w.m.Epoch()) + 1))
 	}
@@ -257,8 +255,7 @@ func (w *walk) changeCall() {
 		} else {
 			c.State = Idle
 		}
-		c.AudioDue = w.choose(3) != 0
-		c.OfferLost = c.State == OfferPending && w.choose(3) == 0
+		c.AudioDue, c.OfferLost = w.choose(3) != 0, c.State == OfferPending && w.choose(3) == 0
 		w.step(CallChanged{Call: *c})
 	}
 }
