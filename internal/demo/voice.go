@@ -38,16 +38,19 @@ type Voice struct {
 	codec  codec.Codec
 	header rtp.Header
 	heard  []Heard
+	last   time.Time // a packet came
+	mute   bool      // it sends nothing, not even silence
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
 // Heard counts the packets a peer received from one source, with the longest
-// silence before any of them.
+// silence before any of them, whatever source spoke before it.
 type Heard struct {
 	From        netip.AddrPort
 	Packets     int
 	First, Last time.Time
+	Silence     time.Duration
 }
 
 // Local opens the socket, the first time, and returns its address.
@@ -103,6 +106,13 @@ func (v *Voice) Close() {
 	v.done.Wait()
 }
 
+// Mute stops sending, or goes on; time goes on in any case.
+func (v *Voice) Mute(on bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.mute = on
+}
+
 // Heard returns what was received, by source in the order of appearance.
 func (v *Voice) Heard() []Heard {
 	v.mu.Lock()
@@ -131,6 +141,9 @@ func (v *Voice) speak(ctx context.Context) {
 func (v *Voice) send(payload []byte, samples int, marker bool) {
 	v.header.SequenceNumber++
 	v.header.Timestamp += uint32(samples)
+	if v.mute {
+		return
+	}
 	v.header.Marker = marker
 	if !v.remote.Direction.Sends() || !v.remote.Remote.IsValid() {
 		return
@@ -168,6 +181,10 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 		v.heard = append(v.heard, Heard{From: from, First: now})
 		i = len(v.heard) - 1
 	}
+	if !v.last.IsZero() {
+		v.heard[i].Silence = max(v.heard[i].Silence, now.Sub(v.last))
+	}
+	v.last = now
 	v.heard[i].Packets++
 	v.heard[i].Last = now
 	if v.fill == nil && from == v.remote.Remote && p.PayloadType == v.remote.RecvPT {

@@ -40,6 +40,7 @@ type call struct {
 	repairNext *roam.Repair // waits until our modification is back
 	anew       *roam.Repair // the unanswered INVITE went out anew, nothing was heard of it yet
 	silenced   bool
+	silent     bool // no audio arrives although it should; the policy knows
 	answering  bool
 	target     sip.URI
 

@@ -91,6 +91,7 @@ func (e *Engine) tick(now time.Time) {
 		c := e.calls[id]
 		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
+			c.listen()
 		}
 		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {
 			c.syncAt = time.Time{}

@@ -59,6 +59,13 @@ type (
 		How     How
 		Attempt int // 1, 2, ...
 	}
+	// Probe asks the server for any sign of life on the epoch's stack, because
+	// the call fell silent. One of ProbeAnswered and ProbeFailed follows, unless
+	// the stack is closed.
+	Probe struct {
+		Epoch Epoch
+		Call  CallID
+	}
 	// EndCall ends a call locally; Reason is for the user.
 	EndCall struct {
 		Call   CallID
@@ -115,6 +122,7 @@ func (Unregister) action()  {}
 func (MoveMedia) action()   {}
 func (SwitchMedia) action() {}
 func (Repair) action()      {}
+func (Probe) action()       {}
 func (EndCall) action()     {}
 func (LoseCall) action()    {}
 func (KeepCalls) action()   {}

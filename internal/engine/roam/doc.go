@@ -16,6 +16,7 @@
 //	repair.go    the two tables: what is done for a call in each state, and
 //	             what follows each answer
 //	call.go      calls come, change and go; their media
+//	silence.go   audio stops on a path that looks whole
 //	timeline.go  the lines of a roam, how it ends, the last resort
 //
 // # Epochs
