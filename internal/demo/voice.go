@@ -32,16 +32,16 @@ type Voice struct {
 	fill  func(dst []int16) // what it says; nil: it repeats what it hears
 	guard *safego.Guard
 
-	mu     sync.Mutex
-	conn   net.PacketConn
-	remote sdp.Negotiated
-	codec  codec.Codec
-	header rtp.Header
-	heard  []Heard
-	last   time.Time // a packet came
-	mute   bool      // it sends nothing, not even silence
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	mu      sync.Mutex
+	conn    net.PacketConn
+	remote  sdp.Negotiated
+	codec   codec.Codec
+	header  rtp.Header
+	heard   []Heard
+	heardAt time.Time // the last packet, of whatever source
+	mute    bool      // it sends nothing, not even silence
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 }
 
 // Heard counts the packets a peer received from one source, with the longest
@@ -50,7 +50,7 @@ type Heard struct {
 	From        netip.AddrPort
 	Packets     int
 	First, Last time.Time
-	Silence     time.Duration
+	Pause       time.Duration // the longest silence, of all sources, that a packet of this one ended
 }
 
 // Local opens the socket, the first time, and returns its address.
@@ -181,12 +181,11 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 		v.heard = append(v.heard, Heard{From: from, First: now})
 		i = len(v.heard) - 1
 	}
-	if !v.last.IsZero() {
-		v.heard[i].Silence = max(v.heard[i].Silence, now.Sub(v.last))
+	if !v.heardAt.IsZero() {
+		v.heard[i].Pause = max(v.heard[i].Pause, now.Sub(v.heardAt))
 	}
-	v.last = now
 	v.heard[i].Packets++
-	v.heard[i].Last = now
+	v.heard[i].Last, v.heardAt = now, now
 	if v.fill == nil && from == v.remote.Remote && p.PayloadType == v.remote.RecvPT {
 		v.send(p.Payload, len(p.Payload), p.Marker)
 	}

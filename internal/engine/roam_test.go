@@ -314,10 +314,9 @@ func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	if len(roam.Calls) != 1 || !roam.Calls[0].Measured {
 		t.Fatalf("the roam measured nothing: %+v", roam)
 	}
-	var peer time.Duration
-	for _, h := range heard {
-		peer = max(peer, h.Silence)
-	}
+	// Where the same address comes back, the old socket may say one more word
+	// before the new one does, and that ends the silence.
+	peer := max(heard[len(heard)-1].Pause, heard[len(heard)-2].Pause)
 	// A busy machine delays single packets by a few frames at either end.
 	if diff := math.Abs(float64(peer - roam.Calls[0].GapOut)); diff > float64(200*time.Millisecond) {
 		t.Errorf("gap out: the phone says %s, the peer counted %s", roam.Calls[0].GapOut, peer)

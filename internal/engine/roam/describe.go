@@ -2,6 +2,7 @@ package roam
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -30,13 +31,18 @@ func Describe(a Action, zero time.Time) string {
 		return fmt.Sprintf("unregister %d", a.Epoch)
 	case Probe:
 		return fmt.Sprintf("probe %d, call %d is silent", a.Epoch, a.Call)
+	case Announce:
+		if !a.At.IsValid() {
+			return fmt.Sprintf("announce %d: its own address", a.Epoch)
+		}
+		return fmt.Sprintf("announce %d: %s", a.Epoch, a.At)
 	case EndCall:
 		return fmt.Sprintf("end call %d: %s", a.Call, a.Reason)
 	case LoseCall:
 		return fmt.Sprintf("lose call %d: %s", a.Call, a.Reason)
 	case KeepCalls:
 		return "keep calls until " + moment(a.Until, zero)
-	case MoveMedia, SwitchMedia, Repair:
+	case MoveMedia, SwitchMedia, Repair, AskCaller:
 		return describeCall(a)
 	default:
 		return describeRoam(a, zero)
@@ -52,6 +58,8 @@ func describeCall(a Action) string {
 			when = "at once"
 		}
 		return fmt.Sprintf("move media %d of call %d to %s, sending %s", a.Epoch, a.Call, a.Path, when)
+	case AskCaller:
+		return fmt.Sprintf("ask the caller %d of call %d", a.Epoch, a.Call)
 	case SwitchMedia:
 		return fmt.Sprintf("switch media %d of call %d", a.Epoch, a.Call)
 	case Repair:
@@ -122,7 +130,7 @@ func DescribeEvent(e Event, zero time.Time) string {
 		}
 		return "want no registration"
 	case Opened:
-		return fmt.Sprintf("opened %d", e.Epoch) + quoted(e.Detail)
+		return fmt.Sprintf("opened %d", e.Epoch) + addressWord(" local=", e.Local) + quoted(e.Detail)
 	case OpenFailed:
 		return fmt.Sprintf("open-failed %d ", e.Epoch) + failureWords(e.Failure)
 	case StackLost:
@@ -132,6 +140,10 @@ func DescribeEvent(e Event, zero time.Time) string {
 		if e.RefreshIn != 0 {
 			text += " refresh=" + brief(e.RefreshIn)
 		}
+		text += addressWord(" seen=", e.Seen)
+		if e.Outbound {
+			text += " outbound"
+		}
 		return text + quoted(e.Detail)
 	case RegisterFailed:
 		return fmt.Sprintf("register-failed %d ", e.Epoch) + failureWords(e.Failure)
@@ -139,6 +151,12 @@ func DescribeEvent(e Event, zero time.Time) string {
 		return fmt.Sprintf("probe-answered %d", e.Epoch) + quoted(e.Detail)
 	case ProbeFailed:
 		return fmt.Sprintf("probe-failed %d ", e.Epoch) + failureWords(e.Failure)
+	case Unregistered:
+		return fmt.Sprintf("unregistered %d", e.Epoch)
+	case UnregisterFailed:
+		return fmt.Sprintf("unregister-failed %d ", e.Epoch) + failureWords(e.Failure)
+	case Mapped:
+		return fmt.Sprintf("mapped %d %s %s", e.Epoch, [...]string{"server", "stun"}[e.By], addressWord("", e.At))
 	case Tick:
 		return "tick"
 	default:
@@ -155,6 +173,8 @@ func describeCallEvent(e Event) string {
 		return "call-changed " + callWords(e.Call)
 	case CallGone:
 		return fmt.Sprintf("call-gone %d", e.ID)
+	case MediaMapped:
+		return fmt.Sprintf("media-mapped call %d", e.Call) + addressWord(" from=", e.From) + addressWord(" to=", e.To)
 	case MediaMoved:
 		return fmt.Sprintf("media-moved %d call %d", e.Epoch, e.Call) + quoted(e.Detail)
 	case MediaMoveFailed:
@@ -181,6 +201,14 @@ func callWords(c Call) string {
 	}
 	if c.OwnsCallID {
 		text += " owner"
+	}
+	for _, f := range []struct {
+		on   bool
+		word string
+	}{{c.OfferLost, " lost"}, {c.Early, " early"}, {c.Replaceable, " replaceable"}} {
+		if f.on {
+			text += f.word
+		}
 	}
 	if c.Epoch != 0 {
 		text += fmt.Sprintf(" epoch=%d", c.Epoch)
@@ -231,6 +259,14 @@ func failureWords(f Failure) string {
 		text += " retry-after=" + brief(f.RetryAfter)
 	}
 	return text + quoted(f.Text)
+}
+
+// addressWord is an address with a prefix, or nothing.
+func addressWord(prefix string, at netip.AddrPort) string {
+	if at == (netip.AddrPort{}) {
+		return ""
+	}
+	return prefix + at.String()
 }
 
 func quoted(text string) string {

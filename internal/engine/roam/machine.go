@@ -23,6 +23,7 @@ type Machine struct {
 	calls []*call // in the order they came
 	roam  *roam   // in progress; nil: none
 	probe Epoch   // of the Probe in flight; 0 none
+	lost  losses
 
 	keepUntil time.Time // no network: calls end then
 }
@@ -90,6 +91,7 @@ func (m *Machine) Next() time.Time {
 	want(m.keepUntil)
 	want(m.stack.retryAt)
 	want(m.reg.due)
+	want(m.stack.mapping.due)
 	if m.roam != nil {
 		want(m.roam.deadline)
 	}
@@ -105,6 +107,7 @@ func (m *Machine) Next() time.Time {
 
 // Step takes an event and returns what is to be done about it, in that order.
 // Events whose epoch, call or moment has passed return nothing.
+// Long: one line for each event.
 func (m *Machine) Step(now time.Time, e Event) []Action {
 	m.now, m.out = now, nil
 	switch e := e.(type) {
@@ -126,6 +129,14 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 		m.registered(e)
 	case RegisterFailed:
 		m.registerFailed(e)
+	case Unregistered:
+		m.unregistered(e.Epoch, nil)
+	case UnregisterFailed:
+		m.unregistered(e.Epoch, &e.Failure)
+	case Mapped:
+		m.mapped(e)
+	case MediaMapped:
+		m.mediaMapped(e)
 	case CallAdded:
 		m.callAdded(e.Call)
 	case CallChanged:
@@ -177,7 +188,10 @@ func (m *Machine) tick() {
 		m.open()
 	}
 	if m.due(m.reg.due) {
-		m.register()
+		m.registerDue()
+	}
+	if m.due(m.stack.mapping.due) {
+		m.moveContact()
 	}
 	epoch := m.epoch
 	for _, c := range slices.Clone(m.calls) {
