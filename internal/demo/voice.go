@@ -38,6 +38,8 @@ type Voice struct {
 	codec   codec.Codec
 	header  rtp.Header
 	heard   []Heard
+	seq     uint16 // the newest heard
+	missing int
 	heardAt time.Time // the last packet, of whatever source
 	mute    bool      // it sends nothing, not even silence
 	cancel  context.CancelFunc
@@ -104,6 +106,28 @@ func (v *Voice) Close() {
 	}
 	v.mu.Unlock()
 	v.done.Wait()
+}
+
+// Missing is how many packets, of whatever address, never came between the
+// first and the newest.
+func (v *Voice) Missing() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.missing
+}
+
+// count follows the sequence numbers.
+func (v *Voice) count(seq uint16) {
+	step := int16(seq - v.seq)
+	switch {
+	case len(v.heard) == 0:
+		v.seq = seq
+	case step > 0:
+		v.missing += int(step) - 1
+		v.seq = seq
+	case step < 0:
+		v.missing-- // late
+	}
 }
 
 // Mute stops sending, or goes on; time goes on in any case.
@@ -174,6 +198,9 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
+	if p.PayloadType == v.remote.RecvPT { // not RTCP on the same port
+		v.count(p.SequenceNumber)
+	}
 	i := len(v.heard) - 1
 	for ; i >= 0 && v.heard[i].From != from; i-- {
 	}
