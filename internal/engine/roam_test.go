@@ -311,8 +311,8 @@ func lastHeard(v *demo.Voice) demo.Heard {
 	return h[len(h)-1]
 }
 
-// agrees compares the gap that the phone reports with what the peer counted
-// between the last packet from the old address and the first from the new.
+// agrees compares the gap that the phone reports with the longest silence that
+// the peer counted.
 func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	t.Helper()
 	heard := voice.Heard()

@@ -1,5 +1,7 @@
 package roam
 
+// Long file: the walk is one player, who must know every move.
+
 import (
 	"errors"
 	"fmt"
@@ -82,6 +84,8 @@ func (w *walk) act(a Action) {
 		w.audio[a.Call] = a.Epoch
 	case Repair:
 		w.open = append(w.open, Repaired{Epoch: a.Epoch, Call: a.Call})
+	case Probe:
+		w.open = append(w.open, ProbeAnswered{Epoch: a.Epoch})
 	case EndCall:
 		w.drop(a.Call)
 	case LoseCall:
@@ -107,6 +111,8 @@ func epochOf(e Event) Epoch {
 	case MediaMoved:
 		return e.Epoch
 	case Repaired:
+		return e.Epoch
+	case ProbeAnswered:
 		return e.Epoch
 	}
 	return 0
@@ -176,6 +182,7 @@ func (w *walk) wander() {
 		}
 	case 13:
 		w.hear()
+		w.fallSilent()
 	case 14:
 		w.rare()
 	case 15:
@@ -209,6 +216,8 @@ func (w *walk) spoil(e Event) Event {
 		return UnregisterFailed{Epoch: e.Epoch, Failure: f}
 	case MediaMoved:
 		return MediaMoveFailed{Epoch: e.Epoch, Call: e.Call, Failure: f}
+	case ProbeAnswered:
+		return ProbeFailed{Epoch: e.Epoch, Failure: f}
 	case Repaired:
 		return RepairFailed{Epoch: e.Epoch, Call: e.Call, Failure: f}
 	}
@@ -297,7 +306,8 @@ func (w *walk) stale() {
 		Opened{Epoch: e}, Registered{Epoch: e, RefreshIn: time.Second}, RegisterFailed{Epoch: e, Failure: w.failure()},
 		MediaMoved{Epoch: e, Call: id}, Repaired{Epoch: e, Call: id}, RepairFailed{Epoch: e, Call: id, Failure: w.failure()},
 		Heard{Epoch: e, Call: id}, OpenFailed{Epoch: e, Failure: w.failure()}, CallChanged{Call: Call{ID: 9}}, CallGone{ID: 9}, Tick{},
-	}[w.choose(11)]
+		ProbeAnswered{Epoch: e}, ProbeFailed{Epoch: e, Failure: w.failure()},
+	}[w.choose(13)]
 	// An answer that matches something in flight is that answer.
 	w.open = slices.DeleteFunc(w.open, func(o Event) bool {
 		return reflect.TypeOf(o) == reflect.TypeOf(event) && epochOf(o) == epochOf(event) ||
