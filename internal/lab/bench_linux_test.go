@@ -132,6 +132,25 @@ func TestBenchOthers(t *testing.T) {
 	}
 }
 
+// TestBenchOutage measures 40 s without any network, for all phones at once.
+func TestBenchOutage(t *testing.T) {
+	out := benchFile(t)
+	binary := ramble(t)
+	ours := contender{"ramble", nil, false, func(ctx context.Context, s *scene, o PeerOptions) (caller, error) {
+		return s.Ramble(ctx, RambleOptions{Binary: binary, User: o.User, Says: o.Says, Transport: o.Transport})
+	}}
+	for _, c := range append(contenders(), ours) {
+		for run := range benchRuns {
+			t.Run(fmt.Sprintf("%s, run %d", c.name, run+1), func(t *testing.T) {
+				t.Parallel()
+				m := benchOther(t, c, "udp", near, outage(), run%2 == 1)
+				m.Phone, m.Transport, m.Delay = c.name, "udp", near
+				out.add(t, m)
+			})
+		}
+	}
+}
+
 func benchOther(t *testing.T, c contender, transport string, delay time.Duration, v variant, byFar bool) measured {
 	ctx := within(t, 3*time.Minute)
 	s := scene{Lab: open(t, Options{Emulate: delay > 0})}

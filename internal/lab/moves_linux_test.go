@@ -13,7 +13,7 @@ var every = flag.Bool("lab.every", false, "every move over every transport, not 
 // on a bad day.
 func moreVariants() []variant {
 	return []variant{
-		{"40 s of nothing", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, l.Other(), 40*time.Second) }, -1, 40 * time.Second},
+		outage(),
 		{"make before break, 3 s of both", func(ctx context.Context, l *Lab) (Move, error) {
 			return l.MakeBeforeBreak(ctx, l.Other(), 3*time.Second)
 		}, 0, 0},
@@ -32,6 +32,13 @@ func moreVariants() []variant {
 			return l.Roam(ctx, l.Other(), 0)
 		}, -1, 0},
 	}
+}
+
+// outage is as long as phones keep calls without a network, nearly.
+func outage() variant {
+	return variant{"other uplink after 40 s of nothing", func(ctx context.Context, l *Lab) (Move, error) {
+		return l.Roam(ctx, l.Other(), 40*time.Second)
+	}, -1, 40 * time.Second}
 }
 
 // deafAtFirst moves to an uplink that has carrier, address, route and a router

@@ -80,7 +80,7 @@ func (b benched) count(match func(measured) bool) int { return len(b.where(match
 // moves are the kinds of move that occur, in the order of the variants.
 func (b benched) moves() []string {
 	var out []string
-	for _, v := range variants() {
+	for _, v := range append(variants(), outage()) {
 		if b.count(func(m measured) bool { return m.Move == v.name }) > 0 {
 			out = append(out, v.name)
 		}
