@@ -70,6 +70,10 @@ type PeerCall struct {
 	acks   map[uint32][]byte
 	unack  map[uint32]*answered // our 2xx to INVITEs that wait for their ACK
 	invite *incoming            // theirs, nil once answered
+	early  *early               // the answer that went out with a 183
+	// refresh is their re-INVITE whose answer is held back; nil: none.
+	refreshing *incoming
+	refreshEnd chan struct{} // closed when that was cancelled
 }
 
 func (p *Peer) newCall(d dialog, in bool, cancel context.CancelFunc) *PeerCall {
@@ -177,9 +181,15 @@ func (c *PeerCall) agreed(n sdp.Negotiated) {
 
 // mediaAddr is where audio is wanted; without media it is a port of the right
 // address that is the call's alone, and where nobody need listen.
-func (c *PeerCall) mediaAddr(ctx context.Context) (netip.AddrPort, error) {
+// remote is where the other side wants audio, invalid while that is unknown.
+func (c *PeerCall) mediaAddr(ctx context.Context, remote netip.Addr) (netip.AddrPort, error) {
 	if c.media == nil {
 		return netip.AddrPortFrom(c.p.Addr().Addr(), uint16(20000+2*(sessionID(c.d.localTag)%20000))), nil
+	}
+	if m, ok := c.media.(interface {
+		LocalFor(ctx context.Context, remote netip.Addr) (netip.AddrPort, error)
+	}); ok && remote.IsValid() {
+		return m.LocalFor(ctx, remote)
 	}
 	return c.media.Local(ctx)
 }
