@@ -54,6 +54,7 @@ func plan() map[string][]string {
 		"internal/demo":         {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch/netwatchtest", "internal/lab"},
 		"internal/doctor":       {"internal/config", "sip", "internal/stun", "netwatch", "audio/device"},
 		"internal/lab":          {"netwatch"},
+		"internal/soak":         {"sip/siptest", "sip/sdp"},
 		"internal/bench":        {"*"},
 	}
 }
