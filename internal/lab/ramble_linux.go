@@ -22,6 +22,7 @@ type RambleOptions struct {
 	IPv6      bool   // reach the proxy by IPv6
 	Server    string // of the proxy, instead of its address: needs DNS where it is a name
 	Says      string // WAV file; empty: nothing is said
+	Stats     string // how often calls tell of their packets, "200ms"; empty: at their end
 	Config    string // more lines for the end of the configuration
 	Account   string // more lines for the account
 }
@@ -110,10 +111,11 @@ transport = "%s"
 	if o.Says != "" {
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
-	p, err := l.Exec(o.Host, Command{
-		Name: "ramble-" + o.User, Path: o.Binary, Input: true,
-		Args: []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"},
-	})
+	args := []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"}
+	if o.Stats != "" {
+		args = append(args, "--stats", o.Stats)
+	}
+	p, err := l.Exec(o.Host, Command{Name: "ramble-" + o.User, Path: o.Binary, Input: true, Args: args})
 	if err != nil {
 		return nil, err
 	}

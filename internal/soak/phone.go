@@ -17,19 +17,20 @@ type Phone struct {
 	User string // its name at the registrar
 	say  func(line string) error
 
-	mu      sync.Mutex
-	news    chan struct{} // closed, and made anew, with each line
-	number  int
-	answers map[string]event // by id, of commands that wait
-	calls   map[uint64]Call
-	state   string // of the registration
-	contact string
-	roaming bool
-	roams   int // that ended
-	failed  int // of them
-	process Process
-	story   []string // lines worth telling
-	gone    bool
+	mu        sync.Mutex
+	news      chan struct{} // closed, and made anew, with each line
+	number    int
+	answers   map[string]event // by id, of commands that wait
+	calls     map[uint64]Call
+	state     string // of the registration
+	contact   string
+	roaming   bool
+	roams     int // that ended
+	failed    int // of them
+	process   Process
+	snapshots int      // so far
+	story     []string // lines worth telling
+	gone      bool
 }
 
 // Call is a call as the phone tells of it.
@@ -63,6 +64,7 @@ type event struct {
 	RX         uint64          `json:"rx_packets"`
 	TX         uint64          `json:"tx_packets"`
 	State      json.RawMessage `json:"state"`
+	Process    Process         `json:"process"`
 }
 
 // maxStory bounds the lines that are kept for a failure.
@@ -107,10 +109,8 @@ func (p *Phone) Feed(line string) {
 	case "roam":
 		p.roam(e.Phase)
 	case "snapshot":
-		var s struct{ Process Process }
-		if json.Unmarshal(e.State, &s) == nil {
-			p.process = s.Process
-		}
+		p.process = e.Process
+		p.snapshots++
 	}
 	close(p.news)
 	p.news = make(chan struct{})
@@ -195,14 +195,20 @@ func (p *Phone) Steady() bool {
 	return !p.roaming
 }
 
-// Process is what it needed when it was last asked.
-func (p *Phone) Process(ctx context.Context) (Process, error) {
-	if _, err := p.Do(ctx, "snapshot"); err != nil {
-		return Process{}, err
+// Process asks what it needs of its system now.
+func (p *Phone) Process(ctx context.Context) (now Process, err error) {
+	seen := func() (n int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		now = p.process
+		return p.snapshots
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.process, nil
+	before := seen()
+	if _, err := p.Do(ctx, "snapshot"); err != nil {
+		return now, err
+	}
+	err = p.Until(ctx, func() bool { return seen() > before })
+	return now, err
 }
 
 var errGone = errors.New("the phone is gone")
