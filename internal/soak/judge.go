@@ -107,15 +107,17 @@ func (p *run) undecided(list []*trial, whole func(*trial) string) {
 	}
 }
 
-// standing says what a call that is up lacks; empty when it is whole: the same
-// dialog, the same hold, and media where the phone is now.
+// standing says what a call that is up lacks; empty when it is whole: one
+// dialog at either end, the same hold, and media where the phone is now. The
+// dialog may be a new one where it took the place of the old (RFC 3891), which
+// happens when a refresh stays unanswered for a second.
 func (p *run) standing(t *trial) string {
 	here := p.Phone.Call(t.id)
 	switch {
 	case here.State != "up":
 		return "here it is " + here.State
-	case here.CallID != t.callID:
-		return "it is another dialog"
+	case here.CallID != t.callID && p.stillUp(t.callID):
+		return "it is another dialog, and the old one stands"
 	case here.Held != t.held:
 		return fmt.Sprintf("held by %q, was %q", here.Held, t.held)
 	}
@@ -137,6 +139,12 @@ func (p *run) standing(t *trial) string {
 		return p.sounds(t, sound)
 	}
 	return ""
+}
+
+// stillUp reports whether the peer has a call up in a dialog.
+func (p *run) stillUp(callID string) bool {
+	c := p.Talker.Call(callID)
+	return c != nil && c.State().Phase == siptest.Up
 }
 
 // talks says what a call that was answered lacks.
