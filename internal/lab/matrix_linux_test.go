@@ -18,7 +18,7 @@ var (
 )
 
 // callsPerRound are those of one phone in one round.
-const callsPerRound = 8
+const callsPerRound = 9
 
 // most variants are played on uplinks of IPv4; going to IPv6 and back needs
 // uplinks that have one family each.

@@ -70,8 +70,10 @@ type PeerCall struct {
 	acks   map[uint32][]byte
 	unack  map[uint32]*answered // our 2xx to INVITEs that wait for their ACK
 	invite *incoming            // theirs, nil once answered
-	early  *early               // the answer that went out with a 183
-	// refresh is their re-INVITE whose answer is held back; nil: none.
+	rel    *reliable            // of ours that waits for its PRACK, or had it
+	// settled: the offer was answered before the 2xx, by a reliable response
+	settled bool
+	// refreshing is their re-INVITE whose answer is held back; nil: none.
 	refreshing *incoming
 	refreshEnd chan struct{} // closed when that was cancelled
 }
@@ -260,6 +262,7 @@ func (c *PeerCall) build(method sip.RequestMethod, seq uint32, body []byte) *sip
 	if method != sip.BYE && method != sip.ACK {
 		req.AppendHeader(&sip.ContactHeader{Address: contact})
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(c.p.supported())
 	}
 	if body != nil {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))

@@ -4,48 +4,7 @@ import (
 	"context"
 
 	"github.com/emiago/sipgo/sip"
-
-	"ramble/sip/sdp"
 )
-
-// early is an answer that went out with a 183. The 2xx repeats it: a second
-// answer to the same offer there must not be (RFC 3261 13.2.1).
-type early struct {
-	body []byte
-	n    sdp.Negotiated
-}
-
-// progress sends 183 with the answer, and the media begin.
-func (c *PeerCall) progress(ctx context.Context, offer *sdp.Session) error {
-	if offer == nil {
-		return nil // an offer of ours would need a reliable 183
-	}
-	body, n, err := c.answer(ctx, offer)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	in := c.invite
-	c.early = &early{body, n}
-	c.mu.Unlock()
-	if in == nil || !c.change(func(s *CallState) { s.Phase = Ringing }) {
-		return nil
-	}
-	c.agreed(n)
-	c.p.send(in.srv, respond(in.req, 183, "", c.d.localTag, body, c.contactHeader()))
-	return nil
-}
-
-// finalAnswer is the description for the 2xx.
-func (c *PeerCall) finalAnswer(ctx context.Context, offer *sdp.Session) ([]byte, sdp.Negotiated, error) {
-	c.mu.Lock()
-	e := c.early
-	c.mu.Unlock()
-	if e != nil {
-		return e.body, e.n, nil
-	}
-	return c.answer(ctx, offer)
-}
 
 // heldBack answers a re-INVITE later, where the options say so; false when they
 // do not. It has the right to modify until then. It runs on the Peer's loop.
