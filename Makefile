@@ -14,10 +14,10 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race sound check lint lab fuzz golden cover pictures deps clean
+.PHONY: help demo run build test race sound check lint lab lab-shell fuzz golden cover pictures deps clean
 
 help:    ## this list
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 demo:    ## try the phone with no server and no sound card
 	@echo 'building; the first time takes a minute or two'
@@ -59,6 +59,10 @@ lab:     ## real servers and phones in network namespaces: calls, moves, figures
 	rm -f lab-table.md
 	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/lab -lab.runs=5 -lab.far -lab.compare -lab.table=$(CURDIR)/lab-table.md
 	@cat lab-table.md
+
+lab-shell: ## a shell on the lab's phone, with a proxy and somebody to call (root)
+	@scripts/lab-packages.sh
+	@dir=$$(mktemp -d) && $(GO) test -c -o $$dir/lab.test ./internal/lab && $$dir/lab.test -test.run '^TestShell$$' -lab.shell; rm -rf $$dir
 
 fuzz:    ## every fuzz target for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)
