@@ -21,6 +21,9 @@ type Progress struct {
 	Code   int
 	Reason string // sanitized
 	SDP    []byte // early media; nil when none
+	// Reliable: the SDP is the answer to our offer (RFC 3262 5); else it is a
+	// preview of one that comes with the 2xx.
+	Reliable bool
 	ToTag  string // tells forks apart
 }
 
@@ -208,7 +211,7 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 
 // provisional takes in a 1xx to the first INVITE.
 func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)) {
-	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res)}
+	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res), Reliable: reliable(res) != 0}
 	if to := res.To(); to != nil {
 		p.ToTag = clean.Text(tagOf(to.Params))
 	}

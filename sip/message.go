@@ -240,30 +240,6 @@ func retryAfter(v string) time.Duration {
 	return min(time.Duration(n)*time.Second, time.Hour)
 }
 
-// seen is the address under which the server sees us, from the Via that it
-// sent back (RFC 3581). Zero when it did not say.
-func seen(res *sip.Response) netip.AddrPort {
-	via := res.Via()
-	if via == nil {
-		return netip.AddrPort{}
-	}
-	host, ok := via.Params.Get("received")
-	if !ok || host == "" {
-		host = via.Host
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	port := via.Port
-	if v, ok := via.Params.Get("rport"); ok && v != "" {
-		if port, err = strconv.Atoi(v); err != nil || port < 1 || port > 65535 {
-			return netip.AddrPort{}
-		}
-	}
-	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
-}
-
 // nextHop finds the address behind a URI of a route or a target, and whom it
 // must prove to be over TLS. server says that it is the account's server.
 func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, name string, server bool, err error) {

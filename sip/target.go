@@ -1,8 +1,10 @@
 package sip
 
 import (
+	"context"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -40,4 +42,29 @@ func (c *Call) retarget(st *Stack, contact string) {
 	if moved {
 		st.emit(TargetMoved{Call: c})
 	}
+}
+
+// Expires is how long the INVITE that made an incoming call is good for (RFC
+// 3261 13.3.1); 0: it does not say.
+func (c *Call) Expires() time.Duration {
+	if c.first == nil {
+		return 0
+	}
+	return retryAfter(valueOf(c.first.in, "Expires"))
+}
+
+// Ask asks the peer whether it still knows the dialog (RFC 3261 11.2). For a
+// call that rings here it tells again, by the present stack, that it does:
+// the caller may not know our tag yet. A *ResponseError with 481: it does not.
+func (c *Call) Ask(ctx context.Context) error {
+	if c.isRinging() {
+		if err := c.Ring(ctx, 180); err != nil {
+			return err
+		}
+	}
+	res, _, err := c.do(ctx, "OPTIONS", nil)
+	if err == nil && !res.IsSuccess() {
+		err = failure("OPTIONS", res)
+	}
+	return err
 }

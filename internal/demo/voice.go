@@ -32,24 +32,23 @@ type Voice struct {
 	fill  func(dst []int16) // what it says; nil: it repeats what it hears
 	guard *safego.Guard
 
-	mu      sync.Mutex
-	conn    net.PacketConn
-	remote  sdp.Negotiated
-	codec   codec.Codec
-	header  rtp.Header
-	heard   []Heard
-	heardAt time.Time // the last packet, of whatever source
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	mu     sync.Mutex
+	conn   net.PacketConn
+	remote sdp.Negotiated
+	codec  codec.Codec
+	header rtp.Header
+	heard  []Heard
+	last   time.Time     // when the last packet came
+	pause  time.Duration // longest silence between two, since Mark
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 }
 
-// Heard counts the packets a peer received from one source, with the longest
-// silence before any of them.
+// Heard counts the packets a peer received from one source.
 type Heard struct {
 	From        netip.AddrPort
 	Packets     int
 	First, Last time.Time
-	Pause       time.Duration // the longest silence, of all sources, that a packet of this one ended
 }
 
 // Local opens the socket, the first time, and returns its address.
@@ -112,6 +111,21 @@ func (v *Voice) Heard() []Heard {
 	return append([]Heard(nil), v.heard...)
 }
 
+// Mark begins to measure Pause.
+func (v *Voice) Mark() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pause = 0
+}
+
+// Pause is the longest silence between two packets, whatever their sources,
+// that ended since Mark. Speech without a gap has one of a packet time.
+func (v *Voice) Pause() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pause
+}
+
 // speak sends a packet each frame until ctx ends.
 func (v *Voice) speak(ctx context.Context) {
 	if v.fill == nil {
@@ -163,6 +177,10 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
+	if !v.last.IsZero() {
+		v.pause = max(v.pause, now.Sub(v.last))
+	}
+	v.last = now
 	i := len(v.heard) - 1
 	for ; i >= 0 && v.heard[i].From != from; i-- {
 	}
@@ -170,11 +188,8 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 		v.heard = append(v.heard, Heard{From: from, First: now})
 		i = len(v.heard) - 1
 	}
-	if !v.heardAt.IsZero() {
-		v.heard[i].Pause = max(v.heard[i].Pause, now.Sub(v.heardAt))
-	}
 	v.heard[i].Packets++
-	v.heard[i].Last, v.heardAt = now, now
+	v.heard[i].Last = now
 	if v.fill == nil && from == v.remote.Remote && p.PayloadType == v.remote.RecvPT {
 		v.send(p.Payload, len(p.Payload), p.Marker)
 	}

@@ -37,6 +37,9 @@ type Options struct {
 	Phones int
 	// WLAN and WWAN are what the uplinks of that name offer.
 	WLAN, WWAN Access
+	// OthersPlain leaves that to the first phone: the uplinks of the others have
+	// both families and no translation.
+	OthersPlain bool
 	// Emulate puts a link emulator into the phones' uplinks and the callee's
 	// link, see Wire. Without it links are as fast as the kernel is.
 	Emulate bool
@@ -51,6 +54,10 @@ type Options struct {
 // routed like any other network.
 type Access struct {
 	Family Family
+	// NAT translates IPv4 addresses and ports, see Outer and Rebind.
+	NAT bool
+	// NAT64 leads to the IPv4 addresses of the others below NAT64Prefix.
+	NAT64 bool
 }
 
 // Family says which families an uplink has.
@@ -73,12 +80,14 @@ type Lab struct {
 	hosts  map[string]*Host
 	phones []*Handset
 	wires  map[string]*Wire
+	nat64  bool // tayga runs
 	log    *slog.Logger
 	guard  *safego.Guard
 	keep   bool
 
 	mu       sync.Mutex
 	programs []*Program
+	closers  []func()             // of what is no program
 	events   map[*Program]*Output // what some report besides
 }
 
@@ -126,12 +135,15 @@ func (l *Lab) Host(name string) *Host {
 // Close stops the programs, the youngest first, and gives the namespaces back.
 func (l *Lab) Close() error {
 	l.mu.Lock()
-	programs := l.programs
-	l.programs = nil
+	programs, closers := l.programs, l.closers
+	l.programs, l.closers = nil, nil
 	l.mu.Unlock()
 	var errs []error
 	for i := len(programs) - 1; i >= 0; i-- {
 		programs[i].Kill()
+	}
+	for _, end := range closers {
+		end()
 	}
 	for _, w := range l.wires {
 		w.close()

@@ -42,6 +42,9 @@ func (h *Handset) links(n int, o Options) []access {
 	base, suffix := byte(0), ""
 	if n > 1 {
 		base, suffix = byte(10*n), strconv.Itoa(n)
+		if o.OthersPlain {
+			o.WLAN, o.WWAN = Access{}, Access{}
+		}
 	}
 	return []access{
 		{h.host.Name, WLAN, "wlan" + suffix, base + 1, true, true, o.WLAN, h},
@@ -142,6 +145,9 @@ func (l *Lab) connect(a access, emulated bool) error {
 	if a.phone != nil {
 		a.phone.uplinks[a.iface] = u
 		metric = a.phone.better()
+		if err := l.translators(context.Background(), u); err != nil {
+			return err
+		}
 	} else {
 		host.IPv4, host.IPv6 = u.address(true), u.address(false)
 	}
@@ -185,6 +191,11 @@ func (h *Host) raise(iface string, addrs ...netip.Addr) error {
 		}
 	}
 	return nil
+}
+
+// hostNet is the network of one address.
+func hostNet(a netip.Addr) *net.IPNet {
+	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
 }
 
 // address is a as netlink wants it: without duplicate address detection, which

@@ -20,6 +20,7 @@ type uplink struct {
 	index     int
 	coreIface string
 	access    Access
+	nat       *nat // nil: none
 	subnet    byte
 	number    byte // last part of the address; Renumber counts on
 	metric    int
@@ -149,7 +150,7 @@ func (u *uplink) reachable() error {
 		return nil
 	}
 	own := &netlink.Route{
-		Dst:   &net.IPNet{IP: six.AsSlice(), Mask: net.CIDRMask(128, 128)},
+		Dst:   hostNet(six),
 		Table: unix.RT_TABLE_LOCAL,
 	}
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {

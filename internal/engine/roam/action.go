@@ -32,8 +32,9 @@ type (
 		RemoveOld bool
 		OldFirst  bool
 	}
-	// Unregister removes our binding, by the epoch's stack. Nothing follows; a
-	// Register asked for meanwhile is sent after its end.
+	// Unregister removes our binding, by the epoch's stack. One of Unregistered
+	// and UnregisterFailed follows; a Register asked for meanwhile is sent after
+	// its end.
 	Unregister struct{ Epoch Epoch }
 
 	// MoveMedia opens media sockets on Path for the call. Switch: send from

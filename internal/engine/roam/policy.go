@@ -99,6 +99,19 @@ func (p Policy) backoff(failures int, retryAfter time.Duration) time.Duration {
 	return max(p.between(bound/2, bound), retryAfter)
 }
 
+// Times of RFC 5626 4.5, where all flows (the only one) have failed.
+const (
+	flowBase = 30 * time.Second
+	flowMax  = 30 * time.Minute
+)
+
+// flowRecovery is the wait after so many failures in a row by RFC 5626 4.5:
+// 30 to 60 s, then twice as long each time, up to half an hour.
+func (p Policy) flowRecovery(failures int, retryAfter time.Duration) time.Duration {
+	bound := min(flowMax, flowBase<<min(max(failures, 1), 6))
+	return max(p.between(bound/2, bound), retryAfter)
+}
+
 // retryWait is the wait before the next try of a repair; used counts the ones
 // before. exhausted: the list is used up.
 func (p Policy) retryWait(used int, retryAfter time.Duration) (wait time.Duration, exhausted bool) {

@@ -22,6 +22,7 @@ type call struct {
 	why      string // it was given up
 	part     bool   // of the present roam
 	gap      Gap
+	mappedAt time.Time // its media were last seen elsewhere
 }
 
 // stage is how far the repair of a call has come.
