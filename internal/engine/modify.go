@@ -289,6 +289,7 @@ func (c *call) confirm(ev sip.Offered, body []byte) {
 				c.confirming--
 			}
 			c.tellMachine()
+			c.followFamily()
 			c.sync()
 		})
 	})
