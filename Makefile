@@ -20,9 +20,11 @@ help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo:    ## try the phone with no server and no sound card
+	@echo 'building; the first time takes a minute or two'
 	$(CGO) $(GO) run $(TAGS) . demo
 
 run:     ## the phone; its first start offers the demo or a set-up
+	@echo 'building; the first time takes a minute or two'
 	$(CGO) $(GO) run $(TAGS) .
 
 build:   ## ./ramble, stripped; with PortAudio where its headers are (make deps), else static
