@@ -13,6 +13,9 @@ type (
 	Incoming struct {
 		Call  *Call
 		Stack *Stack
+		// Replaces is the call that this one takes the place of (RFC 3891): the
+		// peer lost its half of it. Accept answers for both; end the old one then.
+		Replaces *Call
 	}
 	// Offered is a re-INVITE or UPDATE of the peer with an offer, or, Offer
 	// nil, asking for ours. Exactly one of Answer and Refuse settles it; after
@@ -47,6 +50,15 @@ type (
 		Stack *Stack
 		Err   error
 	}
+	// Mapped says where somebody outside sees the stack, when that is known
+	// first and when it changes: the server in the Via of an answer to a
+	// keep-alive (RFC 3581), or a STUN server. Whether the Contact follows is
+	// the receiver's policy, see Announce.
+	Mapped struct {
+		Stack *Stack
+		At    netip.AddrPort
+		STUN  bool // a STUN server said so
+	}
 	// RefusedRequest counts requests from those who may not make the phone
 	// ring. Under a flood several are told in one event.
 	RefusedRequest struct {
@@ -62,4 +74,5 @@ func (Answered) event()       {}
 func (Ended) event()          {}
 func (TargetMoved) event()    {}
 func (StackFailed) event()    {}
+func (Mapped) event()         {}
 func (RefusedRequest) event() {}

@@ -21,6 +21,9 @@ type Progress struct {
 	Code   int
 	Reason string // sanitized
 	SDP    []byte // early media; nil when none
+	// Reliable: the SDP is the answer to our offer (RFC 3262 5); else it is a
+	// preview of one that comes with the 2xx.
+	Reliable bool
 	ToTag  string // tells forks apart
 }
 
@@ -135,7 +138,7 @@ func (c *Call) answered(ctx context.Context, st *Stack, req *sip.Request, res *s
 	c.mu.Lock()
 	late := c.state != calling // dropped meanwhile
 	if !late {
-		c.state = up
+		c.state, c.wasUp = up, true
 	}
 	c.d = c.d.confirmed(st, res)
 	c.note(res, res.Source())
@@ -208,7 +211,7 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 
 // provisional takes in a 1xx to the first INVITE.
 func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)) {
-	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res)}
+	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res), Reliable: reliable(res) != 0}
 	if to := res.To(); to != nil {
 		p.ToTag = clean.Text(tagOf(to.Params))
 	}
@@ -216,7 +219,11 @@ func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)
 		c.mu.Lock()
 		c.d.remoteTag = tagOf(res.To().Params) // requests in the early dialog find us
 		c.note(res, res.Source())
+		fresh := c.takeReliable(st, c.earlyOf(st, res), res)
 		c.mu.Unlock()
+		if !fresh {
+			return
+		}
 	}
 	if progress != nil {
 		progress(p)

@@ -14,7 +14,10 @@ import (
 )
 
 // allowed are the methods that this phone understands.
-const allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS"
+const allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS"
+
+// supported are the extensions of calls that it knows: RFC 3262, RFC 3891.
+const supported = "100rel, replaces"
 
 // randomToken makes tags, branches and Call-IDs: 26 characters, 130 bits, not
 // to be guessed (RFC 3261 19.3 asks for 32 bits).
@@ -235,30 +238,6 @@ func retryAfter(v string) time.Duration {
 		return 0
 	}
 	return min(time.Duration(n)*time.Second, time.Hour)
-}
-
-// seen is the address under which the server sees us, from the Via that it
-// sent back (RFC 3581). Zero when it did not say.
-func seen(res *sip.Response) netip.AddrPort {
-	via := res.Via()
-	if via == nil {
-		return netip.AddrPort{}
-	}
-	host, ok := via.Params.Get("received")
-	if !ok || host == "" {
-		host = via.Host
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	port := via.Port
-	if v, ok := via.Params.Get("rport"); ok && v != "" {
-		if port, err = strconv.Atoi(v); err != nil || port < 1 || port > 65535 {
-			return netip.AddrPort{}
-		}
-	}
-	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
 }
 
 // nextHop finds the address behind a URI of a route or a target, and whom it

@@ -91,6 +91,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 		return got, err
 	}
 	r.contact = contact
+	got.Received = st.seen(res)
 	r.read(&got, res, o.Remove)
 	if len(o.Remove) > 0 && !got.Listed && len(got.Bindings) > 0 {
 		// The server took the removal for the new binding (a rewritten Contact):
@@ -98,6 +99,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 		if res, err = r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, nil) }); err != nil {
 			return got, err
 		}
+		got.Received = st.seen(res)
 		r.read(&got, res, o.Remove)
 	}
 	st.services.Store(&got.ServiceRoute)
@@ -207,7 +209,6 @@ func (r *Registration) raise(minimum string) bool {
 // read takes in a 2xx.
 func (r *Registration) read(got *Registered, res *sip.Response, removed []string) {
 	ours, _ := ParseURI(got.Contact)
-	got.Received = seen(res)
 	got.Expires = seconds(value(res, "Expires"), r.expires)
 	got.Bindings, got.Listed, got.OldRemoved = nil, false, true
 	for _, v := range values(res, "Contact") {

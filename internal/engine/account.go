@@ -32,7 +32,7 @@ type account struct {
 	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
 	bound     string                    // the Contact last registered
 	roam      *phone.Roam               // in progress
-	byes      []*sip.Call               // ended here while there was no way to say so
+	owed      []*goodbye                // ends that their peers have not confirmed
 	view      phone.Account
 	told      phone.Account // as last noticed
 }
@@ -96,7 +96,7 @@ func (a *account) stackFor() (*stack, error) {
 		return st, nil
 	}
 	if !a.path.Valid() {
-		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "there is no network towards " + nextHop(a.sip).String(), Hint: "it is tried again the moment one appears"}
+		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "no network leads to " + nextHop(a.sip).String(), Hint: "try again when the account is registered"}
 	}
 	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
 }
@@ -124,12 +124,12 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 	}
 	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()
 	a.warn(st)
-	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st)})
+	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st), Local: a.follows(st)})
 	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
 		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
 		a.changed()
 	}
-	a.sayOwedByes()
+	a.sayOwed()
 }
 
 // keep lets the stack of one epoch, standing or still opening, serve a newer
@@ -225,7 +225,9 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
 	a.changed()
-	a.e.step(a, roam.Registered{Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK"})
+	a.e.step(a, roam.Registered{
+		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
+	})
 }
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
@@ -246,11 +248,20 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	}
 }
 
+// unregistered tells how a removal ended.
+func (a *account) unregistered(epoch roam.Epoch, err error) {
+	if err != nil {
+		a.e.step(a, roam.UnregisterFailed{Epoch: epoch, Failure: failure(err)})
+		return
+	}
+	a.e.step(a, roam.Unregistered{Epoch: epoch})
+}
+
 // unregister carries out roam.Unregister.
-func (a *account) unregister(epoch roam.Epoch, done func()) {
+func (a *account) unregister(epoch roam.Epoch, done func(error)) {
 	st := a.stacks[epoch]
 	if st == nil {
-		done()
+		done(sip.ErrStackClosed)
 		return
 	}
 	e := a.e
@@ -262,18 +273,7 @@ func (a *account) unregister(epoch roam.Epoch, done func()) {
 				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
 				a.changed()
 			}
-			done()
+			done(err)
 		})
 	})
-}
-
-// sayOwedByes sends the BYEs that could not be sent when their calls ended.
-func (a *account) sayOwedByes() {
-	st := a.stacks[a.machine.Epoch()]
-	owed := a.byes
-	a.byes = nil
-	for _, c := range owed {
-		c.Move(st.Stack)
-		a.e.job("owed BYE", 10*time.Second, func(ctx context.Context) { _ = c.Bye(ctx) })
-	}
 }

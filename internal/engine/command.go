@@ -290,7 +290,7 @@ func (e *Engine) quit(why string) {
 			continue
 		}
 		e.leaving++
-		a.unregister(a.machine.Epoch(), func() { e.leaving = max(e.leaving-1, 0) })
+		a.unregister(a.machine.Epoch(), func(error) { e.leaving = max(e.leaving-1, 0) })
 	}
 }
 

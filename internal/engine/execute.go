@@ -26,7 +26,9 @@ func (e *Engine) execute(a *account, act roam.Action) {
 	case roam.Register:
 		a.register(act)
 	case roam.Unregister:
-		a.unregister(act.Epoch, func() {})
+		a.unregister(act.Epoch, func(err error) { a.unregistered(act.Epoch, err) })
+	case roam.Announce:
+		a.announce(act)
 	case roam.MoveMedia:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.moveMedia(act)
@@ -39,6 +41,10 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.repair(act)
 		}
+	case roam.AskCaller:
+		if c := e.calls[phone.CallID(act.Call)]; c != nil {
+			c.askCaller(a.stacks[act.Epoch])
+		}
 	case roam.EndCall:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.hangup(act.Reason)
@@ -47,7 +53,9 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.view.NeedsRedial = true
 			c.view.Hint = "the other side no longer knows this call; dial again from the list"
+			lost := c.sip
 			c.end(0, act.Reason)
+			lost.Drop() // without a word: there is nobody to say it to
 		}
 	case roam.KeepCalls:
 		e.keepCalls(a, act.Until)
@@ -161,6 +169,7 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 		if c.acct == a && c.view.Recovering {
 			c.view.Recovering = false
 			c.changed()
+			c.sync() // what was wished for meanwhile
 		}
 	}
 	a.changed()

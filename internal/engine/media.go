@@ -142,7 +142,7 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Socket, err error) {
 	} else {
 		c.stream.Adopt(sock, uint64(act.Epoch))
 		if act.Switch {
-			c.stream.Switch()
+			c.stream.TakeOver()
 		}
 	}
 	c.sock = sock

@@ -54,7 +54,9 @@ type Account struct {
 	Register   bool
 	Codecs     []string // in order of preference
 	AutoAnswer AutoAnswer
-	Policy     roam.Policy
+	// KeepContact: the Contact says the phone's own address, whatever others see.
+	KeepContact bool
+	Policy      roam.Policy
 }
 
 // AutoAnswer says which calls are answered without asking.

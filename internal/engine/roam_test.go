@@ -261,6 +261,7 @@ func survives(t *testing.T, transport sip.Transport, v variant, peerEnds bool) {
 	r := newRig(t, transport)
 	id := r.call("melody")
 	voice := r.world.Voices()[0]
+	voice.Mark()
 	v.move(r.world, func(d time.Duration) {
 		select {
 		case <-time.After(d): // the network's own pace, not a wait for the phone
@@ -314,7 +315,9 @@ func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	if len(roam.Calls) != 1 || !roam.Calls[0].Measured {
 		t.Fatalf("the roam measured nothing: %+v", roam)
 	}
-	peer := max(heard[len(heard)-1].First.Sub(heard[len(heard)-2].Last), 0)
+	// Where the same address comes back, the old socket may say one more word
+	// before the new one does, and that ends the silence.
+	peer := voice.Pause()
 	// A busy machine delays single packets by a few frames at either end.
 	if diff := math.Abs(float64(peer - roam.Calls[0].GapOut)); diff > float64(200*time.Millisecond) {
 		t.Errorf("gap out: the phone says %s, the peer counted %s", roam.Calls[0].GapOut, peer)

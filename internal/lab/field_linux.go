@@ -132,7 +132,7 @@ func (f *Field) port(iface string) (*fieldPort, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &fieldPort{u: uplink{name: iface, host: f.phone, index: link.Attrs().Index, coreIface: there}}
+	p := &fieldPort{u: uplink{name: iface, host: f.phone, core: f.core, index: link.Attrs().Index, coreIface: there}}
 	f.ports[iface] = p
 	return p, f.core.raise(there)
 }
@@ -168,7 +168,7 @@ func (f *Field) Ready(iface string, gateway net.HardwareAddr, address netip.Pref
 	if err != nil || near.Attrs().OperState == netlink.OperUp {
 		return err
 	}
-	return p.u.carry(context.Background(), f.core)
+	return p.u.raise(context.Background())
 }
 
 func routerOf(address netip.Prefix) netip.Prefix {

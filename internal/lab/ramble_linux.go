@@ -20,6 +20,7 @@ type RambleOptions struct {
 	Transport string // udp, tcp, tls; empty: udp
 	CA        string // PEM file of the authority to believe; for tls
 	IPv6      bool   // reach the proxy by IPv6
+	Server    string // of the proxy, instead of its address: needs DNS where it is a name
 	Says      string // WAV file; empty: nothing is said
 	Config    string // more lines for the end of the configuration
 	Account   string // more lines for the account
@@ -79,9 +80,15 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 	if o.IPv6 {
 		pbx = l.Host(PBX).IPv6
 	}
-	server := netip.AddrPortFrom(pbx, SIPPort)
+	port := uint16(SIPPort)
 	if o.Transport == "tls" {
-		server = netip.AddrPortFrom(pbx, SIPSPort)
+		port = SIPSPort
+	}
+	server := netip.AddrPortFrom(pbx, port).String()
+	if o.Server != "" {
+		server = fmt.Sprint(o.Server, ":", port)
+	}
+	if o.Transport == "tls" {
 		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
 	}
 	text := fmt.Sprintf(`[[account]]

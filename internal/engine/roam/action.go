@@ -32,8 +32,9 @@ type (
 		RemoveOld bool
 		OldFirst  bool
 	}
-	// Unregister removes our binding, by the epoch's stack. Nothing follows; a
-	// Register asked for meanwhile is sent after its end.
+	// Unregister removes our binding, by the epoch's stack. One of Unregistered
+	// and UnregisterFailed follows; a Register asked for meanwhile is sent after
+	// its end.
 	Unregister struct{ Epoch Epoch }
 
 	// MoveMedia opens media sockets on Path for the call. Switch: send from
@@ -52,12 +53,20 @@ type (
 		Call  CallID
 	}
 	// Repair makes one call whole on the epoch. One of Repaired and
-	// RepairFailed follows, unless the stack is closed or the call gone.
+	// RepairFailed follows, unless the stack is closed or the call gone. One
+	// ByReplaces takes the place of the one in flight, whose end then falls.
 	Repair struct {
 		Epoch   Epoch
 		Call    CallID
 		How     How
 		Attempt int // 1, 2, ...
+	}
+	// AskCaller asks, by the epoch's stack, whether who rings us still does: a
+	// CANCEL may have been lost with the path. Nothing follows; a caller that
+	// is gone ends the call.
+	AskCaller struct {
+		Epoch Epoch
+		Call  CallID
 	}
 	// EndCall ends a call locally; Reason is for the user.
 	EndCall struct {
@@ -115,6 +124,7 @@ func (Unregister) action()  {}
 func (MoveMedia) action()   {}
 func (SwitchMedia) action() {}
 func (Repair) action()      {}
+func (AskCaller) action()   {}
 func (EndCall) action()     {}
 func (LoseCall) action()    {}
 func (KeepCalls) action()   {}
@@ -134,17 +144,21 @@ const (
 	ByNewInvite              // CANCEL the unanswered call by the new path, then INVITE anew
 	ByAnswer                 // answer their offer with the new address, then refresh
 	ByPlainCodecs            // once more with only the codecs in use (after 488, 606)
+	ByEarlyUpdate            // UPDATE moves the early media; the INVITE stays where it is
+	ByReplaces               // INVITE with Replaces to the peer's address of record (RFC 3891)
 )
 
 func (h How) String() string {
-	return [...]string{"re-INVITE", "UPDATE", "CANCEL, re-INVITE", "CANCEL, INVITE", "answer, re-INVITE", "re-INVITE, codecs in use"}[h]
+	return [...]string{"re-INVITE", "UPDATE", "CANCEL, re-INVITE", "CANCEL, INVITE", "answer, re-INVITE", "re-INVITE, codecs in use", "UPDATE, early media", "INVITE with Replaces"}[h]
 }
 
 // method is the request that the peer sees in the end, for the timeline.
 func (h How) method() string {
 	switch h {
-	case ByUpdate:
+	case ByUpdate, ByEarlyUpdate:
 		return "UPDATE"
+	case ByReplaces:
+		return "INVITE with Replaces"
 	case ByNewInvite:
 		return "INVITE"
 	default:

@@ -2,6 +2,7 @@ package roam
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -28,13 +29,18 @@ func Describe(a Action, zero time.Time) string {
 		return text
 	case Unregister:
 		return fmt.Sprintf("unregister %d", a.Epoch)
+	case Announce:
+		if !a.At.IsValid() {
+			return fmt.Sprintf("announce %d: its own address", a.Epoch)
+		}
+		return fmt.Sprintf("announce %d: %s", a.Epoch, a.At)
 	case EndCall:
 		return fmt.Sprintf("end call %d: %s", a.Call, a.Reason)
 	case LoseCall:
 		return fmt.Sprintf("lose call %d: %s", a.Call, a.Reason)
 	case KeepCalls:
 		return "keep calls until " + moment(a.Until, zero)
-	case MoveMedia, SwitchMedia, Repair:
+	case MoveMedia, SwitchMedia, Repair, AskCaller:
 		return describeCall(a)
 	default:
 		return describeRoam(a, zero)
@@ -50,6 +56,8 @@ func describeCall(a Action) string {
 			when = "at once"
 		}
 		return fmt.Sprintf("move media %d of call %d to %s, sending %s", a.Epoch, a.Call, a.Path, when)
+	case AskCaller:
+		return fmt.Sprintf("ask the caller %d of call %d", a.Epoch, a.Call)
 	case SwitchMedia:
 		return fmt.Sprintf("switch media %d of call %d", a.Epoch, a.Call)
 	case Repair:
@@ -120,7 +128,7 @@ func DescribeEvent(e Event, zero time.Time) string {
 		}
 		return "want no registration"
 	case Opened:
-		return fmt.Sprintf("opened %d", e.Epoch) + quoted(e.Detail)
+		return fmt.Sprintf("opened %d", e.Epoch) + addressWord(" local=", e.Local) + quoted(e.Detail)
 	case OpenFailed:
 		return fmt.Sprintf("open-failed %d ", e.Epoch) + failureWords(e.Failure)
 	case StackLost:
@@ -130,9 +138,19 @@ func DescribeEvent(e Event, zero time.Time) string {
 		if e.RefreshIn != 0 {
 			text += " refresh=" + brief(e.RefreshIn)
 		}
+		text += addressWord(" seen=", e.Seen)
+		if e.Outbound {
+			text += " outbound"
+		}
 		return text + quoted(e.Detail)
 	case RegisterFailed:
 		return fmt.Sprintf("register-failed %d ", e.Epoch) + failureWords(e.Failure)
+	case Unregistered:
+		return fmt.Sprintf("unregistered %d", e.Epoch)
+	case UnregisterFailed:
+		return fmt.Sprintf("unregister-failed %d ", e.Epoch) + failureWords(e.Failure)
+	case Mapped:
+		return fmt.Sprintf("mapped %d %s %s", e.Epoch, [...]string{"server", "stun"}[e.By], addressWord("", e.At))
 	case Tick:
 		return "tick"
 	default:
@@ -149,6 +167,8 @@ func describeCallEvent(e Event) string {
 		return "call-changed " + callWords(e.Call)
 	case CallGone:
 		return fmt.Sprintf("call-gone %d", e.ID)
+	case MediaMapped:
+		return fmt.Sprintf("media-mapped call %d", e.Call) + addressWord(" from=", e.From) + addressWord(" to=", e.To)
 	case MediaMoved:
 		return fmt.Sprintf("media-moved %d call %d", e.Epoch, e.Call) + quoted(e.Detail)
 	case MediaMoveFailed:
@@ -171,6 +191,14 @@ func callWords(c Call) string {
 	}
 	if c.OwnsCallID {
 		text += " owner"
+	}
+	for _, f := range []struct {
+		on   bool
+		word string
+	}{{c.OfferLost, " lost"}, {c.Early, " early"}, {c.Replaceable, " replaceable"}} {
+		if f.on {
+			text += f.word
+		}
 	}
 	if c.Epoch != 0 {
 		text += fmt.Sprintf(" epoch=%d", c.Epoch)
@@ -221,6 +249,14 @@ func failureWords(f Failure) string {
 		text += " retry-after=" + brief(f.RetryAfter)
 	}
 	return text + quoted(f.Text)
+}
+
+// addressWord is an address with a prefix, or nothing.
+func addressWord(prefix string, at netip.AddrPort) string {
+	if at == (netip.AddrPort{}) {
+		return ""
+	}
+	return prefix + at.String()
 }
 
 func quoted(text string) string {

@@ -62,10 +62,13 @@ type (
 	// WantRegistration turns registering on or off (the user's register toggle).
 	WantRegistration struct{ On bool }
 
-	// Opened: the stack of the epoch is ready. Detail says how, for the timeline.
+	// Opened: the stack of the epoch is ready. Detail says how, for the
+	// timeline. Local is the address that its Contact says, where that may
+	// follow what others see; zero: it does not.
 	Opened struct {
 		Epoch  Epoch
 		Detail string
+		Local  netip.AddrPort
 	}
 	// OpenFailed: it could not be opened (no socket, no connection, no server address).
 	OpenFailed struct {
@@ -77,15 +80,24 @@ type (
 		Epoch  Epoch
 		Reason string
 	}
-	// Registered: the REGISTER was answered 2xx and our binding is among those
-	// listed. RefreshIn is when to register again; 0: never.
+	// Registered: the REGISTER was answered 2xx. RefreshIn is when to register
+	// again; 0: never. Seen is where the server saw it come from; zero: it did
+	// not say. Outbound: the server keeps to RFC 5626.
 	Registered struct {
 		Epoch     Epoch
 		RefreshIn time.Duration
 		Detail    string
+		Seen      netip.AddrPort
+		Outbound  bool
 	}
 	// RegisterFailed: any other end of a REGISTER.
 	RegisterFailed struct {
+		Epoch   Epoch
+		Failure Failure
+	}
+	// Unregistered and UnregisterFailed are the ends of an Unregister.
+	Unregistered     struct{ Epoch Epoch }
+	UnregisterFailed struct {
 		Epoch   Epoch
 		Failure Failure
 	}
@@ -141,6 +153,8 @@ func (OpenFailed) event()       {}
 func (StackLost) event()        {}
 func (Registered) event()       {}
 func (RegisterFailed) event()   {}
+func (Unregistered) event()     {}
+func (UnregisterFailed) event() {}
 func (CallAdded) event()        {}
 func (CallChanged) event()      {}
 func (CallGone) event()         {}
@@ -169,6 +183,15 @@ type Call struct {
 	State      CallState
 	AudioDue   bool // audio should be arriving (not held, not recvonly at the peer)
 	OwnsCallID bool // we made the Call-ID: decides the wait after 491 (RFC 3261 14.1)
+	// OfferLost: OfferPending, and its transaction ended without an answer; the
+	// server may still hold it.
+	OfferLost bool
+	// Early: Calling, with early media that an UPDATE may move (RFC 3311): its
+	// answer came reliably and the peer allows UPDATE.
+	Early bool
+	// Replaceable: up, and the peer can be asked by its address of record to
+	// replace the dialog (RFC 3891), should it have moved as well.
+	Replaceable bool
 	// Epoch is that of the stack on which the call began; 0: the present one.
 	// Read when the call is added.
 	Epoch Epoch

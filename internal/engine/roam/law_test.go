@@ -10,18 +10,19 @@ import (
 // and the fuzzer all run under it. It keeps its own books from the actions
 // alone.
 type law struct {
-	given    Epoch             // newest epoch seen in an action
-	closed   map[Epoch]bool    // named in a Close
-	newest   Epoch             // newest closed
-	opened   map[Epoch]bool    // opened and not closed
-	alias    map[Epoch]Epoch   // Keep: epoch -> the one it was opened under
-	register Epoch             // in flight
-	repairs  map[CallID]Epoch  // in flight
-	calls    map[CallID]bool   // told of and not gone, ended or lost
-	roam     Epoch             // in progress
-	running  map[lineName]bool // lines of it
-	began    int
-	finished int
+	given      Epoch             // newest epoch seen in an action
+	closed     map[Epoch]bool    // named in a Close
+	newest     Epoch             // newest closed
+	opened     map[Epoch]bool    // opened and not closed
+	alias      map[Epoch]Epoch   // Keep: epoch -> the one it was opened under
+	register   Epoch             // in flight
+	unregister Epoch             // in flight
+	repairs    map[CallID]Epoch  // in flight
+	calls      map[CallID]bool   // told of and not gone, ended or lost
+	roam       Epoch             // in progress
+	running    map[lineName]bool // lines of it
+	began      int
+	finished   int
 }
 
 type lineName struct {
@@ -73,6 +74,10 @@ func (l *law) note(e Event) {
 		l.registerEnded(e.Epoch)
 	case RegisterFailed:
 		l.registerEnded(e.Epoch)
+	case Unregistered:
+		l.unregister = 0
+	case UnregisterFailed:
+		l.unregister = 0
 	case Repaired:
 		l.repairEnded(e.Call, e.Epoch)
 	case RepairFailed:
@@ -136,6 +141,15 @@ func (l *law) action(a Action) error {
 		if l.register != 0 {
 			return fmt.Errorf("the REGISTER of %d is in flight", l.register)
 		}
+		if l.unregister != 0 && l.root(l.unregister) == l.root(a.Epoch) {
+			return fmt.Errorf("the removal of %d is in flight", l.unregister)
+		}
+		l.unregister = a.Epoch
+		return l.stands(a.Epoch)
+	case Announce:
+		if at := a.At; at.IsValid() && (!at.Addr().IsGlobalUnicast() || at.Port() == 0) {
+			return errors.New("nobody can be reached there")
+		}
 		return l.stands(a.Epoch)
 	case Began, Routed, Stepped, Finished, KeepCalls:
 		return l.timeline(a)
@@ -154,6 +168,9 @@ func (l *law) close(e Epoch) error {
 	l.closed[e], l.newest = true, max(l.newest, e)
 	if l.register != 0 && l.root(l.register) == root {
 		l.register = 0
+	}
+	if l.unregister != 0 && l.root(l.unregister) == root {
+		l.unregister = 0
 	}
 	for id, flight := range l.repairs {
 		if l.root(flight) == root {
@@ -179,7 +196,7 @@ func (l *law) callAction(a Action) error {
 		}
 	case Repair:
 		id = a.Call
-		if l.repairs[id] != 0 {
+		if l.repairs[id] != 0 && a.How != ByReplaces {
 			return errors.New("a repair of that call is in flight")
 		}
 		if l.roam == 0 {
@@ -187,6 +204,8 @@ func (l *law) callAction(a Action) error {
 		}
 		l.repairs[id] = a.Epoch
 		err = l.stands(a.Epoch)
+	case AskCaller:
+		id, err = a.Call, l.stands(a.Epoch)
 	case EndCall:
 		id = a.Call
 		defer delete(l.calls, id)

@@ -22,6 +22,7 @@ type Machine struct {
 	reg   registration
 	calls []*call // in the order they came
 	roam  *roam   // in progress; nil: none
+	lost  losses
 
 	keepUntil time.Time // no network: calls end then
 }
@@ -89,6 +90,7 @@ func (m *Machine) Next() time.Time {
 	want(m.keepUntil)
 	want(m.stack.retryAt)
 	want(m.reg.due)
+	want(m.stack.mapping.due)
 	if m.roam != nil {
 		want(m.roam.deadline)
 	}
@@ -122,6 +124,14 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 		m.registered(e)
 	case RegisterFailed:
 		m.registerFailed(e)
+	case Unregistered:
+		m.unregistered(e.Epoch, nil)
+	case UnregisterFailed:
+		m.unregistered(e.Epoch, &e.Failure)
+	case Mapped:
+		m.mapped(e)
+	case MediaMapped:
+		m.mediaMapped(e)
 	case CallAdded:
 		m.callAdded(e.Call)
 	case CallChanged:
@@ -165,7 +175,10 @@ func (m *Machine) tick() {
 		m.open()
 	}
 	if m.due(m.reg.due) {
-		m.register()
+		m.registerDue()
+	}
+	if m.due(m.stack.mapping.due) {
+		m.moveContact()
 	}
 	epoch := m.epoch
 	for _, c := range slices.Clone(m.calls) {

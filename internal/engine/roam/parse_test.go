@@ -83,6 +83,13 @@ func (w *words) duration(prefix string) time.Duration {
 	return 0
 }
 
+func (w *words) address(prefix string) (at netip.AddrPort) {
+	if s, ok := w.opt(prefix); ok && s != "" {
+		at = must(netip.ParseAddrPort(s))
+	}
+	return at
+}
+
 func (w *words) moment(prefix string) time.Time {
 	if s, ok := w.opt(prefix); ok {
 		return w.zero.Add(must(time.ParseDuration(s)))
@@ -103,15 +110,23 @@ func (w *words) event() Event {
 		w.next()
 		return WantRegistration{On: on}
 	case "opened":
-		return Opened{Epoch: w.epoch(), Detail: w.text()}
+		return Opened{Epoch: w.epoch(), Local: w.address("local="), Detail: w.text()}
 	case "open-failed":
 		return OpenFailed{Epoch: w.epoch(), Failure: w.failure()}
 	case "stack-lost":
 		return StackLost{Epoch: w.epoch(), Reason: w.text()}
 	case "registered":
-		return Registered{Epoch: w.epoch(), RefreshIn: w.duration("refresh="), Detail: w.text()}
+		return Registered{Epoch: w.epoch(), RefreshIn: w.duration("refresh="), Seen: w.address("seen="), Outbound: w.flag("outbound"), Detail: w.text()}
 	case "register-failed":
 		return RegisterFailed{Epoch: w.epoch(), Failure: w.failure()}
+	case "unregistered":
+		return Unregistered{Epoch: w.epoch()}
+	case "unregister-failed":
+		return UnregisterFailed{Epoch: w.epoch(), Failure: w.failure()}
+	case "mapped":
+		return Mapped{Epoch: w.epoch(), By: map[string]Witness{"server": ByServer, "stun": BySTUN}[w.next()], At: w.address("")}
+	case "media-mapped":
+		return MediaMapped{Call: w.call(), From: w.address("from="), To: w.address("to=")}
 	case "call-added":
 		return CallAdded{Call: w.condition()}
 	case "call-changed":
@@ -180,6 +195,7 @@ func (w *words) condition() (c Call) {
 	}
 	c.AudioDue = w.flag("audio")
 	c.OwnsCallID = w.flag("owner")
+	c.OfferLost, c.Early, c.Replaceable = w.flag("lost"), w.flag("early"), w.flag("replaceable")
 	if s, ok := w.opt("epoch="); ok {
 		c.Epoch = Epoch(must(strconv.Atoi(s)))
 	}

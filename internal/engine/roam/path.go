@@ -44,7 +44,7 @@ func (m *Machine) pathChanged(e PathChanged) {
 func (m *Machine) start(p Path) {
 	m.epoch++
 	m.path = p
-	m.stack = stack{from: m.epoch, path: p}
+	m.stack = stack{from: m.epoch, path: p, started: true}
 	for _, c := range m.calls {
 		c.home = m.epoch
 	}
@@ -67,8 +67,13 @@ func (m *Machine) follow(e PathChanged) {
 // again in this one; nothing queues.
 func (m *Machine) begin(ch change) {
 	overtaking := m.roam != nil && m.roam.full
-	wait := ch.lost && !ch.restart && m.stack.diedYoung(m.now)
 	failures := m.stack.failures
+	wait := ch.lost && !ch.restart && m.stack.diedYoung(m.now)
+	if ch.lost && !ch.restart && !wait {
+		if failures = m.lostAgain(); failures > 0 {
+			wait, failures = true, failures-1
+		}
+	}
 	m.stack.to = m.epoch
 	m.beginRoam(ch, Began{From: m.path, To: ch.path})
 	m.roam.full = true

@@ -18,6 +18,10 @@ type registration struct {
 	failures int       // in a row
 	due      time.Time // of the refresh or the next try
 	text     string    // of the last failure
+	moved    bool      // the Contact is not the granted one, on the same stack
+	outbound bool      // the server keeps to RFC 5626
+	owed     bool      // the binding is to be removed, and nobody has answered that yet
+	leaving  Epoch     // of the Unregister in flight; 0 none
 }
 
 // pending reports whether the binding is wanted, not there yet and not refused.
@@ -26,7 +30,7 @@ func (r *registration) pending() bool { return r.wanted && !r.refused && !r.ok }
 // newStack forgets what belonged to the stack of before. What is with the
 // server stays remembered in bound.
 func (r *registration) newStack() {
-	*r = registration{wanted: r.wanted, refused: r.refused, bound: r.bound}
+	*r = registration{wanted: r.wanted, refused: r.refused, bound: r.bound, outbound: r.outbound, owed: r.owed}
 }
 
 // register sends a REGISTER now, or after the one in flight.
@@ -40,7 +44,7 @@ func (m *Machine) register() {
 		return
 	}
 	r.flight, r.due = m.epoch, time.Time{}
-	old := r.bound != 0 && r.bound < m.stack.from
+	old := r.bound != 0 && (r.bound < m.stack.from || r.moved)
 	m.do(Register{Epoch: m.epoch, RemoveOld: old && m.policy.RemoveOld, OldFirst: old && r.oldFirst})
 	m.runRegister()
 }
@@ -52,6 +56,7 @@ func (m *Machine) registered(e Registered) {
 	}
 	first := !r.ok
 	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.text = 0, true, m.epoch, 0, false, ""
+	r.moved, r.outbound = false, e.Outbound
 	m.answered()
 	m.endRegister(true, or(e.Detail, "REGISTER 200 OK"))
 	if r.leave {
@@ -68,6 +73,7 @@ func (m *Machine) registered(e Registered) {
 	if first {
 		m.retryUnknown()
 	}
+	m.seenAt(ByServer, e.Seen)
 }
 
 // retryUnknown tries those calls again that the server could not place before
@@ -109,13 +115,16 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 		r.oldFirst = true
 		m.endRegister(false, r.text+", again without the old binding")
 		m.register()
+	case e.Failure.final() && e.Failure.Kind == Answered && m.refusedContact():
+		m.endRegister(false, r.text+", again under the phone's own address")
+		m.register()
 	case e.Failure.final():
 		r.refused = true
 		m.endRegister(false, r.text)
 		m.registerRefused()
 	default:
 		r.failures++
-		wait := m.policy.backoff(r.failures, e.Failure.RetryAfter)
+		wait := m.recovery(r.failures, e.Failure.RetryAfter)
 		r.due = m.now.Add(wait)
 		m.endRegister(false, r.text+again(wait))
 	}
@@ -154,6 +163,9 @@ func (m *Machine) wantRegistration(on bool) {
 		return
 	}
 	r.wanted, r.refused, r.again = on, false, false
+	if on {
+		r.owed = false
+	}
 	switch {
 	case r.flight != 0:
 		r.leave = !on // two in flight might be carried out in the other order
@@ -167,14 +179,53 @@ func (m *Machine) wantRegistration(on bool) {
 	}
 }
 
-// unregister removes the binding, if there is one and a stack to say so.
+// unregister removes the binding, if there is one: now, or when there is a
+// stack to say so.
 func (m *Machine) unregister() {
 	r := &m.reg
 	r.leave, r.ok, r.due, r.failures = false, false, time.Time{}, 0
-	if r.bound != 0 && m.stack.state == open {
-		r.bound = 0
-		m.do(Unregister{Epoch: m.epoch})
+	r.owed = r.bound != 0
+	m.sayUnregister()
+}
+
+// maxUnregisters bounds the tries of a removal that nobody answers; then the
+// binding is left to expire.
+const maxUnregisters = 6
+
+func (m *Machine) sayUnregister() {
+	r := &m.reg
+	if !r.owed || r.wanted || r.flight != 0 || r.leaving != 0 || m.stack.state != open {
+		return
 	}
+	r.leaving, r.due = m.epoch, time.Time{}
+	m.do(Unregister{Epoch: m.epoch})
+}
+
+// unregistered is the end of a removal. One that was not answered is tried
+// again, here or on the next stack.
+func (m *Machine) unregistered(e Epoch, f *Failure) {
+	r := &m.reg
+	if r.leaving == 0 || r.leaving != e {
+		return
+	}
+	r.leaving = 0
+	if r.wanted { // meanwhile
+		return
+	}
+	if f != nil && f.Kind != Answered && f.Kind != Refused {
+		if r.failures++; r.failures < maxUnregisters {
+			r.due = m.now.Add(m.recovery(r.failures, f.RetryAfter))
+			return
+		}
+	}
+	r.owed, r.bound, r.failures = false, 0, 0
+}
+
+// registerDue is the time of a refresh, or of the next try of either kind.
+func (m *Machine) registerDue() {
+	m.reg.due = time.Time{}
+	m.register()
+	m.sayUnregister()
 }
 
 // runRegister and endRegister write the timeline, where REGISTER is part of

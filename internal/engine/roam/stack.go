@@ -16,6 +16,8 @@ type stack struct {
 	failures int       // openings in a row that came to nothing
 	retryAt  time.Time // the next opening; zero: none is waited for
 	text     string    // why the last opening failed
+	started  bool      // it is the first of all
+	mapping  mapping   // how others see it
 }
 
 type stackState int
@@ -55,7 +57,7 @@ func (m *Machine) open() {
 
 // reopenLater waits before the next try; it returns for how long.
 func (m *Machine) reopenLater(failures int, retryAfter time.Duration) time.Duration {
-	wait := m.policy.backoff(failures, retryAfter)
+	wait := m.recovery(failures, retryAfter)
 	m.stack.state, m.stack.failures, m.stack.retryAt = shut, failures, m.now.Add(wait)
 	return wait
 }
@@ -66,11 +68,14 @@ func (m *Machine) opened(e Opened) {
 		return
 	}
 	m.stack.state, m.stack.since = open, m.now
+	m.stack.mapping = mapping{local: e.Local, says: e.Local}
 	m.end("open", 0, true, or(e.Detail, m.path.String()))
 	if slices.ContainsFunc(m.calls, (*call).underRepair) {
 		m.resume("the server can be reached again", 0)
 	}
 	m.register()
+	m.askCallers()
+	m.sayUnregister()
 	for _, c := range m.calls {
 		c.part = c.part || c.underRepair()
 		c.deadline = m.graceEnds()
@@ -176,8 +181,20 @@ func (m *Machine) keptDied(reason string) {
 	m.reviveLeft()
 }
 
+// askCallers asks those who ring us, and whose INVITE came by a path that is
+// gone, whether they still do.
+func (m *Machine) askCallers() {
+	for _, c := range m.calls {
+		if c.State == RingingHere && m.stack.state == open && !m.live(c.home) {
+			c.home = m.epoch
+			m.do(AskCaller{Epoch: m.epoch, Call: c.ID})
+		}
+	}
+}
+
 // reviveLeft repairs the unanswered calls whose old stack is there no more.
 func (m *Machine) reviveLeft() {
+	m.askCallers()
 	for _, c := range m.calls {
 		switch {
 		case c.stage == left && !m.live(c.home):

@@ -74,9 +74,11 @@ func (w *walk) step(e Event) {
 func (w *walk) act(a Action) {
 	switch a := a.(type) {
 	case Open:
-		w.open = append(w.open, Opened{Epoch: a.Epoch})
+		w.open = append(w.open, Opened{Epoch: a.Epoch, Local: w.address()})
 	case Register:
-		w.open = append(w.open, Registered{Epoch: a.Epoch, RefreshIn: time.Hour})
+		w.open = append(w.open, Registered{Epoch: a.Epoch, RefreshIn: time.Hour, Seen: w.address(), Outbound: w.choose(4) == 1})
+	case Unregister:
+		w.open = append(w.open, Unregistered{Epoch: a.Epoch})
 	case MoveMedia:
 		w.open = append(w.open, MediaMoved{Epoch: a.Epoch, Call: a.Call})
 		w.audio[a.Call] = a.Epoch
@@ -102,6 +104,8 @@ func epochOf(e Event) Epoch {
 		return e.Epoch
 	case Registered:
 		return e.Epoch
+	case Unregistered:
+		return e.Epoch
 	case MediaMoved:
 		return e.Epoch
 	case Repaired:
@@ -123,6 +127,12 @@ func (w *walk) path() Path {
 		p = Path{}
 	}
 	return p
+}
+
+// address is one of a stack, as itself or somebody else sees it.
+func (w *walk) address() netip.AddrPort {
+	return []netip.AddrPort{{}, netip.MustParseAddrPort("192.168.1.23:5060"), netip.MustParseAddrPort("203.0.113.9:40112"),
+		netip.MustParseAddrPort("203.0.113.9:40113"), netip.MustParseAddrPort("0.0.0.0:5060"), netip.MustParseAddrPort("[2001:db8::9]:5060")}[w.choose(6)]
 }
 
 func (w *walk) failure() Failure {
@@ -197,6 +207,8 @@ func (w *walk) spoil(e Event) Event {
 		return OpenFailed{Epoch: e.Epoch, Failure: f}
 	case Registered:
 		return RegisterFailed{Epoch: e.Epoch, Failure: f}
+	case Unregistered:
+		return UnregisterFailed{Epoch: e.Epoch, Failure: f}
 	case MediaMoved:
 		return MediaMoveFailed{Epoch: e.Epoch, Call: e.Call, Failure: f}
 	case Repaired:
@@ -229,7 +241,8 @@ func (w *walk) addCall() {
 	for w.law.calls[id] || slices.ContainsFunc(w.calls, func(c Call) bool { return c.ID == id }) {
 		id++
 	}
-	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0}
+	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0,
+		Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
 	if w.choose(3) == 0 {
 		c.Epoch = Epoch(w.choose(int(w.m.Epoch()) + 1))
 	}
@@ -246,6 +259,7 @@ func (w *walk) changeCall() {
 			c.State = Idle
 		}
 		c.AudioDue = w.choose(3) != 0
+		c.OfferLost = c.State == OfferPending && w.choose(3) == 0
 		w.step(CallChanged{Call: *c})
 	}
 }
@@ -260,7 +274,11 @@ func (w *walk) hear() {
 }
 
 func (w *walk) rare() {
-	switch w.choose(5) {
+	switch w.choose(7) {
+	case 5:
+		w.step(Mapped{Epoch: w.m.Epoch(), By: Witness(w.choose(2)), At: w.address()})
+	case 6:
+		w.step(MediaMapped{Call: CallID(w.choose(5)), From: w.address(), To: w.address()})
 	case 0:
 		w.step(StackLost{Epoch: Epoch(w.choose(int(w.m.Epoch()) + 2)), Reason: "connection reset"})
 	case 1:
@@ -308,7 +326,7 @@ func (w *walk) settle() {
 		case slices.ContainsFunc(w.calls, func(c Call) bool { return c.State == OfferPending || c.State == AnswerDue }):
 			for i := range w.calls {
 				if c := &w.calls[i]; c.up() && c.State != Idle {
-					c.State = Idle
+					c.State, c.OfferLost = Idle, false
 					w.step(CallChanged{Call: *c})
 				}
 			}
