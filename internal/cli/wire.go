@@ -10,6 +10,7 @@ import (
 	"ramble/internal/automation"
 	"ramble/internal/config"
 	"ramble/internal/engine"
+	"ramble/internal/lab"
 	"ramble/internal/phone"
 	"ramble/tui"
 )
@@ -24,8 +25,9 @@ import (
 
 func wired() apps {
 	return apps{
-		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
+		ui: runUI, headless: runHeadless, demo: runDemo, drill: runDrill, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
+		private: func() (int, bool, error) { return lab.Private(nil) },
 		devices: allDevices, tryDevice: tryDevice,
 	}
 }

@@ -40,19 +40,18 @@ type Voice struct {
 	heard   []Heard
 	seq     uint16 // the newest heard
 	missing int
-	heardAt time.Time // the last packet, of whatever source
-	mute    bool      // it sends nothing, not even silence
+	last    time.Time     // when the last packet came
+	pause   time.Duration // longest silence between two, since Mark
+	mute    bool          // it sends nothing, not even silence
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
 
-// Heard counts the packets a peer received from one source, with the longest
-// silence before any of them, whatever source spoke before it.
+// Heard counts the packets a peer received from one source.
 type Heard struct {
 	From        netip.AddrPort
 	Packets     int
 	First, Last time.Time
-	Pause       time.Duration // the longest silence, of all sources, that a packet of this one ended
 }
 
 // Local opens the socket, the first time, and returns its address.
@@ -144,6 +143,21 @@ func (v *Voice) Heard() []Heard {
 	return append([]Heard(nil), v.heard...)
 }
 
+// Mark begins to measure Pause.
+func (v *Voice) Mark() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pause = 0
+}
+
+// Pause is the longest silence between two packets, whatever their sources,
+// that ended since Mark. Speech without a gap has one of a packet time.
+func (v *Voice) Pause() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pause
+}
+
 // speak sends a packet each frame until ctx ends.
 func (v *Voice) speak(ctx context.Context) {
 	if v.fill == nil {
@@ -198,6 +212,10 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
+	if !v.last.IsZero() {
+		v.pause = max(v.pause, now.Sub(v.last))
+	}
+	v.last = now
 	if p.PayloadType == v.remote.RecvPT { // not RTCP on the same port
 		v.count(p.SequenceNumber)
 	}
@@ -208,11 +226,8 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 		v.heard = append(v.heard, Heard{From: from, First: now})
 		i = len(v.heard) - 1
 	}
-	if !v.heardAt.IsZero() {
-		v.heard[i].Pause = max(v.heard[i].Pause, now.Sub(v.heardAt))
-	}
 	v.heard[i].Packets++
-	v.heard[i].Last, v.heardAt = now, now
+	v.heard[i].Last = now
 	if v.fill == nil && from == v.remote.Remote && p.PayloadType == v.remote.RecvPT {
 		v.send(p.Payload, len(p.Payload), p.Marker)
 	}

@@ -247,6 +247,7 @@ func (c *call) accepted(s *sip.Call, err error) {
 	}
 	c.up()
 	c.tellMachine()
+	c.followFamily()
 	c.sync()
 }
 

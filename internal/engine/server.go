@@ -344,7 +344,7 @@ func (a *account) failOver(epoch roam.Epoch, srv sip.Server, why string) {
 	if !ok || a.e.quitting {
 		return
 	}
-	reasons := []string{srv.Addr.String() + ": " + why, "trying " + next.Addr.String()}
+	reasons := []string{srv.Addr.String() + ": " + strings.TrimSuffix(why, "."), "trying " + next.Addr.String()}
 	if a.e.pathTo(next.Addr.Addr()) != a.path {
 		a.lookAtPath(reasons, time.Now())
 		return

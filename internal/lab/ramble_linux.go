@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,9 @@ type RambleOptions struct {
 	Says      string // WAV file; empty: nothing is said
 	Config    string // more lines for the end of the configuration
 	Account   string // more lines for the account
+	ByDNS     bool   // look the domain's servers up, instead of being told the proxy; transport auto unless said
+	Sound     string // sound system, for --audio; empty: Says and a recording
+	Env       []string
 }
 
 // Ramble is a running `ramble headless`.
@@ -70,7 +74,7 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 		o.Host = Phone
 	}
 	if o.Transport == "" {
-		o.Transport = "udp"
+		o.Transport = map[bool]string{false: "udp", true: "auto"}[o.ByDNS]
 	}
 	dir := filepath.Join(l.Dir, "ramble-"+o.User)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -91,16 +95,17 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 	if o.Transport == "tls" {
 		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
 	}
+	if !o.ByDNS {
+		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", server)
+	}
 	text := fmt.Sprintf(`[[account]]
 name = "lab"
 uri = "sip:%s@%s"
 password = "%s"
-registrar = "sip:%s"
-proxy = "sip:%s"
 transport = "%s"
 %s
 %s
-`, o.User, Domain, Password(o.User), server, server, o.Transport, o.Account, o.Config)
+`, o.User, Domain, Password(o.User), o.Transport, o.Account, o.Config)
 	config := filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
@@ -110,8 +115,9 @@ transport = "%s"
 	if o.Says != "" {
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
+	sound = cmp.Or(o.Sound, sound)
 	p, err := l.Exec(o.Host, Command{
-		Name: "ramble-" + o.User, Path: o.Binary, Input: true,
+		Name: "ramble-" + o.User, Path: o.Binary, Input: true, Env: o.Env,
 		Args: []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"},
 	})
 	if err != nil {

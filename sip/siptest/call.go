@@ -70,6 +70,9 @@ type PeerCall struct {
 	acks   map[uint32][]byte
 	unack  map[uint32]*answered // our 2xx to INVITEs that wait for their ACK
 	invite *incoming            // theirs, nil once answered
+	rel    *reliable            // of ours that waits for its PRACK, or had it
+	// settled: the offer was answered before the 2xx, by a reliable response
+	settled bool
 }
 
 func (p *Peer) newCall(d dialog, in bool, cancel context.CancelFunc) *PeerCall {
@@ -250,6 +253,7 @@ func (c *PeerCall) build(method sip.RequestMethod, seq uint32, body []byte) *sip
 	if method != sip.BYE && method != sip.ACK {
 		req.AppendHeader(&sip.ContactHeader{Address: contact})
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(c.p.supported())
 	}
 	if body != nil {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))

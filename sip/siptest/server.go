@@ -157,6 +157,16 @@ func (p *Peer) invited(req *sip.Request, srv *served, from flow) {
 		p.refuseSDP(req, srv, err)
 		return
 	}
+	old, code := p.replaced(req)
+	if code != 0 {
+		p.reply(req, srv, code)
+		return
+	}
+	if old == nil {
+		p.mu.Lock()
+		p.counts["ring"]++
+		p.mu.Unlock()
+	}
 	d := dialog{
 		callID: req.CallID().Value(), localTag: newTag(), remoteTag: tagOf(req.From().Params),
 		local: req.To().Address, remote: req.From().Address, remoteSeq: req.CSeq().SeqNo, hop: from.remote,
@@ -178,6 +188,10 @@ func (p *Peer) invited(req *sip.Request, srv *served, from flow) {
 	p.send(srv, respond(req, 100, "", "", nil))
 	p.spawn("peer answer", func() {
 		defer cancel()
+		if old != nil {
+			c.supersede(ctx, old, offer)
+			return
+		}
 		c.decide(ctx, offer)
 	})
 }
@@ -214,8 +228,16 @@ func (c *PeerCall) decide(ctx context.Context, offer *sdp.Session) {
 	if c.p.o.OnInvite != nil {
 		d = c.p.o.OnInvite(c)
 	}
+	if d.Early {
+		if err := c.early(ctx, offer, d.Reliable); err != nil {
+			c.reject(500, err.Error())
+			return
+		}
+	}
 	if d.Ring > 0 {
-		c.Ring()
+		if !d.Early {
+			c.Ring()
+		}
 		select {
 		case <-time.After(d.Ring):
 		case <-c.done:
@@ -268,7 +290,15 @@ func (c *PeerCall) reject(code int, reason string) {
 
 // accept answers an incoming call.
 func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
-	body, n, err := c.answer(ctx, offer)
+	c.mu.Lock()
+	settled := c.settled
+	c.mu.Unlock()
+	var body []byte
+	var n sdp.Negotiated
+	var err error
+	if !settled {
+		body, n, err = c.answer(ctx, offer)
+	}
 	if err != nil {
 		in := c.take()
 		if in != nil {
@@ -282,11 +312,13 @@ func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
 	if in == nil {
 		return nil // cancelled meanwhile
 	}
-	if offer != nil {
+	if offer != nil && !settled {
 		c.agreed(n)
 	}
 	c.change(func(s *CallState) { s.Phase = Up })
-	<-c.modify
+	if !settled {
+		<-c.modify
+	}
 	c.confirm(in.req, in.srv, body, offer == nil)
 	return nil
 }
@@ -311,7 +343,7 @@ func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered b
 	c.mu.Lock()
 	c.unack[req.CSeq().SeqNo] = a
 	c.mu.Unlock()
-	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow))
+	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow), c.p.supported())
 	c.p.send(srv, res)
 	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done)
 }

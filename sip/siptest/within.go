@@ -61,6 +61,8 @@ func (c *PeerCall) within(req *sip.Request, srv *served, from flow) {
 		c.cancel()
 	case sip.INVITE, sip.UPDATE:
 		c.refreshed(req, srv)
+	case sip.PRACK:
+		c.pracked(req, srv)
 	default:
 		c.p.reply(req, srv, 200)
 	}
@@ -102,7 +104,7 @@ func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
 	if req.Method == sip.INVITE {
 		c.confirm(req, srv, body, offer == nil)
 	} else {
-		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader()))
+		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader(), c.p.supported()))
 	}
 }
 

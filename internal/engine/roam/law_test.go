@@ -149,6 +149,8 @@ func (l *law) action(a Action) error {
 		l.register = a.Epoch
 		return l.stands(a.Epoch)
 	case Unregister:
+		// One of an older stack that lives on is abandoned, as above; the
+		// removal is sent after its end.
 		if l.register != 0 && l.root(l.register) == l.root(a.Epoch) {
 			return fmt.Errorf("the REGISTER of %d is in flight", l.register)
 		}

@@ -14,6 +14,7 @@ type call struct {
 	flight   Epoch // of the Repair in flight; 0 none. There is never a second
 	how      How   // of the last Repair
 	redo     bool  // what is in flight announces an address that is out of date
+	unplaced bool  // it was sent before the REGISTER's 2xx came
 	due      time.Time
 	deadline time.Time // no new try after it
 	tries    tries
@@ -154,13 +155,18 @@ func (m *Machine) tryRepair(c *call) {
 // ask asks for a repair.
 func (m *Machine) ask(c *call, how How) {
 	c.stage, c.flight, c.how, c.due = inFlight, m.epoch, how, time.Time{}
+	c.unplaced = m.reg.pending()
 	c.tries.attempts++
 	switch {
 	case how == ByReplaces:
 		c.tries.replaces++
 		c.tries.replace = false
 	case c.Replaceable && c.up() && c.tries.replaces < maxReplaces:
-		c.due = m.now.Add(m.policy.replaceWait(c.OwnsCallID))
+		wait := m.policy.replaceWait(c.OwnsCallID)
+		if how == ByAnswer {
+			wait *= 2 // the ACK comes first
+		}
+		c.due = m.now.Add(wait)
 	}
 	m.do(Repair{Epoch: m.epoch, Call: c.ID, How: how, Attempt: c.tries.attempts})
 	detail := how.String() + " sent"

@@ -5,12 +5,10 @@ package roam
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -250,8 +248,7 @@ func (w *walk) addCall() {
 	for w.law.calls[id] || slices.ContainsFunc(w.calls, func(c Call) bool { return c.ID == id }) {
 		id++
 	}
-	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0,
-		Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
+	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0, Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
 	if w.choose(3) == 0 {
 		c.Epoch = Epoch(w.choose(int(w.m.Epoch()) + 1))
 	}
@@ -267,8 +264,7 @@ func (w *walk) changeCall() {
 		} else {
 			c.State = Idle
 		}
-		c.AudioDue = w.choose(3) != 0
-		c.OfferLost = c.State == OfferPending && w.choose(3) == 0
+		c.AudioDue, c.OfferLost = w.choose(3) != 0, c.State == OfferPending && w.choose(3) == 0
 		w.step(CallChanged{Call: *c})
 	}
 }
@@ -379,34 +375,4 @@ func (w *walk) run() error {
 	}
 	w.settle()
 	return w.err
-}
-
-func TestRandomWalksKeepTheLaw(t *testing.T) {
-	walks := 1_500
-	if testing.Short() {
-		walks = 300
-	}
-	for seed := range uint64(walks) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		choices := make([]byte, 20+rng.IntN(600))
-		for i := range choices {
-			choices[i] = byte(rng.Uint32())
-		}
-		if w := newWalk(choices); w.run() != nil {
-			t.Fatalf("seed %d: %v\n%s", seed, w.err, w.story.String())
-		}
-	}
-}
-
-func FuzzMachine(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte("wlan0 lost, lte0 got, a call in the middle"))
-	f.Fuzz(func(t *testing.T, choices []byte) {
-		if len(choices) > 2000 {
-			return
-		}
-		if w := newWalk(choices); w.run() != nil {
-			t.Fatalf("%v\n%s", w.err, w.story.String())
-		}
-	})
 }
