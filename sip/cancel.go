@@ -125,6 +125,19 @@ func (c *Call) Settle(ctx context.Context) error {
 func (c *Call) Abandon(ctx context.Context) error {
 	dead := c.Unfinished()
 	err := c.Cancel(ctx)
+	var response *ResponseError
+	if err == nil || errors.As(err, &response) {
+		c.end()
+	}
+	if dead {
+		c.HangUpForks(ctx)
+	}
+	return err
+}
+
+// HangUpForks sends a BYE, by the present stack, to every phone that a lost
+// INVITE made ring: one may have answered unheard. What they say is not told.
+func (c *Call) HangUpForks(ctx context.Context) {
 	c.mu.Lock()
 	st := c.stack
 	var ringing []dialog
@@ -135,17 +148,12 @@ func (c *Call) Abandon(ctx context.Context) error {
 		ringing = append(ringing, d)
 	}
 	c.mu.Unlock()
-	var response *ResponseError
-	if err == nil || errors.As(err, &response) {
-		c.end()
-	}
-	if !dead || st == nil || st.isClosed() {
-		return err
+	if st == nil || st.isClosed() {
+		return
 	}
 	for _, d := range ringing {
 		c.hangUp(ctx, st, d)
 	}
-	return err
 }
 
 // cancelLive cancels an INVITE that is in progress on its own stack.

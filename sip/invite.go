@@ -24,7 +24,7 @@ type Progress struct {
 	// Reliable: the SDP is the answer to our offer (RFC 3262 5); else it is a
 	// preview of one that comes with the 2xx.
 	Reliable bool
-	ToTag  string // tells forks apart
+	ToTag    string // tells forks apart
 }
 
 // Answer is a 2xx to an INVITE or UPDATE of ours.
@@ -84,7 +84,7 @@ func (o *ourInvite) isFinal() bool {
 //
 // Errors: *ResponseError, *RedirectError, *RefusedError, ErrCancelled,
 // ErrTimeout, ErrStackClosed (the call may then be cancelled by another path,
-// see Cancel), ErrTransport, *ResolveError.
+// see Cancel, or be replaced; Drop ends it), ErrTransport, *ResolveError.
 func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress func(Progress)) (Answer, error) {
 	if len(offer) == 0 {
 		return Answer{}, fmt.Errorf("%w: an INVITE of ours carries an offer", ErrWrongState)
@@ -123,6 +123,8 @@ func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress fun
 	case err != nil && ctx.Err() != nil:
 		c.giveUp()
 		return Answer{}, err
+	case errors.Is(err, ErrStackClosed):
+		return Answer{}, err // its fate is open: Cancel, Replacements, in the end Drop
 	case err != nil:
 		c.end()
 		return Answer{}, c.cancelledOr(err)

@@ -75,7 +75,11 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	}
 	c.mu.Lock()
 	c.note(res, res.Source())
+	t := c.theirs
 	c.mu.Unlock()
+	if t != nil && t.isSettled() {
+		t.ack.Do(func() { close(t.acked) }) // a lost ACK: it would not take ours before its own was over
+	}
 	c.retarget(st, contactOf(res))
 	c.offerDone() // before the peer can have the ACK and offer in its turn
 	if method == Reinvite {

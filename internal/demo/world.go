@@ -24,10 +24,13 @@ const (
 
 // Options shape a World. The zero value is usable.
 type Options struct {
-	Pause  time.Duration        // between strides; 0: 12 s
-	Manual bool                 // nobody walks until asked
-	Delay  time.Duration        // one way, phone to everybody; 0: 8 ms
-	Ring   time.Duration        // how long the peers ring before they answer; 0: 700 ms
+	Pause  time.Duration // between strides; 0: 12 s
+	Manual bool          // nobody walks until asked
+	Delay  time.Duration // one way, phone to everybody; 0: 8 ms
+	Ring   time.Duration // how long the peers ring before they answer; 0: 700 ms
+	// Server and Peer have the last word on how those are made; nil: nobody has.
+	Server func(*siptest.Options)
+	Peer   func(*siptest.PeerOptions)
 	Say    func(line string)    // hears what happens to the network; nil: nobody
 	Trace  func(siptest.Traced) // every message at the server; nil: nobody
 	Guard  *safego.Guard
@@ -98,18 +101,25 @@ func New(o Options) *World {
 		w.broken = errors.Join(w.broken, err)
 		server.Transports, server.TLS, w.Roots = []siptest.Transport{siptest.UDP, siptest.TLS}, certified.Server, certified.Roots
 	}
+	if o.Server != nil {
+		o.Server(&server)
+	}
 	w.Registrar = siptest.NewRegistrar(server)
 	for _, c := range cast() {
 		at := netip.MustParseAddr(c.addr)
 		host := o.Ground.Sockets(c.name, at, o.Delay*3/2)
-		w.peers[c.name] = siptest.NewPeer(siptest.PeerOptions{
+		po := siptest.PeerOptions{
 			User: c.name, Domain: Domain, Addr: netip.AddrPortFrom(at, 5060), Transport: siptest.UDP,
 			Registrar: registrarAddr(), Password: Password, Sockets: host, Guard: o.Guard, Log: o.Log,
 			OnInvite: func(*siptest.PeerCall) siptest.Decision {
 				return siptest.Decision{Ring: o.Ring}
 			},
 			Media: func(*siptest.PeerCall) siptest.Media { return w.voice(host, at, c.fill()) },
-		})
+		}
+		if o.Peer != nil {
+			o.Peer(&po)
+		}
+		w.peers[c.name] = siptest.NewPeer(po)
 	}
 	return w
 }

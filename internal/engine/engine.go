@@ -66,6 +66,7 @@ func New(p Parts) *Engine {
 	o.Log, o.Guard = p.Log, p.Guard
 	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
 	e.watcher = netwatch.New(o)
+	e.parts.Sockets = sensing{Sockets: p.Sockets, look: e.watcher.Look}
 	if p.History != nil {
 		e.recorder = &recorder{e: e, book: p.History, updates: e.Subscribe(), written: map[phone.CallID]bool{}}
 	}

@@ -154,9 +154,27 @@ func (c *call) refreshBy(act *roam.Repair, st *stack) {
 	if act.How == roam.ByPlainCodecs {
 		c.sdp.Narrow()
 	}
-	c.repairing = true
-	c.modify(m, func(err error) { c.outcome(act, repairWord(m)+" 200 OK", err) })
+	c.refreshWith(act, m)
 }
+
+func (c *call) refreshWith(act *roam.Repair, m sip.Method) {
+	c.repairing = true
+	c.modify(m, func(err error) {
+		if err != nil && c.accepting {
+			// The caller has not heard our 200 yet, by whatever it says.
+			err = &unheardError{err}
+		}
+		c.outcome(act, repairWord(m)+" 200 OK", err)
+	})
+}
+
+// unheardError is an answer to what the other side could not place.
+type unheardError struct{ err error }
+
+func (e *unheardError) Error() string { return "our answer is not confirmed: " + e.err.Error() }
+
+// Unwrap makes it a silence, after which it is tried again.
+func (*unheardError) Unwrap() error { return sip.ErrTimeout }
 
 // outcome reports a repair, unless another took its place.
 func (c *call) outcome(act *roam.Repair, detail string, err error) {
@@ -185,29 +203,27 @@ func (*noConnection) Unwrap() error { return sip.ErrStackClosed }
 // ackPatience is how long an answer of ours may go unacknowledged, once it was
 // repeated by the new path, until the refresh follows: the ACK may have been
 // lost on the old one, or the peer may have moved as well.
-const ackPatience = 2 * time.Second
+const ackPatience = 500 * time.Millisecond
 
 // answerAgain repeats our answer to an offer of theirs, by the new path and
-// with the new address, and refreshes the call after the ACK. (Which of the two
-// answers the peer has heard is not known.) A call that rang here is no call
-// before the ACK, so nothing is refreshed without it.
+// with the new address, and refreshes the call after the ACK: which of the two
+// answers the peer has heard is not known. Nor does an ACK that it kept reach
+// us, since that goes to where we were; so the refresh comes after a while even
+// without one. In a call that rang here, and is none before the ACK, an UPDATE
+// is in order at that point (RFC 3311 5.1), where the peer knows it.
 func (c *call) answerAgain(act *roam.Repair, st *stack) {
-	e, s, first := c.e, c.sip, c.accepting
+	e, s := c.e, c.sip
 	s.Move(st.Stack)
 	if body := c.sdp.Elsewhere(c.sock.RTP(), c.sock.RTCP()); body != nil {
 		s.Reanswer(body)
 	}
 	acked := s.Acknowledged()
 	e.job("wait for the ACK", modifyLimit, func(ctx context.Context) {
-		var enough <-chan time.Time
-		if !first {
-			timer := time.NewTimer(ackPatience)
-			defer timer.Stop()
-			enough = timer.C
-		}
+		enough := time.NewTimer(ackPatience)
+		defer enough.Stop()
 		select {
 		case <-acked:
-		case <-enough:
+		case <-enough.C:
 		case <-s.Over():
 		case <-ctx.Done():
 		}
@@ -216,8 +232,10 @@ func (c *call) answerAgain(act *roam.Repair, st *stack) {
 			case c.over() || c.sip != s || c.act != act:
 			case c.modifying:
 				c.repairNext = act
+			case c.accepting && s.PeerAllows("UPDATE"):
+				c.refreshWith(act, sip.Update)
 			default:
-				c.refreshBy(act, st)
+				c.refreshWith(act, sip.Reinvite)
 			}
 		})
 	})
@@ -271,6 +289,7 @@ func (c *call) confirm(ev sip.Offered, body []byte) {
 				c.confirming--
 			}
 			c.tellMachine()
+			c.followFamily()
 			c.sync()
 		})
 	})

@@ -45,7 +45,7 @@ func (c *call) invite(st *stack, prepare func(context.Context) []*sip.Call) {
 	e, a := c.e, c.acct
 	source, iface := a.path.Source, a.path.Interface
 	c.placing++
-	placing := c.placing
+	placing, ghosts := c.placing, append([]*sip.Call(nil), c.ghosts...)
 	e.job("INVITE", inviteLimit, func(ctx context.Context) {
 		list := prepare(ctx)
 		sock, err := e.openMedia(ctx, source, iface)
@@ -70,6 +70,7 @@ func (c *call) invite(st *stack, prepare func(context.Context) []*sip.Call) {
 				e.post(func() { c.progress(candidate, p) })
 			})
 			if i < len(list)-1 && notReplaced(err) {
+				c.cannotReplace(ctx, err, ghosts)
 				continue
 			}
 			e.post(func() { c.invited(candidate, ans, err) })
@@ -123,6 +124,19 @@ func notReplaced(err error) bool {
 		return true
 	}
 	return false
+}
+
+// cannotReplace ends what a phone may hold that does not know Replaces, so that
+// it does not have the call twice.
+func (c *call) cannotReplace(ctx context.Context, err error, ghosts []*sip.Call) {
+	if failure(err).Code == 481 {
+		return // it holds nothing
+	}
+	ctx, done := context.WithTimeout(ctx, settlePatience)
+	defer done()
+	for _, g := range ghosts {
+		g.HangUpForks(ctx)
+	}
 }
 
 // inviteAnew takes the place of an INVITE that was lost with its path. The

@@ -17,6 +17,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/phone"
 	"ramble/netwatch"
+	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
 	"ramble/sip/siptest"
 )
@@ -57,16 +58,29 @@ func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o d
 	t.Helper()
 	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1), ended: make(chan struct{})}
+	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
+	var all sync.WaitGroup
+	all.Go(func() { _ = r.world.Run(ctx) })
+	if err := r.world.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r.start(&all, r.world.Phone, demo.User, transport, settle, change)
+	t.Cleanup(func() { cancel(); all.Wait() })
+	return r
+}
+
+// start runs the phone of a user of the world's on a host.
+func (r *rig) start(all *sync.WaitGroup, host *netwatchtest.Host, user string, transport sip.Transport, settle time.Duration, change func(*engine.Parts)) {
+	r.t.Helper()
 	dev, err := device.Open("loop")
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	p := engine.Parts{
 		Accounts: []engine.Account{{
 			Name: "demo", Enabled: true, Register: true, Codecs: []string{"pcmu", "pcma"},
 			SIP: sip.Account{
-				AOR:        sip.URI{Scheme: "sip", User: demo.User, Host: demo.Domain},
+				AOR:        sip.URI{Scheme: "sip", User: user, Host: demo.Domain},
 				Registrar:  sip.URI{Scheme: "sip", Host: r.world.Server().Addr().String(), Port: r.world.Server().Port()},
 				Password:   func() (string, error) { return demo.Password, nil },
 				Transport:  transport,
@@ -75,23 +89,17 @@ func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o d
 			},
 			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true},
 		}},
-		Network: netwatch.Options{Source: r.world.Phone, Router: r.world.Phone, Hints: []netwatch.Hinter{r.world.Phone}, Settle: settle},
-		Sockets: r.world.Phone,
+		Network: netwatch.Options{Source: host, Router: host, Hints: []netwatch.Hinter{host}, Settle: settle},
+		Sockets: host,
 		Desk:    desk.New(desk.Options{Device: dev}),
 		Tones:   true,
 	}
 	change(&p)
 	r.e = engine.New(p)
 	updates := r.e.Subscribe()
-	var all sync.WaitGroup
-	all.Go(func() { _ = r.world.Run(ctx) })
-	if err := r.world.Ready(ctx); err != nil {
-		t.Fatal(err)
-	}
-	all.Go(func() { defer close(r.ended); _ = r.e.Run(ctx) })
+	r.ended = make(chan struct{})
+	all.Go(func() { defer close(r.ended); _ = r.e.Run(r.ctx) })
 	all.Go(func() { r.follow(updates) })
-	t.Cleanup(func() { cancel(); all.Wait() })
-	return r
 }
 
 // follow keeps what the phone tells.
@@ -281,7 +289,7 @@ func survives(t *testing.T, transport sip.Transport, v variant, peerEnds bool) {
 }
 
 // audioBothWays: packets go on arriving here, and there from the new address.
-func audioBothWays(t *testing.T, r *rig, id phone.CallID, voice *demo.Voice, to netip.Addr) {
+func audioBothWays(t testing.TB, r *rig, id phone.CallID, voice *demo.Voice, to netip.Addr) {
 	t.Helper()
 	before := find(r.state1(), id).Media.RxPackets
 	heard := lastHeard(voice).Packets
@@ -305,8 +313,8 @@ func lastHeard(v *demo.Voice) demo.Heard {
 	return h[len(h)-1]
 }
 
-// agrees compares the gap that the phone reports with what the peer counted
-// between the last packet from the old address and the first from the new.
+// agrees compares the gap that the phone reports with the longest silence that
+// the peer counted.
 func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	t.Helper()
 	heard := voice.Heard()

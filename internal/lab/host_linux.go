@@ -54,7 +54,7 @@ func newNamespace(guard *safego.Guard) (ns netns.NsHandle, err error) {
 		return err
 	})
 	if errors.Is(err, unix.EPERM) {
-		return netns.None(), &Unable{"network namespaces need root: " + err.Error()}
+		return netns.None(), &Unable{"network namespaces need root, or a system that lets users have user namespaces: " + err.Error()}
 	} else if err != nil {
 		return netns.None(), &Unable{"the kernel gives no network namespace: " + err.Error()}
 	}

@@ -28,28 +28,9 @@ func (m *Machine) judge(c *call, f Failure) {
 		c.tries.noUpdate = true
 		m.wait(c, 0)
 	case unknownHere:
-		if m.reg.pending() {
-			c.stage = awaitRegister
-			m.endRepair(c, said+", again after the REGISTER")
-			return
-		}
-		switch {
-		case f.Code == 481:
-			m.lose(c)
-		case m.elsewhere(c):
-			m.wait(c, 0)
-		case f.Code == 408, f.Code == 480:
-			m.retry(c)
-		default:
-			m.giveUp(c, said)
-		}
+		m.unknown(c, said)
 	case glare:
-		c.tries.glares++
-		if c.tries.glares > maxGlares {
-			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
-			return
-		}
-		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
+		m.glared(c, said)
 	case codecs:
 		if c.tries.plain {
 			m.giveUp(c, said)
@@ -61,6 +42,41 @@ func (m *Machine) judge(c *call, f Failure) {
 		m.retry(c)
 	default:
 		m.giveUp(c, said)
+	}
+}
+
+// unknown: the server or the peer cannot place us or the call.
+func (m *Machine) unknown(c *call, said string) {
+	switch {
+	case m.reg.pending():
+		c.stage = awaitRegister
+		m.endRepair(c, said+", again after the REGISTER")
+	case c.unplaced && m.reg.ok: // the two answers crossed
+		m.wait(c, 0)
+	case c.last.Code == 481:
+		m.lose(c)
+	case m.elsewhere(c):
+		m.wait(c, 0)
+	case c.last.Code == 408, c.last.Code == 480:
+		m.retry(c)
+	default:
+		m.giveUp(c, said)
+	}
+}
+
+// glared: the peer changes the call too. A second time it may be no crossing:
+// an INVITE of the peer's on its way to where we were keeps it from taking ours
+// for half a minute, but not from replacing the dialog.
+func (m *Machine) glared(c *call, said string) {
+	c.tries.glares++
+	switch {
+	case c.tries.glares > maxGlares:
+		m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
+	case c.tries.glares > 1 && c.Replaceable && c.tries.replaces < maxReplaces:
+		c.tries.replace = true
+		m.wait(c, 0)
+	default:
+		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
 	}
 }
 
@@ -156,4 +172,8 @@ func (f Failure) verdict() verdict {
 		return silence
 	}
 	return refusal
+}
+
+func (v verdict) String() string {
+	return [...]string{"refusal", "unknown here", "glare", "codecs", "silence", "not allowed"}[v]
 }

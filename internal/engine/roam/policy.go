@@ -75,7 +75,7 @@ func (p Policy) complete() Policy {
 		p.ProofWait = 2 * time.Second
 	}
 	if p.ReplaceWait <= 0 {
-		p.ReplaceWait = 2 * time.Second
+		p.ReplaceWait = time.Second
 	}
 	if len(p.RegisterBackoff) == 0 {
 		p.RegisterBackoff = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second}

@@ -14,6 +14,7 @@ type call struct {
 	flight   Epoch // of the Repair in flight; 0 none. There is never a second
 	how      How   // of the last Repair
 	redo     bool  // what is in flight announces an address that is out of date
+	unplaced bool  // it was sent before the REGISTER's 2xx came
 	due      time.Time
 	deadline time.Time // no new try after it
 	tries    tries
@@ -22,6 +23,8 @@ type call struct {
 	why      string // it was given up
 	part     bool   // of the present roam
 	gap      Gap
+	quiet    quiet
+	hush     hush
 	mappedAt time.Time // its media were last seen elsewhere
 }
 
@@ -79,7 +82,8 @@ const (
 // prepare begins the repair of a call for the present epoch. move: with new
 // media sockets, on which we send at once or only after the 2xx.
 func (m *Machine) prepare(c *call, move, atOnce bool) {
-	c.part, c.gap = true, Gap{Call: c.ID}
+	c.part, c.gap, c.quiet.tried = true, Gap{Call: c.ID}, true
+	c.quiet.seen = false
 	c.tries, c.why, c.due, c.media.due = tries{}, "", time.Time{}, time.Time{}
 	c.deadline = m.graceEnds()
 	if !m.live(c.flight) {
@@ -151,13 +155,18 @@ func (m *Machine) tryRepair(c *call) {
 // ask asks for a repair.
 func (m *Machine) ask(c *call, how How) {
 	c.stage, c.flight, c.how, c.due = inFlight, m.epoch, how, time.Time{}
+	c.unplaced = m.reg.pending()
 	c.tries.attempts++
 	switch {
 	case how == ByReplaces:
 		c.tries.replaces++
 		c.tries.replace = false
 	case c.Replaceable && c.up() && c.tries.replaces < maxReplaces:
-		c.due = m.now.Add(m.policy.replaceWait(c.OwnsCallID))
+		wait := m.policy.replaceWait(c.OwnsCallID)
+		if how == ByAnswer {
+			wait *= 2 // the ACK comes first
+		}
+		c.due = m.now.Add(wait)
 	}
 	m.do(Repair{Epoch: m.epoch, Call: c.ID, How: how, Attempt: c.tries.attempts})
 	detail := how.String() + " sent"
@@ -245,7 +254,10 @@ func (m *Machine) earlyMoved(c *call, ok bool) {
 func (m *Machine) refreshed(c *call) {
 	c.due = time.Time{}
 	m.switchMedia(c)
-	if c.media.heard || !c.AudioDue || !c.up() {
+	if c.media.heard || !c.AudioDue || !c.up() || c.quiet.seen {
+		if c.quiet.seen && !c.media.heard {
+			m.step("media", c.ID, true, "no audio yet, the other side may send none")
+		}
 		c.stage = whole
 		return
 	}
