@@ -50,6 +50,7 @@ type apps struct {
 	check    func(c *config.Config) error                           // what only the parts know: names of actions, of devices
 	backends func() []string                                        // sound systems in this build
 	devices  func(backend string) []soundPorts
+	recall   func(stateDir string) (past phone.Past, notes []string)
 
 	tryDevice func(ctx context.Context, w io.Writer, name string) error
 }
@@ -113,7 +114,8 @@ while the machine's address changes. Without a command it opens its screen.`,
 	root.PersistentFlags().StringVar(&p.logFile, "log-file", "", "log to this `FILE`; - is standard error, without a screen only")
 	p.accountFlags(root)
 	p.screenFlags(root)
-	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.drillCommand(life), p.setupCommand(life), p.devicesCommand(life), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.drillCommand(life), p.setupCommand(life), p.devicesCommand(life),
+		p.callsCommand(), p.roamsCommand(), p.configCommand(), p.versionCommand())
 	root.SetHelpCommand(p.helpCommand(root))
 	return root
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ramble/internal/config"
+	"ramble/internal/history"
 	"ramble/internal/phone"
 	"ramble/internal/safego"
 )
@@ -20,6 +21,7 @@ type Session struct {
 	Config    *config.Config
 	Passwords map[string]string // by account name; absent: none was given
 	Instance  string            // urn:uuid:... for +sip.instance; empty in the demo
+	History   *history.Book     // nil: nothing is kept, as in the demo
 	Version   string
 	Log       *slog.Logger // to a file, never to the terminal while the screen is on
 	Guard     *safego.Guard
@@ -70,7 +72,7 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 	}
 	defer instance.Close()
 	s := p.session(life, paths, c, log)
-	s.Passwords, s.Instance = passwords, instance.URN
+	s.Passwords, s.Instance, s.History = passwords, instance.URN, openHistory(paths, c)
 	log.Info("started", "version", s.Version, "config", c.Path(), "accounts", len(c.Accounts))
 	if path := paths.LogFile(c, p.getenv); path == "-" {
 		err = fn(s)

@@ -10,6 +10,7 @@ import (
 	"ramble/internal/automation"
 	"ramble/internal/config"
 	"ramble/internal/engine"
+	"ramble/internal/history"
 	"ramble/internal/lab"
 	"ramble/internal/phone"
 	"ramble/tui"
@@ -29,6 +30,9 @@ func wired() apps {
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
 		private: func() (int, bool, error) { return lab.Private(nil) },
 		devices: allDevices, tryDevice: tryDevice,
+		recall: func(stateDir string) (phone.Past, []string) {
+			return engine.Recall(history.Open(history.Options{Dir: stateDir, Keep: 1 << 20})) // all that is there
+		},
 	}
 }
 

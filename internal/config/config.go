@@ -99,6 +99,7 @@ type UI struct {
 	Layout      Layout
 	Time        Clock
 	ConfirmQuit ConfirmQuit
+	History     int                 // calls, and roams, kept on disk; 0: none are written
 	Keys        map[string][]string // action to keys; only what was changed
 }
 
@@ -233,7 +234,8 @@ func Default() Config {
 		},
 		UI: UI{
 			Theme: ThemeAuto, ASCII: SwitchAuto, Motion: SwitchAuto, Refresh: 10, Mouse: true,
-			Layout: LayoutAuto, Time: Clock24h, ConfirmQuit: ConfirmInCall, Keys: map[string][]string{},
+			Layout: LayoutAuto, Time: Clock24h, ConfirmQuit: ConfirmInCall, History: 500,
+			Keys: map[string][]string{},
 		},
 		Log: Log{Level: slog.LevelInfo, Format: LogText, MaxSize: 10_000_000, Redact: true},
 	}

@@ -10,6 +10,7 @@ import (
 	"ramble/audio/desk"
 	"ramble/audio/path"
 	"ramble/internal/engine/roam"
+	"ramble/internal/history"
 	"ramble/internal/safego"
 	"ramble/netwatch"
 	"ramble/sip"
@@ -41,6 +42,8 @@ type Parts struct {
 	UserAgent  string
 	NoRegister bool // register nobody until asked
 	OldMax     int  // ended calls kept in the state; 0: 50
+
+	History *history.Book // what is over goes there; nil: nowhere
 
 	Trace func(sip.TraceEntry)
 	Log   *slog.Logger

@@ -33,6 +33,7 @@ type rig struct {
 	world *demo.World
 	e     *engine.Engine
 	ctx   context.Context
+	ended chan struct{} // closed when Run has returned
 
 	mu      sync.Mutex
 	state   phone.State
@@ -96,7 +97,8 @@ func (r *rig) start(all *sync.WaitGroup, host *netwatchtest.Host, user string, t
 	change(&p)
 	r.e = engine.New(p)
 	updates := r.e.Subscribe()
-	all.Go(func() { _ = r.e.Run(r.ctx) })
+	r.ended = make(chan struct{})
+	all.Go(func() { defer close(r.ended); _ = r.e.Run(r.ctx) })
 	all.Go(func() { r.follow(updates) })
 }
 

@@ -156,7 +156,7 @@ func TestATornLastLineIsPassedOver(t *testing.T) {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		b := Open(Options{Dir: filepath.Dir(path)})
+		b := Open(Options{Dir: filepath.Dir(path), sys: hasty{}})
 		calls, report, err := b.Calls()
 		if err != nil || len(calls) != 4 || !report.Torn || len(report.Damaged) != 0 {
 			t.Fatalf("cut at %d: %d calls, %+v, %v", cut, len(calls), report, err)
@@ -228,7 +228,10 @@ func TestAThousandMutations(t *testing.T) {
 		if !bytes.Equal(read(t, path), broken) {
 			t.Fatalf("mutation %d: reading changed the file", n)
 		}
-		if err := b.AddCall(sampleCall(100)); err != nil {
+		if n%10 != 0 {
+			continue
+		}
+		if err := b.AddCall(sampleCall(100)); err != nil { // to a damaged file too
 			t.Fatal(err)
 		}
 		after, _, err := b.Calls()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,7 +13,7 @@ import (
 	"time"
 )
 
-var kills = flag.Int("history.kills", 200, "how many writers TestNothingAcknowledgedIsLostToAKill kills")
+var kills = flag.Int("history.kills", defaultKills, "how many writers TestNothingAcknowledgedIsLostToAKill kills")
 
 // writerDir names the environment variable that turns this test binary into a
 // writer, which says what was acknowledged and goes on until it is killed.
@@ -106,7 +105,7 @@ func (w *writer) kill(t *testing.T) {
 	}
 	for w.hear(t) {
 	}
-	if err := w.said.Err(); err != nil && err != io.EOF {
+	if err := w.said.Err(); err != nil {
 		t.Fatal(err)
 	}
 	_ = w.cmd.Wait()
