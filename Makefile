@@ -20,9 +20,11 @@ help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo:    ## try the phone with no server and no sound card
+	@echo 'building; the first time takes a minute or two'
 	$(CGO) $(GO) run $(TAGS) . demo
 
 run:     ## the phone; its first start offers the demo or a set-up
+	@echo 'building; the first time takes a minute or two'
 	$(CGO) $(GO) run $(TAGS) .
 
 build:   ## ./ramble, stripped; with PortAudio where its headers are (make deps), else static
@@ -59,7 +61,7 @@ lab:     ## real servers and phones in network namespaces: calls and moves of ev
 bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 40 minutes)
 	scripts/lab-packages.sh
 	rm -f bench-roam.jsonl
-	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers' -parallel 10 -lab.bench=$(CURDIR)/bench-roam.jsonl
+	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
 	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchRamble' -lab.bench=$(CURDIR)/bench-roam.jsonl
 	$(GO) test -count=1 ./internal/lab -run 'TestBenchReport' -lab.bench=$(CURDIR)/bench-roam.jsonl -lab.report=$(CURDIR)/docs/benchmarks.md
 

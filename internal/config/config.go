@@ -86,6 +86,7 @@ type Roaming struct {
 	RefreshRetries []time.Duration
 	MediaFirst     bool
 	AfterSleep     bool
+	Silence        time.Duration // 0: audio that stops is no sign
 }
 
 // UI is the terminal interface.
@@ -228,6 +229,7 @@ func Default() Config {
 			},
 			MediaFirst: true,
 			AfterSleep: true,
+			Silence:    2 * time.Second,
 		},
 		UI: UI{
 			Theme: ThemeAuto, ASCII: SwitchAuto, Motion: SwitchAuto, Refresh: 10, Mouse: true,

@@ -84,6 +84,7 @@ func roamingKeys() []key[Config] {
 		field("network.roaming.refresh_retries", func(c *Config) *[]time.Duration { return &c.Roaming.RefreshRetries },
 			asDurations, showDurations),
 		truth("network.roaming.media_first", func(c *Config) *bool { return &c.Roaming.MediaFirst }),
+		span("network.roaming.silence", func(c *Config) *time.Duration { return &c.Roaming.Silence }, 500*time.Millisecond, time.Minute, true),
 		truth("network.roaming.after_sleep", func(c *Config) *bool { return &c.Roaming.AfterSleep }),
 	}
 }

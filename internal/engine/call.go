@@ -45,6 +45,7 @@ type call struct {
 	answered   bool               // a reliable provisional response held the answer
 	replacing  context.CancelFunc // of our INVITE with Replaces that is out
 	silenced   bool
+	silent     bool // no audio arrives although it should; the policy knows
 	answering  bool
 	accepting  bool      // and our 200 is out
 	ringUntil  time.Time // incoming: the INVITE is good until then

@@ -64,6 +64,7 @@ func New(p Parts) *Engine {
 	o.Log, o.Guard = p.Log, p.Guard
 	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
 	e.watcher = netwatch.New(o)
+	e.parts.Sockets = sensing{Sockets: p.Sockets, look: e.watcher.Look}
 	if p.Desk != nil {
 		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
 	}

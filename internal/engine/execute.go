@@ -41,6 +41,8 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.repair(act)
 		}
+	case roam.Probe:
+		a.probe(act)
 	case roam.AskCaller:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.askCaller(a.stacks[act.Epoch])

@@ -40,6 +40,7 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 		}
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)
+		sensing{look: e.watcher.Look}.trouble(ev.Stack.Local().Addr(), a.path.Interface, ev.Err)
 		e.step(a, roam.StackLost{Epoch: epoch, Reason: ev.Err.Error()})
 	case sip.Mapped:
 		a.mapped(epoch, ev)
@@ -246,6 +247,7 @@ func (c *call) accepted(s *sip.Call, err error) {
 	}
 	c.up()
 	c.tellMachine()
+	c.followFamily()
 	c.sync()
 }
 

@@ -96,6 +96,7 @@ func (e *Engine) tick(now time.Time) {
 		c := e.calls[id]
 		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
+			c.listen()
 		}
 		c.ringOut(now)
 		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {

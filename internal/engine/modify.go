@@ -299,6 +299,7 @@ func (c *call) confirm(ev sip.Offered, body []byte) {
 				c.confirming--
 			}
 			c.tellMachine()
+			c.followFamily()
 			c.sync()
 		})
 	})

@@ -35,7 +35,8 @@ type Parts struct {
 	SIPPort    uint16        // 0: any
 	KeepAlive  time.Duration // 0: off
 	Family     Family
-	AfterSleep bool // a sleep counts as a change of network
+	Silence    time.Duration // missing audio after which the server is asked; 0: 2 s, negative: never
+	AfterSleep bool          // a sleep counts as a change of network
 	Tones      bool
 	UserAgent  string
 	NoRegister bool // register nobody until asked

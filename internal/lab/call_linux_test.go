@@ -155,7 +155,10 @@ func TestCallsBaresip(t *testing.T) {
 	for _, tt := range []struct {
 		name, transport string
 		ipv6            bool
-	}{{"by UDP", "udp", false}, {"by TCP", "tcp", false}, {"by UDP over IPv6", "udp", true}} {
+	}{
+		{"by UDP", "udp", false}, {"by TCP", "tcp", false}, {"by TLS", "tls", false},
+		{"by UDP over IPv6", "udp", true}, {"by TCP over IPv6", "tcp", true}, {"by TLS over IPv6", "tls", true},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := within(t, 30*time.Second)
 			s := play(t, ctx, sceneOptions{transport: tt.transport, ipv6: tt.ipv6})
@@ -190,37 +193,41 @@ func TestCallsBaresip(t *testing.T) {
 }
 
 func TestBaresipCalls(t *testing.T) {
-	ctx := within(t, 30*time.Second)
-	s := play(t, ctx, sceneOptions{transport: "udp"})
-	wire := must[*Capture](t)(s.Capture(Phone))
-	defer wire.Stop()
-	if err := s.bob.Do("dial", "sip:alice@"+Domain); err != nil {
-		t.Fatal(err)
+	for _, transport := range []string{"udp", "tcp", "tls"} {
+		t.Run("by "+strings.ToUpper(transport), func(t *testing.T) {
+			ctx := within(t, 30*time.Second)
+			s := play(t, ctx, sceneOptions{transport: transport})
+			wire := must[*Capture](t)(s.Capture(Phone))
+			defer wire.Stop()
+			if err := s.bob.Do("dial", "sip:alice@"+Domain); err != nil {
+				t.Fatal(err)
+			}
+			e, at, err := s.alice.CallState(ctx, 0, 0, "ringing")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Direction != "in" || !strings.Contains(e.Peer, "bob") {
+				t.Errorf("an incoming call shows as %s", e.Line)
+			}
+			if _, _, err := s.alice.Do(ctx, "answer"); err != nil {
+				t.Fatal(err)
+			}
+			if _, at, err = s.alice.CallState(ctx, at, e.Call, "up"); err != nil {
+				t.Fatal(err)
+			}
+			heard(t, ctx, wire, s.Lab, 100)
+			if err := s.bob.Do("hangup", ""); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err = s.alice.CallState(ctx, at, e.Call, "ended"); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.alice.Quit(ctx); err != nil {
+				t.Error(err)
+			}
+			s.tones(t, 1500*time.Millisecond)
+		})
 	}
-	e, at, err := s.alice.CallState(ctx, 0, 0, "ringing")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.Direction != "in" || !strings.Contains(e.Peer, "bob") {
-		t.Errorf("an incoming call shows as %s", e.Line)
-	}
-	if _, _, err := s.alice.Do(ctx, "answer"); err != nil {
-		t.Fatal(err)
-	}
-	if _, at, err = s.alice.CallState(ctx, at, e.Call, "up"); err != nil {
-		t.Fatal(err)
-	}
-	heard(t, ctx, wire, s.Lab, 100)
-	if err := s.bob.Do("hangup", ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err = s.alice.CallState(ctx, at, e.Call, "ended"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.alice.Quit(ctx); err != nil {
-		t.Error(err)
-	}
-	s.tones(t, 1500*time.Millisecond)
 }
 
 func TestCallsLinphone(t *testing.T) {

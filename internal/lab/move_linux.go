@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 
@@ -145,7 +146,12 @@ func (h *Handset) Stall(uplink string) (end func() error, err error) {
 	if !ok {
 		return nil, fmt.Errorf("no uplink %q", uplink)
 	}
-	core := u.core
+	return stall(u.core, u.coreIface, address(ipv4(u.subnet, 0)).IPNet, address(ipv6(u.subnet, 0)).IPNet)
+}
+
+// stall has core drop what comes in by an interface and what goes to the
+// networks behind it, until end.
+func stall(core *Host, iface string, networks ...*net.IPNet) (end func() error, err error) {
 	var rules []*netlink.Rule
 	end = func() error {
 		var errs []error
@@ -155,16 +161,16 @@ func (h *Handset) Stall(uplink string) (end func() error, err error) {
 		rules = nil
 		return errors.Join(errs...)
 	}
-	for _, like := range []netip.Addr{ipv4(u.subnet, 0), ipv6(u.subnet, 0)} {
+	for _, to := range networks {
 		in, out := netlink.NewRule(), netlink.NewRule()
-		in.IifName, out.Dst = u.coreIface, address(like).IPNet
+		in.IifName, out.Dst = iface, to
 		for _, r := range []*netlink.Rule{in, out} {
 			r.Type, r.Family, r.Priority = unix.FR_ACT_BLACKHOLE, unix.AF_INET, 100
-			if like.Is6() {
+			if to.IP.To4() == nil {
 				r.Family = unix.AF_INET6
 			}
 			if err := core.links.RuleAdd(r); err != nil {
-				return nil, errors.Join(fmt.Errorf("stalling %s: %w", uplink, err), end())
+				return nil, errors.Join(fmt.Errorf("stalling %s: %w", iface, err), end())
 			}
 			rules = append(rules, r)
 		}

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-var every = flag.Bool("lab.every", false, "the wider set of moves over TCP and TLS too")
+var every = flag.Bool("lab.every", false, "every move over every transport, not a sample")
 
 // moreVariants are the moves beyond those that are measured: what networks do
 // on a bad day.
 func moreVariants() []variant {
 	return []variant{
-		{"40 s of nothing", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, l.Other(), 40*time.Second) }, -1, 40 * time.Second},
+		outage(),
 		{"make before break, 3 s of both", func(ctx context.Context, l *Lab) (Move, error) {
 			return l.MakeBeforeBreak(ctx, l.Other(), 3*time.Second)
 		}, 0, 0},
@@ -32,6 +32,13 @@ func moreVariants() []variant {
 			return l.Roam(ctx, l.Other(), 0)
 		}, -1, 0},
 	}
+}
+
+// outage is as long as phones keep calls without a network, nearly.
+func outage() variant {
+	return variant{"other uplink after 40 s of nothing", func(ctx context.Context, l *Lab) (Move, error) {
+		return l.Roam(ctx, l.Other(), 40*time.Second)
+	}, -1, 40 * time.Second}
 }
 
 // deafAtFirst moves to an uplink that has carrier, address, route and a router
@@ -65,10 +72,25 @@ func vanish(ctx context.Context, l *Lab, d time.Duration) (Move, error) {
 	return Move{T0: time.Now(), T06: time.Now(), From: v4, To: v4, To6: v6}, end()
 }
 
-// survive moves the phone under two calls, of which each side ends one.
+// sample are the moves of a test: all with -lab.every, else those at once and
+// with an overlap, which differ most.
+func sample() []variant {
+	all := variants()
+	if *every {
+		return all
+	}
+	return []variant{all[0], all[len(all)-1]}
+}
+
+// survive moves the phone under two calls, of which each side ends one. Of the
+// moves that take long there is one, without -lab.every.
 func survive(t *testing.T, ctx context.Context, s scene, v variant) {
 	t.Helper()
-	for _, byFar := range []bool{false, true} {
+	ends := []bool{false, true}
+	if v.takes > 0 && !*every {
+		ends = ends[1:]
+	}
+	for _, byFar := range ends {
 		t.Log(oneMove(t, ctx, s, s.alice, v, byFar, t.Error).Figures)
 		if t.Failed() {
 			return
@@ -102,7 +124,7 @@ func TestCallsSurviveBadDays(t *testing.T) {
 // not take the new one away.
 func TestARegistrarThatRewritesContacts(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
-		for _, v := range variants() {
+		for _, v := range sample() {
 			t.Run(transport+", "+v.name, func(t *testing.T) {
 				ctx := within(t, 90*time.Second)
 				survive(t, ctx, play(t, ctx, sceneOptions{transport: transport, kamailio: KamailioOptions{RewriteContacts: true}}), v)
@@ -135,7 +157,7 @@ func TestAPeerThatLatches(t *testing.T) {
 			}
 		}
 	})
-	for _, v := range variants() {
+	for _, v := range sample() {
 		t.Run(v.name, func(t *testing.T) {
 			ctx := within(t, 90*time.Second)
 			survive(t, ctx, play(t, ctx, sceneOptions{transport: "udp", far: "latcher"}), v)

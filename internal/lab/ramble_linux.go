@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,8 +23,12 @@ type RambleOptions struct {
 	IPv6      bool   // reach the proxy by IPv6
 	Server    string // of the proxy, instead of its address: needs DNS where it is a name
 	Says      string // WAV file; empty: nothing is said
+	Stats     string // how often calls tell of their packets, "200ms"; empty: at their end
 	Config    string // more lines for the end of the configuration
 	Account   string // more lines for the account
+	ByDNS     bool   // look the domain's servers up, instead of being told the proxy; transport auto unless said
+	Sound     string // sound system, for --audio; empty: Says and a recording
+	Env       []string
 }
 
 // Ramble is a running `ramble headless`.
@@ -70,7 +75,7 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 		o.Host = Phone
 	}
 	if o.Transport == "" {
-		o.Transport = "udp"
+		o.Transport = map[bool]string{false: "udp", true: "auto"}[o.ByDNS]
 	}
 	dir := filepath.Join(l.Dir, "ramble-"+o.User)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -91,16 +96,17 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 	if o.Transport == "tls" {
 		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
 	}
+	if !o.ByDNS {
+		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", server)
+	}
 	text := fmt.Sprintf(`[[account]]
 name = "lab"
 uri = "sip:%s@%s"
 password = "%s"
-registrar = "sip:%s"
-proxy = "sip:%s"
 transport = "%s"
 %s
 %s
-`, o.User, Domain, Password(o.User), server, server, o.Transport, o.Account, o.Config)
+`, o.User, Domain, Password(o.User), o.Transport, o.Account, o.Config)
 	config := filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
@@ -110,10 +116,11 @@ transport = "%s"
 	if o.Says != "" {
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
-	p, err := l.Exec(o.Host, Command{
-		Name: "ramble-" + o.User, Path: o.Binary, Input: true,
-		Args: []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"},
-	})
+	args := []string{"headless", "--config", config, "--audio", cmp.Or(o.Sound, sound), "--log-file", "-", "--log-level", "debug"}
+	if o.Stats != "" {
+		args = append(args, "--stats", o.Stats)
+	}
+	p, err := l.Exec(o.Host, Command{Name: "ramble-" + o.User, Path: o.Binary, Input: true, Env: o.Env, Args: args})
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (b benched) count(match func(measured) bool) int { return len(b.where(match
 // moves are the kinds of move that occur, in the order of the variants.
 func (b benched) moves() []string {
 	var out []string
-	for _, v := range variants() {
+	for _, v := range append(variants(), outage()) {
 		if b.count(func(m measured) bool { return m.Move == v.name }) > 0 {
 			out = append(out, v.name)
 		}
@@ -147,7 +147,7 @@ func (b benched) head() string {
 	}
 	slices.Sort(pauses)
 	return fmt.Sprintf("Measured %s to %s UTC with %s (Debian), Linux %s, Go %s, on a machine with %d cores that is shared with others.\n"+
-		"The callee's own longest pause between packets, which tells how far a figure can be trusted: median %s, 9 of 10 below %s; %d of %d\nmoves had more than 80 ms and count for nothing but the calls that lived.\n",
+		"The callee's own longest pause between packets, which tells how far a figure can be trusted: median %s, 9 of 10 below %s.\nIn %d of %d moves it was above 80 ms and above a tenth of *first in*: they count for nothing but the calls that lived.\n",
 		from.Format("2006-01-02 15:04"), to.Format("15:04"), versions(), kernel(), strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU(),
 		show(pauses[len(pauses)/2]), show(pauses[len(pauses)*9/10]), len(b)-len(b.sound()), len(b))
 }

@@ -61,6 +61,13 @@ type (
 		How     How
 		Attempt int // 1, 2, ...
 	}
+	// Probe asks the server for any sign of life on the epoch's stack, because
+	// the call fell silent. One of ProbeAnswered and ProbeFailed follows, unless
+	// the stack is closed.
+	Probe struct {
+		Epoch Epoch
+		Call  CallID
+	}
 	// AskCaller asks, by the epoch's stack, whether who rings us still does: a
 	// CANCEL may have been lost with the path. Nothing follows; a caller that
 	// is gone ends the call.
@@ -124,6 +131,7 @@ func (Unregister) action()  {}
 func (MoveMedia) action()   {}
 func (SwitchMedia) action() {}
 func (Repair) action()      {}
+func (Probe) action()       {}
 func (AskCaller) action()   {}
 func (EndCall) action()     {}
 func (LoseCall) action()    {}

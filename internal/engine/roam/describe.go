@@ -29,6 +29,8 @@ func Describe(a Action, zero time.Time) string {
 		return text
 	case Unregister:
 		return fmt.Sprintf("unregister %d", a.Epoch)
+	case Probe:
+		return fmt.Sprintf("probe %d, call %d is silent", a.Epoch, a.Call)
 	case Announce:
 		if !a.At.IsValid() {
 			return fmt.Sprintf("announce %d: its own address", a.Epoch)
@@ -145,6 +147,10 @@ func DescribeEvent(e Event, zero time.Time) string {
 		return text + quoted(e.Detail)
 	case RegisterFailed:
 		return fmt.Sprintf("register-failed %d ", e.Epoch) + failureWords(e.Failure)
+	case ProbeAnswered:
+		return fmt.Sprintf("probe-answered %d", e.Epoch) + quoted(e.Detail)
+	case ProbeFailed:
+		return fmt.Sprintf("probe-failed %d ", e.Epoch) + failureWords(e.Failure)
 	case Unregistered:
 		return fmt.Sprintf("unregistered %d", e.Epoch)
 	case UnregisterFailed:
@@ -177,6 +183,10 @@ func describeCallEvent(e Event) string {
 		return fmt.Sprintf("repaired %d call %d", e.Epoch, e.Call) + quoted(e.Detail)
 	case RepairFailed:
 		return fmt.Sprintf("repair-failed %d call %d ", e.Epoch, e.Call) + failureWords(e.Failure)
+	case AudioStopped:
+		return fmt.Sprintf("audio-stopped call %d for=%s", e.Call, brief(e.For))
+	case AudioBack:
+		return fmt.Sprintf("audio-back call %d", e.Call)
 	case Heard:
 		return fmt.Sprintf("heard %d call %d in=%s out=%s lost=%d", e.Epoch, e.Call, brief(e.GapIn), brief(e.GapOut), e.LostIn)
 	default:

@@ -16,6 +16,7 @@
 //	repair.go    the first table: what is done for a call in each state
 //	answer.go    the second: what follows each answer
 //	call.go      calls come, change and go; their media
+//	silence.go   audio stops on a path that looks whole
 //	timeline.go  the lines of a roam, how it ends, the last resort
 //
 // # Epochs

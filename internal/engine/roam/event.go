@@ -140,6 +140,23 @@ type (
 		GapIn, GapOut time.Duration
 		LostIn        uint64
 	}
+	// AudioStopped: of a call on an intact path nothing has been heard for so
+	// long, although audio should flow. AudioBack: it flows again, or need not.
+	AudioStopped struct {
+		Call CallID
+		For  time.Duration
+	}
+	AudioBack struct{ Call CallID }
+	// ProbeAnswered: the server gave a sign of life on the epoch's stack.
+	ProbeAnswered struct {
+		Epoch  Epoch
+		Detail string
+	}
+	// ProbeFailed: it gave none in time.
+	ProbeFailed struct {
+		Epoch   Epoch
+		Failure Failure
+	}
 	// Tick: the time that Next asked for has come.
 	Tick struct{}
 )
@@ -163,6 +180,10 @@ func (MediaMoveFailed) event()  {}
 func (Repaired) event()         {}
 func (RepairFailed) event()     {}
 func (Heard) event()            {}
+func (AudioStopped) event()     {}
+func (AudioBack) event()        {}
+func (ProbeAnswered) event()    {}
+func (ProbeFailed) event()      {}
 func (Tick) event()             {}
 
 // Force is what the user asked for.

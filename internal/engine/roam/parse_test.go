@@ -147,6 +147,14 @@ func (w *words) event() Event {
 			h.LostIn = must(strconv.ParseUint(s, 10, 64))
 		}
 		return h
+	case "audio-stopped":
+		return AudioStopped{Call: w.call(), For: w.duration("for=")}
+	case "audio-back":
+		return AudioBack{Call: w.call()}
+	case "probe-answered":
+		return ProbeAnswered{Epoch: w.epoch(), Detail: w.text()}
+	case "probe-failed":
+		return ProbeFailed{Epoch: w.epoch(), Failure: w.failure()}
 	case "tick":
 		return Tick{}
 	default:

@@ -23,6 +23,8 @@ type call struct {
 	why      string // it was given up
 	part     bool   // of the present roam
 	gap      Gap
+	quiet    quiet
+	hush     hush
 	mappedAt time.Time // its media were last seen elsewhere
 }
 
@@ -80,7 +82,8 @@ const (
 // prepare begins the repair of a call for the present epoch. move: with new
 // media sockets, on which we send at once or only after the 2xx.
 func (m *Machine) prepare(c *call, move, atOnce bool) {
-	c.part, c.gap = true, Gap{Call: c.ID}
+	c.part, c.gap, c.quiet.tried = true, Gap{Call: c.ID}, true
+	c.quiet.seen = false
 	c.tries, c.why, c.due, c.media.due = tries{}, "", time.Time{}, time.Time{}
 	c.deadline = m.graceEnds()
 	if !m.live(c.flight) {
@@ -251,7 +254,10 @@ func (m *Machine) earlyMoved(c *call, ok bool) {
 func (m *Machine) refreshed(c *call) {
 	c.due = time.Time{}
 	m.switchMedia(c)
-	if c.media.heard || !c.AudioDue || !c.up() {
+	if c.media.heard || !c.AudioDue || !c.up() || c.quiet.seen {
+		if c.quiet.seen && !c.media.heard {
+			m.step("media", c.ID, true, "no audio yet, the other side may send none")
+		}
 		c.stage = whole
 		return
 	}
