@@ -61,7 +61,11 @@ type Call struct {
 	earlies    []*early        // what our INVITE made ring, oldest first
 	replaces   string          // the Replaces of our INVITE
 	wasUp      bool
-	supports   struct{ replaces bool } // what the peer listed
+	acked      struct { // our last ACK to a 2xx, which may have died with its path
+		on  *Stack
+		seq uint32
+	}
+	supports struct{ replaces bool } // what the peer listed
 }
 
 // offers are offers of UPDATEs in progress (RFC 3311 5.2); those of INVITEs are

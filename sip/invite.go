@@ -238,6 +238,9 @@ func (c *Call) ack(st *Stack, d dialog, seq uint32) error {
 	if now := c.Stack(); now != nil && !now.isClosed() {
 		st = now
 	}
+	c.mu.Lock()
+	c.acked.on, c.acked.seq = st, seq
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(st.ctx, settleTime)
 	defer cancel()
 	f, _, err := st.hop(ctx, d)

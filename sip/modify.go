@@ -58,6 +58,7 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	if err != nil {
 		return Answer{}, err
 	}
+	c.ackAgain(st)
 	s := sender{st: st, auth: c.auth, flow: f, scope: sc,
 		build: func() (*sip.Request, error) { return c.build(st, method.String(), offer) }}
 	if method == Reinvite {
@@ -91,6 +92,20 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 		}
 	}
 	return Answer{Code: res.StatusCode, SDP: bodyOf(res), RoundTrips: s.rounds}, nil
+}
+
+// ackAgain repeats, on the first request by another stack, the ACK that may
+// have died with the one before: without it the peer hangs up (RFC 3261 14.2).
+func (c *Call) ackAgain(st *Stack) {
+	c.mu.Lock()
+	on, seq, d := c.acked.on, c.acked.seq, c.d
+	c.mu.Unlock()
+	if on == nil || on == st || !on.isClosed() {
+		return
+	}
+	if err := c.ack(st, d, seq); err != nil {
+		st.log.Debug("repeating an ACK", "err", err)
+	}
 }
 
 // mayOffer claims the right to offer (RFC 3261 14.1, RFC 3311 5.1).

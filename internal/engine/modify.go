@@ -41,16 +41,26 @@ func (c *call) sync() {
 		if f.Kind == roam.Cancelled || c.acct.roam != nil && f.Kind != roam.Answered {
 			return // its path went: the repair carries the wish along
 		}
-		if f.Code == 491 && c.glares < maxGlares {
-			// Both sides changed the call at once (RFC 3261 14.1).
+		if wait, again := c.syncAgain(f); again {
 			c.glares++
-			c.syncAt = time.Now().Add(c.acct.cfg.Policy.GlareWait(c.sip.OwnsCallID()))
+			c.syncAt = time.Now().Add(wait)
 			return
 		}
 		text, hint := sip.Explain(err)
 		c.e.say(phone.Warn, "hold or resume failed: "+text, hint)
 		c.want, c.glares = c.asked, 0
 	})
+}
+
+// syncAgain says whether a hold or resume that came to nothing is tried again:
+// both sides changed the call at once (RFC 3261 14.1: 491, 14.2: 500), or the
+// socket said no, which a roam often begins with.
+func (c *call) syncAgain(f roam.Failure) (wait time.Duration, again bool) {
+	glare := f.Kind == roam.Answered && (f.Code == 491 || f.Code == 500)
+	if c.glares >= maxGlares || !glare && f.Kind != roam.Transport {
+		return 0, false
+	}
+	return max(c.acct.cfg.Policy.GlareWait(c.sip.OwnsCallID()), f.RetryAfter), true
 }
 
 // maxGlares is how often a hold or resume is tried again when it crosses a

@@ -199,3 +199,21 @@ func TestTheirOfferPending(t *testing.T) {
 		})
 	}
 }
+
+// TestRefreshOnDemand: keys I and U, and `refresh CALL [reinvite|update]`.
+func TestRefreshOnDemand(t *testing.T) {
+	bubbles(t, func(t *testing.T, transport sip.Transport) {
+		r := script{}.run(t, transport)
+		id := r.call("melody")
+		peer := r.world.Peer("melody")
+		for n, update := range []bool{false, true} {
+			r.do(phone.Refresh{Call: id, Update: update})
+			r.thereIs("melody", "the refresh", func(s siptest.CallState) bool { return s.Refreshes == n+1 })
+			r.pass(time.Second)
+		}
+		if peer.Count("INVITE") != 2 || peer.Count("UPDATE") != 1 {
+			t.Errorf("%d INVITEs and %d UPDATEs", peer.Count("INVITE"), peer.Count("UPDATE"))
+		}
+		r.talks(id, home().Addr())
+	})
+}
