@@ -124,6 +124,8 @@ func (p *run) standing(t *trial) string {
 	switch {
 	case here.State != "up":
 		return "here it is " + here.State
+	case here.CallID != t.callID && p.stillUp(t.callID):
+		return "it is another dialog, and the old one stands"
 	case here.Held != t.held:
 		return fmt.Sprintf("held by %q, was %q", here.Held, t.held)
 	}
@@ -143,6 +145,12 @@ func (p *run) standing(t *trial) string {
 		return p.sounds(t, sound)
 	}
 	return ""
+}
+
+// stillUp reports whether the peer has a call up in a dialog.
+func (p *run) stillUp(callID string) bool {
+	c := p.Talker.Call(callID)
+	return c != nil && c.State().Phase == siptest.Up
 }
 
 // talks says what a call that was answered lacks.
