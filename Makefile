@@ -14,7 +14,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race sound check lint lab lab-shell bench-roam fuzz golden cover pictures deps clean
+.PHONY: help demo run build test race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,10 @@ lint:    ## the linter alone, see .golangci.yml
 lab:     ## real servers and phones in network namespaces: calls and moves of every kind (root; installs them)
 	scripts/lab-packages.sh
 	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/lab -lab.every -lab.far
+
+matrix:  ## a thousand call repairs in the lab: every state, every move, every transport (root; four minutes)
+	scripts/lab-packages.sh
+	CI=true $(GO) test -count=1 -timeout 30m -v ./internal/lab -run 'TestMatrix$$' -lab.repairs=1000
 
 bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 40 minutes)
 	scripts/lab-packages.sh

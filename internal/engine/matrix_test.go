@@ -30,6 +30,7 @@ func TestMatrix(t *testing.T) {
 var (
 	matrixRounds = flag.Int("matrix.rounds", 7, "rounds of each phone, of eight calls each")
 	matrixSeed   = flag.Uint64("matrix.seed", 1, "seed of the first phone's rounds")
+	matrixPlain  = flag.Bool("matrix.noreplaces", false, "the peer does not know Replaces (RFC 3891)")
 	matrixWire   = flag.Bool("matrix.wire", false, "print what the server saw last where a call was lost or stuck")
 )
 

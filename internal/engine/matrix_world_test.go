@@ -151,7 +151,7 @@ func newMatrixWorld(ctx context.Context, t testing.TB, transport sip.Transport, 
 	})
 	w.talker = soak.NewTalker(soak.TalkerOptions{
 		User: "talker", Domain: matrixDomain, Addr: talkerAddr(), IPv6: talkerSix(), Transport: siptest.UDP,
-		Registrar: serverAddr(), Password: "secret", Sockets: far,
+		Registrar: serverAddr(), Password: "secret", Sockets: far, NoReplaces: *matrixPlain,
 	})
 	w.all.Go(func() { _ = w.registrar.Run(ctx) })
 	<-w.registrar.Ready()

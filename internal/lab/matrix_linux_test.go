@@ -41,6 +41,11 @@ func TestMatrix(t *testing.T) {
 		tally.Results = append(tally.Results, voyage(t, Options{WLAN: Access{Family: OnlyIPv4}, WWAN: Access{Family: OnlyIPv6}}, 1, six, []soak.Variant{soak.FourToSix})...)
 	})
 	t.Logf("seed %d\n%s\n%s", *matrixSeed, tally.Short(), tally.Table())
+	for _, r := range tally.Results {
+		if r.Outcome == soak.LetGo {
+			t.Logf("let go: %s over %s, %s: %s", r.State, r.Transport, r.Round, r.Why)
+		}
+	}
 	if n := tally.Count(soak.Lost) + tally.Count(soak.Stuck); n > 0 {
 		t.Errorf("%d of %d calls were lost or stuck\n%s", n, len(tally.Results), tally.Failures(5))
 	}

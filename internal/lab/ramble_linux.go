@@ -117,10 +117,7 @@ transport = "%s"
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
 	sound = cmp.Or(o.Sound, sound)
-	args := []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"}
-	if o.Stats != "" {
-		args = append(args, "--stats", o.Stats)
-	}
+	args := []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug", "--stats", cmp.Or(o.Stats, "0s")}
 	p, err := l.Exec(o.Host, Command{Name: "ramble-" + o.User, Path: o.Binary, Input: true, Env: o.Env, Args: args})
 	if err != nil {
 		return nil, err

@@ -21,6 +21,9 @@ func (p *run) judgeStanding(ctx context.Context) {
 	list := []*trial{p.trial(Talking), p.trial(HeldHere), p.trial(HeldBoth), p.trial(Pending), p.trial(TheirOffer)}
 	_ = p.Phone.Until(ctx, func() bool { return p.decide(list, p.standing) })
 	p.undecided(list, p.standing)
+	if p.Phone.Until(ctx, p.Phone.Steady) != nil {
+		p.fault = errors.New("the roam is not over")
+	}
 }
 
 // judgeRinging answers what rings here, and waits for what was answered there.
@@ -138,8 +141,6 @@ func (p *run) standing(t *trial) string {
 		return fmt.Sprintf("the peer sends to %s", sound.To)
 	case !strings.Contains(there.State().Target, p.moved.Addr.String()):
 		return "the peer's target is " + there.State().Target
-	case !p.Phone.Steady():
-		return "the roam is not over"
 	case t.state == Talking:
 		return p.sounds(t, sound)
 	}
@@ -230,7 +231,7 @@ func (p *run) notEnded(t *trial, what string, err error) {
 func (p *run) leftBehind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, endLimit)
 	defer cancel()
-	var faults []error
+	faults := []error{p.fault}
 	if _, err := p.Phone.Do(ctx, "hangup all"); err != nil {
 		faults = append(faults, err)
 	}

@@ -64,6 +64,7 @@ type run struct {
 	trials []*trial
 	moved  Moved
 	caller context.Context // of calls to the phone, which outlive every wait
+	fault  error           // of the phone, not of a call
 }
 
 // Play plays one round: it makes the calls, moves the phone, judges each call

@@ -36,6 +36,7 @@ type TalkerOptions struct {
 	Transport    siptest.Transport
 	Registrar    netip.AddrPort
 	Password     string
+	NoReplaces   bool // it does not know RFC 3891
 	Sockets      siptest.Sockets
 	Guard        *safego.Guard
 	Trace        func(siptest.Traced)
@@ -66,7 +67,7 @@ func NewTalker(o TalkerOptions) *Talker {
 	t.Peer = siptest.NewPeer(siptest.PeerOptions{
 		User: o.User, Domain: o.Domain, Addr: o.Addr, Transport: o.Transport, Registrar: o.Registrar, Password: o.Password,
 		Expires: time.Hour, OnInvite: t.invited, OnRefresh: t.refreshed, Media: t.media,
-		Sockets: o.Sockets, Guard: o.Guard, Trace: o.Trace,
+		NoReplaces: o.NoReplaces, Sockets: o.Sockets, Guard: o.Guard, Trace: o.Trace,
 	})
 	return t
 }

@@ -73,7 +73,7 @@ func (c *PeerCall) busy(req *sip.Request, srv *served) {
 	c.p.reply(req, srv, 491)
 }
 
-// unacknowledged ends a call whose 2xx nobody acknowledged.
+// unacknowledged ends a call whose first 2xx nobody acknowledged.
 func (c *PeerCall) unacknowledged() {
 	ctx, cancel := context.WithTimeout(c.p.running(), deadline)
 	defer cancel()

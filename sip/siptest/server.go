@@ -358,8 +358,8 @@ func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte,
 	return c.local.Answer(*offer, at, netip.AddrPort{}, c.dir)
 }
 
-// confirm sends the 2xx to an INVITE until its ACK comes, and ends the call when
-// it does not (RFC 3261 13.3.1.4).
+// confirm sends the 2xx to an INVITE until its ACK comes, and ends a new call
+// when it does not (RFC 3261 13.3.1.4).
 func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered bool) {
 	a := &answered{acked: make(chan struct{}), offered: offered}
 	c.mu.Lock()
@@ -367,5 +367,9 @@ func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered b
 	c.mu.Unlock()
 	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow), c.p.supported())
 	c.p.send(srv, res)
-	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done, c.unacknowledged)
+	var late func()
+	if !req.To().Params.Has("tag") { // many let a re-INVITE be
+		late = c.unacknowledged
+	}
+	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done, late)
 }

@@ -66,12 +66,18 @@ func (m *Machine) unknown(c *call, said string) {
 
 // glared: the peer changes the call too. A second time it may be no crossing:
 // an INVITE of the peer's on its way to where we were keeps it from taking ours
-// for half a minute, but not from replacing the dialog.
+// for half a minute, but not from replacing the dialog. A peer that cannot do
+// that is asked until its INVITE has timed out, or the grace time is over.
 func (m *Machine) glared(c *call, said string) {
 	c.tries.glares++
 	switch {
 	case c.tries.glares > maxGlares:
-		m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
+		wait := m.policy.GlareWait(true)
+		if m.now.Add(wait).After(c.deadline) {
+			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
+			return
+		}
+		m.wait(c, wait)
 	case c.tries.glares > 1 && c.Replaceable && c.tries.replaces < maxReplaces:
 		c.tries.replace = true
 		m.wait(c, 0)
