@@ -71,6 +71,9 @@ func (p *play) figure(e Expect) error {
 		if len(p.over()) == 0 {
 			return false, "the phone noticed no change of its network"
 		}
+		if _, listed := p.tReg(); e.What == TReg && !listed {
+			return false, "the server was not told of the new address"
+		}
 		return p.calm()
 	}); err != nil {
 		return err
