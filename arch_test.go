@@ -55,6 +55,7 @@ func plan() map[string][]string {
 		"internal/drill":        {"internal/phone", "internal/demo", "sip/siptest"},
 		"internal/doctor":       {"internal/config", "sip", "internal/stun", "netwatch", "audio/device"},
 		"internal/lab":          {"netwatch"},
+		"internal/soak":         {"sip/siptest", "sip/sdp"},
 		"internal/bench":        {"*"},
 	}
 }

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"sync"
@@ -147,7 +148,8 @@ func (d dialog) draft(method string, seq uint32) draft {
 
 // hop finds the way for a request of a dialog from this stack. A dialog whose
 // next hop was the account's server follows that to whatever address it has on
-// this path (another family, for one).
+// this path (another family, for one), and so does one whose route has no address
+// of this path's family at all.
 func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err error) {
 	if s.transport != TLS && isSecure(d.target) {
 		return nil, false, ErrNotSecure
@@ -157,6 +159,11 @@ func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err err
 		return f, true, err
 	}
 	at, name, server, err := s.nextHop(ctx, d.firstHop())
+	if errors.Is(err, errNoFamily) && len(d.routes) > 0 && s.o.Server.Addr.IsValid() {
+		// A server of both families may record one address for all: to it, the
+		// request came by the way that this path has to the account's server.
+		server, err = true, nil
+	}
 	if err != nil {
 		return nil, false, err
 	}

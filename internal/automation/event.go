@@ -272,7 +272,7 @@ func refusal(at time.Time, r request, err error) any {
 	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(reason, 1024)}
 }
 
-func snapshotEvent(at time.Time, st phone.State) any {
+func snapshotEvent(at time.Time, st phone.State, process *Process) any {
 	type state struct {
 		Accounts []registrationBody `json:"accounts"`
 		Calls    []callBody         `json:"calls"`
@@ -291,8 +291,9 @@ func snapshotEvent(at time.Time, st phone.State) any {
 	}
 	return struct {
 		head
-		State state `json:"state"`
-	}{begin(at, "snapshot"), out}
+		Process *Process `json:"process,omitempty"`
+		State   state    `json:"state"`
+	}{begin(at, "snapshot"), process, out}
 }
 
 func registration(a phone.Account) registrationBody {

@@ -98,10 +98,10 @@ func TestEvents(t *testing.T) {
 	s.write(acceptance(start(), request{id: "17"}, phone.Reply{Call: 3}))
 	s.write(acceptance(start(), request{}, phone.Reply{}))
 	s.write(refusal(start(), parse("@18 dtmf 9 123"), &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call 9", Hint: "see the call events"}))
-	s.write(snapshotEvent(start(), phone.State{}))
+	s.write(snapshotEvent(start(), phone.State{}, nil))
 	s.write(snapshotEvent(start(), phone.State{
 		Accounts: []phone.Account{sampleAccount()}, Calls: []phone.Call{sampleCall()}, Network: sampleNetwork(), Roams: []phone.Roam{sampleRoam()},
-	}))
+	}, &Process{Goroutines: 31, Descriptors: 19}))
 	if s.failed != nil {
 		t.Fatal(s.failed)
 	}

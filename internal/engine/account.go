@@ -41,6 +41,7 @@ type account struct {
 type stack struct {
 	*sip.Stack
 	cancel context.CancelFunc
+	path   netwatch.Path
 }
 
 func newAccount(e *Engine, cfg Account) *account {

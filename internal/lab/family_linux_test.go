@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -18,5 +19,30 @@ func TestFromIPv4ToIPv6AndBack(t *testing.T) {
 				}), v)
 			})
 		}
+	}
+}
+
+// TestTwoPhonesMoveAtOnce has both ends of a call change their networks in the
+// same moment: neither knows where the other went.
+func TestTwoPhonesMoveAtOnce(t *testing.T) {
+	both := func(v variant) variant {
+		return variant{"both: " + v.name, func(ctx context.Context, l *Lab) (Move, error) {
+			far := make(chan error, 1)
+			go func() {
+				_, err := l.Phone(2).Roam(ctx, l.Phone(2).Other(), 0)
+				far <- err
+			}()
+			m, err := v.move(ctx, l)
+			if other := <-far; err == nil {
+				err = other
+			}
+			return m, err
+		}, -1, 0}
+	}
+	for _, transport := range []string{"udp", "tcp", "tls"} {
+		t.Run(transport, func(t *testing.T) {
+			ctx := within(t, 90*time.Second)
+			survive(t, ctx, play(t, ctx, sceneOptions{transport: transport, far: "ramble"}), both(variants()[0]))
+		})
 	}
 }

@@ -23,6 +23,7 @@ type RambleOptions struct {
 	IPv6      bool   // reach the proxy by IPv6
 	Server    string // of the proxy, instead of its address: needs DNS where it is a name
 	Says      string // WAV file; empty: nothing is said
+	Stats     string // how often calls tell of their packets, "200ms"; empty: at their end
 	Config    string // more lines for the end of the configuration
 	Account   string // more lines for the account
 	ByDNS     bool   // look the domain's servers up, instead of being told the proxy; transport auto unless said
@@ -116,10 +117,11 @@ transport = "%s"
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
 	sound = cmp.Or(o.Sound, sound)
-	p, err := l.Exec(o.Host, Command{
-		Name: "ramble-" + o.User, Path: o.Binary, Input: true, Env: o.Env,
-		Args: []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"},
-	})
+	args := []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"}
+	if o.Stats != "" {
+		args = append(args, "--stats", o.Stats)
+	}
+	p, err := l.Exec(o.Host, Command{Name: "ramble-" + o.User, Path: o.Binary, Input: true, Env: o.Env, Args: args})
 	if err != nil {
 		return nil, err
 	}

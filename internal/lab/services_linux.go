@@ -28,18 +28,24 @@ func (l *Lab) STUN(ctx context.Context) (netip.AddrPort, error) {
 
 // DNS starts dnsmasq on the pbx, which knows Domain with both addresses of the
 // pbx and what records say besides (options of dnsmasq), and has the phones ask
-// it. Programs that run already ask it from now on too.
+// it. Programs that run already ask it from now on too. In a lab with a NAT64
+// the IPv6 address is the IPv4 one below the prefix, as a DNS64 makes it
+// (RFC 6147).
 func (l *Lab) DNS(ctx context.Context, records ...string) error {
 	pbx := l.Host(PBX)
+	six := pbx.IPv6
+	if l.nat64 {
+		six = Below64(pbx.IPv4)
+	}
 	args := append([]string{
 		"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=", "--user=root", "--log-facility=-",
-		"--local=/" + Domain + "/", fmt.Sprintf("--host-record=%s,%s,%s", Domain, pbx.IPv4, pbx.IPv6),
+		"--local=/" + Domain + "/", fmt.Sprintf("--host-record=%s,%s,%s", Domain, pbx.IPv4, six),
 	}, records...)
 	p, err := l.Exec(PBX, Command{Path: "dnsmasq", Args: args})
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("nameserver %s\nnameserver %s\noptions timeout:1 attempts:2\n", pbx.IPv4, pbx.IPv6)
+	text := fmt.Sprintf("nameserver %s\nnameserver %s\noptions timeout:1 attempts:2\n", pbx.IPv4, six)
 	for _, h := range l.phones {
 		if err := os.WriteFile(h.host.resolve, []byte(text), 0o644); err != nil {
 			return err

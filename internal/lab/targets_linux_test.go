@@ -10,6 +10,7 @@ import (
 type target struct {
 	figure string
 	want   string
+	run    string // the test that measures it
 	got    func(benched) (figure string, met, measured bool)
 }
 
@@ -31,7 +32,11 @@ func breaking() []string {
 
 // upTo is a target for the worst of the medians over the moves.
 func upTo(name, transport string, delay, limit time.Duration, figure func(measured) time.Duration, moves ...string) target {
-	return target{name, fmt.Sprintf("<= %s ms", inMS(limit, true)), func(b benched) (string, bool, bool) {
+	part := transport
+	if part == "" {
+		part = ".*"
+	}
+	return target{name, fmt.Sprintf("<= %s ms", inMS(limit, true)), fmt.Sprintf("TestBenchRamble/%s,_%s_", part, delay), func(b benched) (string, bool, bool) {
 		d, ok := b.of("ramble", transport, delay, moves...).worst(figure)
 		return strings.Replace(inMS(d, ok)+" ms", "never ms", "never", 1), ok && d != Never && d <= limit, ok
 	}}
@@ -39,7 +44,7 @@ func upTo(name, transport string, delay, limit time.Duration, figure func(measur
 
 // none is a target for what must never be seen, in moves that match.
 func none(name, want string, moves func(benched) benched, bad func(measured) bool) target {
-	return target{name, want, func(b benched) (string, bool, bool) {
+	return target{name, want, "TestBenchRamble", func(b benched) (string, bool, bool) {
 		all := moves(b)
 		n := all.count(bad)
 		return fmt.Sprintf("%d of %d moves", n, len(all)), n == 0, len(all) > 0
@@ -84,14 +89,14 @@ func targets() []target {
 // the moves counts, not the best.
 func (b benched) targetsTable() string {
 	var text strings.Builder
-	text.WriteString("Each figure is the worst of the medians over the moves that it is about.\n\n| figure | target | measured | met |\n|---|---|---|---|\n")
+	text.WriteString("Each figure is the worst of the medians over the moves that it is about.\n\n| figure | target | measured | met | `-run` |\n|---|---|---|---|---|\n")
 	for _, row := range targets() {
 		got, met, measured := row.got(b)
 		verdict := map[bool]string{true: "yes", false: "**no**"}[met]
 		if !measured {
 			got, verdict = "not measured", "-"
 		}
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", row.figure, row.want, got, verdict)
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | `%s` |\n", row.figure, row.want, got, verdict, row.run)
 	}
 	return text.String()
 }

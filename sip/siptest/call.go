@@ -73,6 +73,9 @@ type PeerCall struct {
 	rel    *reliable            // of ours that waits for its PRACK, or had it
 	// settled: the offer was answered before the 2xx, by a reliable response
 	settled bool
+	// refreshing is their re-INVITE whose answer is held back; nil: none.
+	refreshing *incoming
+	refreshEnd chan struct{} // closed when that was cancelled
 }
 
 func (p *Peer) newCall(d dialog, in bool, cancel context.CancelFunc) *PeerCall {
@@ -180,9 +183,15 @@ func (c *PeerCall) agreed(n sdp.Negotiated) {
 
 // mediaAddr is where audio is wanted; without media it is a port of the right
 // address that is the call's alone, and where nobody need listen.
-func (c *PeerCall) mediaAddr(ctx context.Context) (netip.AddrPort, error) {
+// remote is where the other side wants audio, invalid while that is unknown.
+func (c *PeerCall) mediaAddr(ctx context.Context, remote netip.Addr) (netip.AddrPort, error) {
 	if c.media == nil {
 		return netip.AddrPortFrom(c.p.Addr().Addr(), uint16(20000+2*(sessionID(c.d.localTag)%20000))), nil
+	}
+	if m, ok := c.media.(interface {
+		LocalFor(ctx context.Context, remote netip.Addr) (netip.AddrPort, error)
+	}); ok && remote.IsValid() {
+		return m.LocalFor(ctx, remote)
 	}
 	return c.media.Local(ctx)
 }

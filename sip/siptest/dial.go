@@ -55,7 +55,7 @@ func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := p.newCall(d, false, cancel)
 	c.modify <- struct{}{}
-	at, err := c.mediaAddr(ctx)
+	at, err := c.mediaAddr(ctx, netip.Addr{})
 	if err != nil {
 		cancel()
 		c.finish(0, err.Error(), false)

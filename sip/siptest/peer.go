@@ -40,6 +40,9 @@ type PeerOptions struct {
 	// OnRequest may answer a request inside a call otherwise than the book
 	// says; nil from it lets it be. It must not wait.
 	OnRequest func(*PeerCall, *sip.Request) *Reply
+	// OnRefresh holds back the answer to a re-INVITE until the channel is
+	// closed or the request is cancelled; nil, or nil from it, answers at once.
+	OnRefresh func(*PeerCall) <-chan struct{}
 	// OnChange hears every change of a call. It must not wait.
 	OnChange func(*PeerCall, CallState)
 	// Media makes the media of a call; nil, or nil from it, is none.
@@ -57,10 +60,13 @@ type Decision struct {
 	// Reliable, with Early: it wants a PRACK, and the media may be changed by
 	// UPDATE before the answer.
 	Reliable bool
-	Code     int // 300 to 699 refuses with it; anything else accepts
+	Until    <-chan struct{} // the rest not before it is closed; nil does not wait
+	Code     int             // 300 to 699 refuses with it; anything else accepts
 }
 
-// Media is one call's audio, which this package knows nothing of.
+// Media is one call's audio, which this package knows nothing of. Media with a
+// method LocalFor(ctx, remote netip.Addr), which is Local for a peer that wants
+// audio at remote, are of more than one family.
 type Media interface {
 	// Local is where audio is wanted. It is asked for each description that is
 	// sent and should be quick after the first time.

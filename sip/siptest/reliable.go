@@ -47,7 +47,7 @@ func (c *PeerCall) early(ctx context.Context, offer *sdp.Session, reliably bool)
 	extra = append(extra, sip.NewHeader("Require", "100rel"), sip.NewHeader("RSeq", strconv.Itoa(int(rel.rseq))))
 	res := respond(in.req, 183, "", c.d.localTag, body, extra...)
 	c.p.send(in.srv, res)
-	c.p.repeat(c.p.now(), in.srv.to, []byte(res.String()), rel.pracked, c.done)
+	c.p.repeat(c.p.now(), in.srv.to, []byte(res.String()), rel.pracked, c.done, nil)
 	select {
 	case <-rel.pracked:
 	case <-c.done:

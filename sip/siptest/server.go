@@ -104,12 +104,13 @@ func (p *Peer) send(srv *served, res *sip.Response) {
 	p.mu.Unlock()
 	_ = w.send(srv.to, raw)
 	if res.CSeq().MethodName == sip.INVITE && res.StatusCode >= 300 && srv.to.stream == nil {
-		p.repeat(w, srv.to, raw, srv.acked, nil)
+		p.repeat(w, srv.to, raw, srv.acked, nil, nil)
 	}
 }
 
-// repeat sends raw again and again until acked or done is closed.
-func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{}) {
+// repeat sends raw again and again until acked or done is closed. late is called
+// when neither was in time; it may be nil.
+func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{}, late func()) {
 	p.spawn("peer repeat", func() {
 		limit := time.NewTimer(deadline)
 		defer limit.Stop()
@@ -122,6 +123,9 @@ func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{})
 			case <-acked:
 			case <-done:
 			case <-limit.C:
+				if late != nil {
+					late()
+				}
 			case <-w.done:
 			}
 			again.Stop()
@@ -143,9 +147,13 @@ func (p *Peer) cancelled(req *sip.Request, mine *served) {
 	for _, c := range p.Calls() {
 		c.mu.Lock()
 		hit := c.invite != nil && c.invite.srv == target
+		again := c.refreshing != nil && c.refreshing.srv == target
 		c.mu.Unlock()
-		if hit {
+		switch {
+		case hit:
 			c.reject(487, "cancelled")
+		case again:
+			c.dropRefresh()
 		}
 	}
 }
@@ -246,6 +254,15 @@ func (c *PeerCall) decide(ctx context.Context, offer *sdp.Session) {
 			return
 		}
 	}
+	if d.Until != nil {
+		select {
+		case <-d.Until:
+		case <-c.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 	if d.Code >= 300 && d.Code <= 699 {
 		c.reject(d.Code, "declined")
 		return
@@ -325,7 +342,11 @@ func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
 
 // answer makes our description: to an offer, or an offer where there is none.
 func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte, n sdp.Negotiated, err error) {
-	at, err := c.mediaAddr(ctx)
+	remote := c.State().Media.Remote.Addr()
+	if offer != nil {
+		remote = offer.Audio.Addr.Addr()
+	}
+	at, err := c.mediaAddr(ctx, remote)
 	if err != nil {
 		return nil, n, err
 	}
@@ -337,7 +358,8 @@ func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte,
 	return c.local.Answer(*offer, at, netip.AddrPort{}, c.dir)
 }
 
-// confirm sends the 2xx to an INVITE until its ACK comes (RFC 3261 13.3.1.4).
+// confirm sends the 2xx to an INVITE until its ACK comes, and ends the call when
+// it does not (RFC 3261 13.3.1.4).
 func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered bool) {
 	a := &answered{acked: make(chan struct{}), offered: offered}
 	c.mu.Lock()
@@ -345,5 +367,5 @@ func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered b
 	c.mu.Unlock()
 	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow), c.p.supported())
 	c.p.send(srv, res)
-	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done)
+	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done, c.unacknowledged)
 }
