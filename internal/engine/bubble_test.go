@@ -127,19 +127,6 @@ func (r *rig) one(name string) *siptest.PeerCall {
 	return calls[0]
 }
 
-// steps are the lines of all roams about a name.
-func (r *rig) steps(name phone.StepName) string {
-	var out []string
-	for _, ro := range r.state1().Roams {
-		for _, s := range ro.Steps {
-			if s.Name == name {
-				out = append(out, s.Detail)
-			}
-		}
-	}
-	return strings.Join(out, "\n")
-}
-
 // friend is a second phone of ours in the same world, with a user of its own.
 func (r *rig) friend(transport sip.Transport, change func(*engine.Parts)) (*rig, *netwatchtest.Host) {
 	r.t.Helper()

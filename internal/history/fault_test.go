@@ -160,10 +160,10 @@ func check(t *testing.T, dir string, acknowledged, pending, last int) {
 }
 
 func TestAfterAFailureTheOldFileIsWhole(t *testing.T) {
-	b, path := filled(t, 3, 0)
+	_, path := filled(t, 3, 0)
 	before := read(t, path)
 	d := &failing{at: 1, until: 1 << 30, with: errors.New("input/output error")}
-	b = Open(Options{Dir: filepath.Dir(path), sys: d})
+	b := Open(Options{Dir: filepath.Dir(path), sys: d})
 	if err := b.AddCall(sampleCall(4)); err == nil {
 		t.Error("a disk that fails acknowledged a call")
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -106,7 +105,7 @@ func (w *writer) kill(t *testing.T) {
 	}
 	for w.hear(t) {
 	}
-	if err := w.said.Err(); err != nil && err != io.EOF {
+	if err := w.said.Err(); err != nil {
 		t.Fatal(err)
 	}
 	_ = w.cmd.Wait()
