@@ -1,48 +1,23 @@
 package lab
 
 import (
+	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
-// names makes the host answer for the lab's domain, with these records, and
-// the phone ask it after the servers that come first.
-func (l *Lab) names(t *testing.T, host *Host, first []string, records ...string) {
+// twoServers makes DNS name two servers for a service of the domain, of which
+// the first is preferred.
+func (l *Lab) twoServers(t *testing.T, ctx context.Context, service string, one, two netip.AddrPort) {
 	t.Helper()
-	zone := map[dns.Question][]dns.RR{}
-	for _, text := range records {
-		rr := must[dns.RR](t)(dns.NewRR(text))
-		q := dns.Question{Name: rr.Header().Name, Qtype: rr.Header().Rrtype, Qclass: dns.ClassINET}
-		zone[q] = append(zone[q], rr)
-	}
-	answer := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg).SetReply(q)
-		m.Authoritative, m.Answer = true, zone[q.Question[0]]
-		_ = w.WriteMsg(m)
-	})
-	conn := must[*net.UDPConn](t)(host.ListenPacket(addrPort(host.IPv4, 53)))
-	server := &dns.Server{PacketConn: conn, Handler: answer}
-	up := make(chan struct{})
-	server.NotifyStartedFunc = func() { close(up) }
-	var all sync.WaitGroup
-	all.Go(func() { _ = server.ActivateAndServe() })
-	<-up
-	t.Cleanup(func() { _ = server.Shutdown(); all.Wait() })
-	var text strings.Builder
-	for _, ip := range append(first, host.IPv4.String()) {
-		fmt.Fprintf(&text, "nameserver %s\n", ip)
-	}
-	if err := os.WriteFile(l.Host(Phone).resolve, []byte(text.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	possible(t, l.DNS(ctx,
+		fmt.Sprintf("--srv-host=%s.%s,one.%[2]s,%d,1", service, Domain, one.Port()),
+		fmt.Sprintf("--srv-host=%s.%s,two.%[2]s,%d,2", service, Domain, two.Port()),
+		fmt.Sprintf("--host-record=one.%s,%s", Domain, one.Addr()), fmt.Sprintf("--host-record=two.%s,%s", Domain, two.Addr())))
 }
 
 // TestFailover starts the phone where DNS names two servers, of which the
@@ -53,30 +28,32 @@ func TestFailover(t *testing.T) {
 		name, transport, service string
 		dead                     string // address
 		port                     uint16 // of the dead one
-		dns                      []string
+		dns                      string // first name server, a dead one
 		limit                    time.Duration
 	}{
-		{"over UDP, the first target's host is gone", "auto", "_sip._udp", nobody, SIPPort, nil, 10 * time.Second},
-		{"over UDP, nobody listens at the first target", "auto", "_sip._udp", "10.9.0.2", 5999, nil, 10 * time.Second},
-		{"over TCP, the first target's host is gone", "auto", "_sip._tcp", nobody, SIPPort, nil, 10 * time.Second},
-		{"over TCP, the first target refuses", "auto", "_sip._tcp", "10.9.0.2", 5999, nil, 3 * time.Second},
-		{"over TLS, the first target's host is gone", "tls", "_sips._tcp", nobody, SIPSPort, nil, 10 * time.Second},
-		{"over UDP, and the first name server is gone too", "auto", "_sip._udp", "10.9.0.2", 5999, []string{"10.9.0.98"}, 12 * time.Second},
+		{"over UDP, the first target's host is gone", "auto", "_sip._udp", nobody, SIPPort, "", 10 * time.Second},
+		{"over UDP, nobody listens at the first target", "auto", "_sip._udp", "10.9.0.2", 5999, "", 10 * time.Second},
+		{"over TCP, the first target's host is gone", "auto", "_sip._tcp", nobody, SIPPort, "", 10 * time.Second},
+		{"over TCP, the first target refuses", "auto", "_sip._tcp", "10.9.0.2", 5999, "", 3 * time.Second},
+		{"over TLS, the first target's host is gone", "tls", "_sips._tcp", nobody, SIPSPort, "", 10 * time.Second},
+		{"over UDP, and the first name server is gone too", "auto", "_sip._udp", "10.9.0.2", 5999, "10.9.0.98", 12 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := within(t, 30*time.Second)
 			l := open(t, Options{})
 			k, err := l.Kamailio(ctx, "alice")
 			possible(t, err)
-			pbx := l.Host(PBX)
-			alive := uint16(SIPPort)
+			alive := addrPort(l.Host(PBX).IPv4, SIPPort)
 			if tt.transport == "tls" {
-				alive = SIPSPort
+				alive = addrPort(l.Host(PBX).IPv4, SIPSPort)
 			}
-			l.names(t, pbx, tt.dns,
-				fmt.Sprintf("%s.%s. 60 IN SRV 1 0 %d one.%s.", tt.service, Domain, tt.port, Domain),
-				fmt.Sprintf("%s.%s. 60 IN SRV 2 0 %d two.%s.", tt.service, Domain, alive, Domain),
-				fmt.Sprintf("one.%s. 60 IN A %s", Domain, tt.dead), fmt.Sprintf("two.%s. 60 IN A %s", Domain, pbx.IPv4))
+			l.twoServers(t, ctx, tt.service, addrPort(netip.MustParseAddr(tt.dead), tt.port), alive)
+			if resolve := l.Host(Phone).resolve; tt.dns != "" {
+				text := must[[]byte](t)(os.ReadFile(resolve))
+				if err := os.WriteFile(resolve, append([]byte("nameserver "+tt.dns+"\n"), text...), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
 			binary := ramble(t)
 			start := time.Now()
 			r := must[*Ramble](t)(l.Ramble(ctx, RambleOptions{Binary: binary, User: "alice", ByDNS: true, Transport: tt.transport, CA: k.CA}))
@@ -89,9 +66,8 @@ func TestFailover(t *testing.T) {
 			if err := k.AwaitBindings(ctx, "alice", "10.1.0.2"); err != nil {
 				t.Error(err)
 			}
-			server := netip.AddrPortFrom(pbx.IPv4, alive).String()
-			if !strings.Contains(e.Line, server) {
-				t.Errorf("registered, and not at %s: %s", server, e.Line)
+			if !strings.Contains(e.Line, alive.String()) {
+				t.Errorf("registered, and not at %s: %s", alive, e.Line)
 			}
 		})
 	}

@@ -74,41 +74,16 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 	if o.Host == "" {
 		o.Host = Phone
 	}
-	if o.Transport == "" {
-		o.Transport = map[bool]string{false: "udp", true: "auto"}[o.ByDNS]
+	if o.Transport == "" && !o.ByDNS {
+		o.Transport = "udp"
 	}
+	o.Transport = cmp.Or(o.Transport, "auto")
 	dir := filepath.Join(l.Dir, "ramble-"+o.User)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	pbx := l.Host(PBX).IPv4
-	if o.IPv6 {
-		pbx = l.Host(PBX).IPv6
-	}
-	port := uint16(SIPPort)
-	if o.Transport == "tls" {
-		port = SIPSPort
-	}
-	server := netip.AddrPortFrom(pbx, port).String()
-	if o.Server != "" {
-		server = fmt.Sprint(o.Server, ":", port)
-	}
-	if o.Transport == "tls" {
-		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
-	}
-	if !o.ByDNS {
-		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", server)
-	}
-	text := fmt.Sprintf(`[[account]]
-name = "lab"
-uri = "sip:%s@%s"
-password = "%s"
-transport = "%s"
-%s
-%s
-`, o.User, Domain, Password(o.User), o.Transport, o.Account, o.Config)
 	config := filepath.Join(dir, "config.toml")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(l.rambleFile(o)), 0o600); err != nil {
 		return nil, err
 	}
 	r := &Ramble{Recording: filepath.Join(dir, "heard.wav")}
@@ -127,6 +102,33 @@ transport = "%s"
 		return nil, fmt.Errorf("%w\n%s", err, p.Output.Tail(40))
 	}
 	return r, nil
+}
+
+// rambleFile is its configuration.
+func (l *Lab) rambleFile(o RambleOptions) string {
+	pbx, port := l.Host(PBX).IPv4, uint16(SIPPort)
+	if o.IPv6 {
+		pbx = l.Host(PBX).IPv6
+	}
+	if o.Transport == "tls" {
+		port = SIPSPort
+		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
+	}
+	server := netip.AddrPortFrom(pbx, port).String()
+	if o.Server != "" {
+		server = fmt.Sprint(o.Server, ":", port)
+	}
+	if !o.ByDNS {
+		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", server)
+	}
+	return fmt.Sprintf(`[[account]]
+name = "lab"
+uri = "sip:%s@%s"
+password = "%s"
+transport = "%s"
+%s
+%s
+`, o.User, Domain, Password(o.User), o.Transport, o.Account, o.Config)
 }
 
 // Expect waits for an event, not before line from, and returns it with the

@@ -26,11 +26,8 @@ func TestShell(t *testing.T) {
 	_, says := tonesFor(t, l)
 	_, err = l.Baresip(ctx, PeerOptions{User: "bob", Says: says, AutoAnswer: true})
 	possible(t, err)
-	pbx := l.Host(PBX)
-	l.names(t, pbx, nil,
-		fmt.Sprintf("_sip._udp.%s. 60 IN SRV 1 0 %d pbx.%s.", Domain, SIPPort, Domain),
-		fmt.Sprintf("_sip._tcp.%s. 60 IN SRV 2 0 %d pbx.%s.", Domain, SIPPort, Domain),
-		fmt.Sprintf("pbx.%s. 60 IN A %s", Domain, pbx.IPv4))
+	proxy := addrPort(l.Host(PBX).IPv4, SIPPort)
+	l.twoServers(t, ctx, "_sip._udp", proxy, proxy)
 	fmt.Printf(`
 A shell on the lab's phone. Kamailio answers for %[1]s; exit takes all of it away.
     your account   alice@%[1]s, password %[2]s (TLS: tls_ca = %[3]q)

@@ -78,7 +78,7 @@ func (w *walk) act(a Action) {
 	case Register:
 		w.open = append(w.open, Registered{Epoch: a.Epoch, RefreshIn: time.Hour, Seen: w.address(), Outbound: w.choose(4) == 1})
 	case Unregister:
-		w.open = append(w.open, Unregistered{Epoch: a.Epoch})
+		w.open = append(w.open, Unregistered(a))
 	case MoveMedia:
 		w.open = append(w.open, MediaMoved{Epoch: a.Epoch, Call: a.Call})
 		w.audio[a.Call] = a.Epoch
