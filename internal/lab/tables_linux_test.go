@@ -36,7 +36,7 @@ func TestTablesSayWhatWasMeasured(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"| first packet in, no delay, UDP | <= 20 ms | 12.0 ms | yes |",
+		"| first packet in, no delay, UDP (old path dead) | <= 20 ms | 12.0 ms | yes |",
 		"| the same, TCP | <= 20 ms | never | **no** |",
 		"| first packet in, 40 ms one way, UDP | <= 200 ms | 300 ms | **no** |",
 		"| REGISTER 2xx: UDP, 1 round trip | <= 100 ms | 90 ms | yes |",

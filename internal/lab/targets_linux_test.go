@@ -57,9 +57,9 @@ func targets() []target {
 	rows := []target{
 		upTo("detection after the kernel's event", "", near, 10*ms, sensed),
 		upTo("first packet out from the new address (old path dead)", "", near, 10*ms, firstOut, breaking()...),
-		upTo("first packet in, no delay, UDP", "udp", near, 20*ms, firstIn),
-		upTo("the same, TCP", "tcp", near, 20*ms, firstIn),
-		upTo("the same, TLS 1.3", "tls", near, 40*ms, firstIn),
+		upTo("first packet in, no delay, UDP (old path dead)", "udp", near, 20*ms, firstIn, breaking()...),
+		upTo("the same, TCP", "tcp", near, 20*ms, firstIn, breaking()...),
+		upTo("the same, TLS 1.3", "tls", near, 40*ms, firstIn, breaking()...),
 		upTo("first packet in, 40 ms one way, UDP", "udp", distant, 200*ms, firstIn, atOnce),
 		upTo("the same, TCP", "tcp", distant, 280*ms, firstIn, atOnce),
 		upTo("the same, TLS 1.3", "tls", distant, 360*ms, firstIn, atOnce),
