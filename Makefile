@@ -14,7 +14,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race sound check lint lab bench-roam fuzz golden cover pictures deps clean
+.PHONY: help demo run build test race sound check lint lab lab-shell bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,10 @@ bench-roam: ## what a move costs ramble and other phones, written into docs/benc
 	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
 	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchRamble' -lab.bench=$(CURDIR)/bench-roam.jsonl
 	$(GO) test -count=1 ./internal/lab -run 'TestBenchReport' -lab.bench=$(CURDIR)/bench-roam.jsonl -lab.report=$(CURDIR)/docs/benchmarks.md
+
+lab-shell: ## a shell on the lab's phone, with a proxy and somebody to call (root)
+	@scripts/lab-packages.sh
+	@dir=$$(mktemp -d) && $(GO) test -c -o $$dir/lab.test ./internal/lab && $$dir/lab.test -test.run '^TestShell$$' -lab.shell; rm -rf $$dir
 
 fuzz:    ## every fuzz target for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)

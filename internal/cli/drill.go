@@ -113,6 +113,7 @@ Exit code 0: all passed; 1: one did not.`,
 	cmd.Flags().StringVar(&transport, "transport", "udp", "`udp`, tcp or tls, for scenarios that do not say")
 	cmd.Flags().BoolVar(&d.JSON, "json", false, "one JSON object a line")
 	cmd.Flags().BoolVar(&list, "list", false, "list the built-in scenarios")
+	_ = cmd.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions([]string{"udp", "tcp", "tls"}, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that is not there only
 	p.screenFlags(cmd)
 	return cmd
 }

@@ -62,7 +62,7 @@ func Run(ctx context.Context, s Scenario, o Options) (Result, error) {
 		Transport: r.Transport, KeepFor: s.KeepFor,
 	})
 	if err != nil {
-		return r, err
+		return r, cmp.Or(ctx.Err(), err) // who stops a drill knows why it ended
 	}
 	p.stage, p.ground = stage, stage.World.Ground()
 	var following sync.WaitGroup

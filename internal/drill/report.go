@@ -43,15 +43,30 @@ type Report struct {
 	took           time.Duration
 }
 
-// Begin says where the drill takes place: why is empty on real ground.
+// Begin says where the drill takes place, and how many scenarios it has.
 func (r *Report) Begin(where string, n int) {
-	fmt.Fprintf(r.W, "%s\n\n%-*s %8s %8s %8s %5s %8s\n", where, nameWidth+titleWidth+3, many(n, "scenario"), "total", "gap in", "gap out", "lost", "t_reg")
+	r.printf("%s\n\n%-*s %8s %8s %8s %5s %8s\n", where, len([]rune(r.sign("✓", "ok")))+nameWidth+titleWidth+2, many(n, "scenario"),
+		"total", "gap in", "gap out", "lost", "t_reg")
 }
 
 const (
 	nameWidth  = 10
 	titleWidth = 32
 )
+
+// printf writes; in ASCII where that is asked for, whatever the text is.
+func (r *Report) printf(format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	if r.ASCII {
+		text = strings.Map(func(c rune) rune {
+			if c > '~' {
+				return '?'
+			}
+			return c
+		}, strings.NewReplacer("…", "...", "→", "->", "•", "*", "✓", "ok", "✗", "no").Replace(text))
+	}
+	_, _ = io.WriteString(r.W, text) // a reader that is gone has seen enough
+}
 
 // Write tells one result.
 func (r *Report) Write(res Result) {
@@ -70,11 +85,12 @@ func (r *Report) Write(res Result) {
 	if res.Lost != nil {
 		lost = strconv.FormatUint(*res.Lost, 10)
 	}
-	title := clean.Limit(res.Scenario.Title, titleWidth)
-	if r.ASCII {
-		title = strings.ReplaceAll(title, "…", "...")
+	title := []rune(clean.Text(res.Scenario.Title))
+	if len(title) > titleWidth {
+		dots := []rune(r.sign("…", "..."))
+		title = append(title[:titleWidth-len(dots)], dots...)
 	}
-	fmt.Fprintf(r.W, "%s %-*s %-*s %8s %8s %8s %5s %8s\n", mark, nameWidth, clean.Limit(res.Scenario.Name, 40), titleWidth, title,
+	r.printf("%s %-*s %-*s %8s %8s %8s %5s %8s\n", mark, nameWidth, clean.Limit(res.Scenario.Name, 40), titleWidth, string(title),
 		figure(res.Total), figure(res.GapIn), figure(res.GapOut), lost, figure(res.TReg))
 	if res.Failed != nil {
 		r.explain(res)
@@ -88,9 +104,9 @@ func (r *Report) explain(res Result) {
 	if f.Line > 0 {
 		where = fmt.Sprintf("line %d, %s", f.Line, f.Step)
 	}
-	fmt.Fprintf(r.W, "    %s: %s\n", clean.Text(where), clean.Text(f.Why))
+	r.printf("    %s: %s\n", clean.Text(where), clean.Text(f.Why))
 	for _, roam := range lastRoams(res.Roams) {
-		fmt.Fprintf(r.W, "    roam %d %s %s %s, %s\n", roam.ID, nothing(roam.From), r.sign("→", "->"), nothing(roam.To), roam.Phase)
+		r.printf("    roam %d %s → %s, %s\n", roam.ID, nothing(roam.From), nothing(roam.To), roam.Phase)
 		for _, s := range roam.Steps {
 			mark := r.sign("✓", "ok")
 			switch {
@@ -99,14 +115,14 @@ func (r *Report) explain(res Result) {
 			case !s.OK:
 				mark = r.sign("✗", "no")
 			}
-			fmt.Fprintf(r.W, "    %9s %s %-8s %s\n", "+"+spoken(s.Offset), mark, s.Name, clean.Limit(s.Detail, 200))
+			r.printf("    %9s %s %-8s %s\n", "+"+spoken(s.Offset), mark, s.Name, clean.Limit(s.Detail, 200))
 		}
 		if roam.Failure != "" {
-			fmt.Fprintf(r.W, "              %s\n", clean.Text(roam.Failure))
+			r.printf("              %s\n", clean.Text(roam.Failure))
 		}
 	}
 	if f.Todo != "" {
-		fmt.Fprintf(r.W, "    what to do: %s\n", f.Todo)
+		r.printf("    what to do: %s\n", f.Todo)
 	}
 }
 
@@ -115,7 +131,7 @@ func lastRoams(all []phone.Roam) []phone.Roam { return all[max(0, len(all)-2):] 
 
 // End sums up and reports whether all passed.
 func (r *Report) End() bool {
-	fmt.Fprintf(r.W, "\n%d passed, %d failed in %s\n", r.passed, r.failed, r.took.Round(100*time.Millisecond))
+	r.printf("\n%d passed, %d failed in %s\n", r.passed, r.failed, r.took.Round(100*time.Millisecond))
 	return r.failed == 0
 }
 

@@ -45,9 +45,9 @@ func serverSix() netip.Addr      { return netip.MustParseAddr("2001:db8:1::10") 
 func talkerAddr() netip.AddrPort { return netip.MustParseAddrPort("198.51.100.8:5060") }
 func talkerSix() netip.Addr      { return netip.MustParseAddr("2001:db8:2::8") }
 
-// dualWorld opens the server's sockets on both families and has them say the IPv4
+// bothFamilies opens the server's sockets on both families and has them say the IPv4
 // address.
-type dualWorld struct {
+type bothFamilies struct {
 	*netwatchtest.Host
 	at netip.AddrPort
 }
@@ -66,17 +66,17 @@ type dualListener struct {
 
 func (d dualListener) Addr() net.Addr { return net.TCPAddrFromAddrPort(d.at) }
 
-func (d dualWorld) ListenPacket(ctx context.Context, local netip.AddrPort, iface string) (net.PacketConn, error) {
+func (d bothFamilies) ListenPacket(ctx context.Context, local netip.AddrPort, iface string) (net.PacketConn, error) {
 	c, err := d.Host.ListenPacket(ctx, netip.AddrPortFrom(netip.Addr{}, local.Port()), iface)
 	return dualPackets{c, d.at}, err
 }
 
-func (d dualWorld) Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error) {
+func (d bothFamilies) Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error) {
 	l, err := d.Host.Listen(ctx, netip.AddrPortFrom(netip.Addr{}, local.Port()), iface)
 	return dualListener{l, d.at}, err
 }
 
-func (d dualWorld) Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error) {
+func (d bothFamilies) Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error) {
 	return d.Host.Dial(ctx, netip.AddrPortFrom(netip.Addr{}, local.Port()), remote, iface)
 }
 
@@ -147,7 +147,7 @@ func newMatrixWorld(ctx context.Context, t testing.TB, transport sip.Transport, 
 	far.Plug("eth0", "far", netip.PrefixFrom(talkerAddr().Addr(), 24), netip.PrefixFrom(talkerSix(), 64))
 	w.registrar = siptest.NewRegistrar(siptest.Options{
 		Addr: serverAddr(), Realm: matrixDomain, Users: users, ProxyAuth: true, Transports: kinds[transport], TLS: w.roots.Server,
-		Sockets: dualWorld{server, serverAddr()}, Trace: w.wire.add,
+		Sockets: bothFamilies{server, serverAddr()}, Trace: w.wire.add,
 	})
 	w.talker = soak.NewTalker(soak.TalkerOptions{
 		User: "talker", Domain: matrixDomain, Addr: talkerAddr(), IPv6: talkerSix(), Transport: siptest.UDP,

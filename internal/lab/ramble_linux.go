@@ -116,7 +116,8 @@ transport = "%s"
 	if o.Says != "" {
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
-	args := []string{"headless", "--config", config, "--audio", cmp.Or(o.Sound, sound), "--log-file", "-", "--log-level", "debug"}
+	sound = cmp.Or(o.Sound, sound)
+	args := []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"}
 	if o.Stats != "" {
 		args = append(args, "--stats", o.Stats)
 	}

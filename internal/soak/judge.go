@@ -18,7 +18,7 @@ const enough = 5
 func (p *run) judgeStanding(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, wholeLimit)
 	defer cancel()
-	list := []*trial{p.trial(Talking), p.trial(HeldHere), p.trial(HeldBoth), p.trial(Pending)}
+	list := []*trial{p.trial(Talking), p.trial(HeldHere), p.trial(HeldBoth), p.trial(Pending), p.trial(TheirOffer)}
 	_ = p.Phone.Until(ctx, func() bool { return p.decide(list, p.standing) })
 	p.undecided(list, p.standing)
 }
@@ -34,10 +34,15 @@ func (p *run) judgeRinging(ctx context.Context) {
 	p.answer(ctx, p.trial(RingingHere))
 }
 
-// judgeIdle calls the phone, which may have moved a moment ago.
+// judgeIdle calls the phone, which may have moved a moment ago. It has eight
+// calls, as many as it can have, so one is ended first.
 func (p *run) judgeIdle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, wholeLimit)
 	defer cancel()
+	if t := p.trial(HeldHere); t.out == Survived {
+		p.end(ctx, t, p.round.WeEnd)
+		t.ended = true
+	}
 	err := p.ring(ctx, Idle)
 	t := p.trial(Idle)
 	switch {
@@ -94,6 +99,7 @@ func (p *run) look(t *trial, whole func(*trial) string) {
 		t.decided, t.out, t.why = true, Lost, "ended here: "+here.Reason
 	case whole(t) == "":
 		t.decided, t.out, t.whole = true, Survived, max(time.Since(p.moved.T0), 0)
+		t.replaced = t.callID != "" && here.CallID != t.callID
 	}
 }
 
@@ -107,15 +113,16 @@ func (p *run) undecided(list []*trial, whole func(*trial) string) {
 	}
 }
 
-// standing says what a call that is up lacks; empty when it is whole: the same
-// dialog, the same hold, and media where the phone is now.
+// standing says what a call that is up lacks; empty when it is whole: a dialog
+// that both have, the same hold, and media where the phone is now. It is the
+// dialog of before, or one that took its place (RFC 3891).
 func (p *run) standing(t *trial) string {
 	here := p.Phone.Call(t.id)
 	switch {
 	case here.State != "up":
 		return "here it is " + here.State
-	case here.CallID != t.callID:
-		return "it is another dialog"
+	case here.CallID != t.callID && p.stillUp(t.callID):
+		return "it is another dialog, and the old one stands"
 	case here.Held != t.held:
 		return fmt.Sprintf("held by %q, was %q", here.Held, t.held)
 	}
@@ -137,6 +144,12 @@ func (p *run) standing(t *trial) string {
 		return p.sounds(t, sound)
 	}
 	return ""
+}
+
+// stillUp reports whether the peer has a call up in a dialog.
+func (p *run) stillUp(callID string) bool {
+	c := p.Talker.Call(callID)
+	return c != nil && c.State().Phase == siptest.Up
 }
 
 // talks says what a call that was answered lacks.
@@ -182,24 +195,28 @@ func (p *run) hangUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, endLimit)
 	defer cancel()
 	for i, t := range p.trials {
-		there := p.there(t)
-		if t.out != Survived || there == nil {
-			continue
+		if t.out == Survived && !t.ended {
+			p.end(ctx, t, (i%2 == 0) == p.round.WeEnd)
 		}
-		if (i%2 == 0) == p.round.WeEnd {
-			_, err := p.Phone.Do(ctx, fmt.Sprint("hangup ", t.id))
-			if err == nil {
-				_, err = there.Wait(ctx, func(s siptest.CallState) bool { return s.Phase == siptest.Ended })
-			}
-			p.notEnded(t, "the peer did not hear of our end", err)
-			continue
-		}
-		err := there.Hangup(ctx)
-		if err == nil {
-			err = p.Phone.Until(ctx, func() bool { return p.Phone.Call(t.id).State == "ended" })
-		}
-		p.notEnded(t, "the peer's end did not arrive", err)
 	}
+}
+
+// end ends one call, from here or from there.
+func (p *run) end(ctx context.Context, t *trial, here bool) {
+	there := p.there(t)
+	if here {
+		_, err := p.Phone.Do(ctx, fmt.Sprint("hangup ", t.id))
+		if err == nil {
+			_, err = there.Wait(ctx, func(s siptest.CallState) bool { return s.Phase == siptest.Ended })
+		}
+		p.notEnded(t, "the peer did not hear of our end", err)
+		return
+	}
+	err := there.Hangup(ctx)
+	if err == nil {
+		err = p.Phone.Until(ctx, func() bool { return p.Phone.Call(t.id).State == "ended" })
+	}
+	p.notEnded(t, "the peer's end did not arrive", err)
 }
 
 func (p *run) notEnded(t *trial, what string, err error) {

@@ -19,12 +19,12 @@ const (
 	Talking
 	HeldHere
 	HeldBoth
-	Pending // a re-INVITE of ours is out and not answered
-	states
+	Pending    // a re-INVITE of ours is out and not answered
+	TheirOffer // held, and the peer sends a re-INVITE around the move
 )
 
 func (s State) String() string {
-	return [...]string{"idle", "ringing here", "ringing there", "early", "up", "held", "held by both", "refresh pending"}[s]
+	return [...]string{"idle", "ringing here", "ringing there", "early", "up", "held", "held by both", "refresh pending", "theirs pending"}[s]
 }
 
 // Variant is a way to move.
@@ -74,6 +74,7 @@ type Round struct {
 	Lead    time.Duration // from the refresh to the move
 	Ring    time.Duration // from the move to the answer of what rings there
 	Overlap time.Duration // of make before break
+	Theirs  time.Duration // from the beginning of the move to the peer's own refresh
 	WeEnd   bool          // who hangs up; else it is the peer
 	Seed    uint64
 }
@@ -95,6 +96,7 @@ func Plan(seed uint64, rounds int, from []Variant) []Round {
 			Lead:    between(dice, 0, 300*time.Millisecond),
 			Ring:    between(dice, 0, 3*time.Second),
 			Overlap: between(dice, 30*time.Millisecond, 3*time.Second),
+			Theirs:  between(dice, 0, 200*time.Millisecond),
 		})
 		turn = turn[1:]
 	}
@@ -106,6 +108,6 @@ func between(dice *rand.Rand, lo, hi time.Duration) time.Duration {
 }
 
 func (r Round) String() string {
-	return fmt.Sprintf("%s, refresh answered %s late, moved %s after it, answered %s after the move, overlap %s, seed %d",
-		r.Variant, r.Late.Round(time.Millisecond), r.Lead.Round(time.Millisecond), r.Ring.Round(time.Millisecond), r.Overlap.Round(time.Millisecond), r.Seed)
+	return fmt.Sprintf("%s, refresh answered %s late, moved %s after it, answered %s after the move, their refresh %s after it began, overlap %s, seed %d",
+		r.Variant, r.Late.Round(time.Millisecond), r.Lead.Round(time.Millisecond), r.Ring.Round(time.Millisecond), r.Theirs.Round(time.Millisecond), r.Overlap.Round(time.Millisecond), r.Seed)
 }

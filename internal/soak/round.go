@@ -41,11 +41,13 @@ type trial struct {
 	state State
 	id    uint64 // at the phone
 	before
-	out     Outcome
-	why     string
-	whole   time.Duration // since T0
-	mark    uint64        // packets that the phone must have heard; 0: not known yet
-	decided bool
+	out      Outcome
+	why      string
+	whole    time.Duration // since T0
+	mark     uint64        // packets that the phone must have heard; 0: not known yet
+	decided  bool
+	ended    bool
+	replaced bool
 }
 
 // before is what must be as it was.
@@ -80,6 +82,8 @@ func (s *Site) Play(ctx context.Context, r Round) ([]Result, error) {
 	}
 	answers := time.AfterFunc(r.Variant.Away()+r.Ring, func() { s.Talker.Release(s.Phone.User) })
 	defer answers.Stop()
+	theirs := time.AfterFunc(r.Theirs, func() { p.offerTheirs(caller) })
+	defer theirs.Stop()
 	var err error
 	if p.moved, err = s.Move(ctx, r); err != nil {
 		return nil, fmt.Errorf("the move: %w", err)
@@ -98,7 +102,7 @@ func (s *Site) Play(ctx context.Context, r Round) ([]Result, error) {
 	s.Talker.Forget(s.Phone.User)
 	var out []Result
 	for _, t := range p.trials {
-		res := Result{Round: r, State: t.state, Outcome: t.out, Why: t.why, Whole: t.whole, Gap: -1}
+		res := Result{Round: r, State: t.state, Outcome: t.out, Why: t.why, Whole: t.whole, Gap: -1, Replaced: t.replaced}
 		if t.state == Talking && t.out == Survived {
 			res.Gap = gap
 		}
@@ -120,7 +124,7 @@ func (p *run) setUp(ctx context.Context) error {
 	if err := p.Phone.Until(ctx, func() bool { return p.Phone.Contact() != "" && p.Phone.Steady() }); err != nil {
 		return fmt.Errorf("not registered: %w", err)
 	}
-	for _, st := range []State{HeldHere, HeldBoth, Pending, Talking, RingingThere, EarlyMedia} {
+	for _, st := range []State{HeldHere, TheirOffer, HeldBoth, Pending, Talking, RingingThere, EarlyMedia} {
 		if err := p.dial(ctx, st); err != nil {
 			return fmt.Errorf("%s: %w", st, err)
 		}
@@ -220,6 +224,13 @@ func (p *run) unsettle(ctx context.Context) error {
 		return err
 	}
 	return pass(ctx, p.round.Lead)
+}
+
+// offerTheirs has the talker refresh a call while the phone moves.
+func (p *run) offerTheirs(ctx context.Context) {
+	if there := p.there(p.trial(TheirOffer)); there != nil {
+		_ = there.Reinvite(ctx, nil) // refused, unanswered or crossed: the call must be whole all the same
+	}
 }
 
 // trial is the one in a state; there is one.

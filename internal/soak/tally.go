@@ -29,6 +29,7 @@ type Result struct {
 	Transport string
 	State     State
 	Outcome   Outcome
+	Replaced  bool          // it goes on in another dialog: replaced, or placed anew
 	Why       string        // it did not survive
 	Whole     time.Duration // from the new network to when all was well
 	Gap       time.Duration // longest silence at the peer beyond the outage; -1: not measured
@@ -77,7 +78,7 @@ func (t *Tally) Table() string {
 		return strings.Compare(fmt.Sprintf("%02d %02d %s", a.state, a.variant, a.transport), fmt.Sprintf("%02d %02d %s", b.state, b.variant, b.transport))
 	})
 	var b strings.Builder
-	b.WriteString("| state | variant | transport | repairs | survived | let go | lost | stuck | gap med / max | whole med / max |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| state | variant | transport | repairs | survived | of these in a new dialog | let go | lost | stuck | gap med / max | whole med / max |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, k := range order {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", k.state, k.variant, k.transport, line(rows[k]))
 	}
@@ -88,7 +89,7 @@ func (t *Tally) Table() string {
 // Short is the table by variant and transport alone.
 func (t *Tally) Short() string {
 	var b strings.Builder
-	b.WriteString("| | repairs | survived | let go | lost | stuck | gap med / max | whole med / max |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | repairs | survived | of these in a new dialog | let go | lost | stuck | gap med / max | whole med / max |\n|---|---|---|---|---|---|---|---|---|\n")
 	by := func(title string, of func(Result) string) {
 		groups := map[string][]Result{}
 		var order []string
@@ -114,17 +115,21 @@ func (t *Tally) Short() string {
 func line(list []Result) string {
 	t := Tally{list}
 	var gaps, wholes []time.Duration
+	anew := 0
 	for _, r := range list {
 		if r.Outcome != Survived {
 			continue
 		}
 		wholes = append(wholes, r.Whole)
+		if r.Replaced {
+			anew++
+		}
 		if r.Gap >= 0 {
 			gaps = append(gaps, r.Gap)
 		}
 	}
-	return fmt.Sprintf("%d | %d | %d | %d | %d | %s | %s", len(list),
-		t.Count(Survived), t.Count(LetGo), t.Count(Lost), t.Count(Stuck), spread(gaps), spread(wholes))
+	return fmt.Sprintf("%d | %d | %d | %d | %d | %d | %s | %s", len(list),
+		t.Count(Survived), anew, t.Count(LetGo), t.Count(Lost), t.Count(Stuck), spread(gaps), spread(wholes))
 }
 
 func spread(list []time.Duration) string {

@@ -73,8 +73,7 @@ type PeerCall struct {
 	rel    *reliable            // of ours that waits for its PRACK, or had it
 	// settled: the offer was answered before the 2xx, by a reliable response
 	settled bool
-	gave    *earlyAnswer // with a 183
-	// refresh is their re-INVITE whose answer is held back; nil: none.
+	// refreshing is their re-INVITE whose answer is held back; nil: none.
 	refreshing *incoming
 	refreshEnd chan struct{} // closed when that was cancelled
 }

@@ -4,27 +4,7 @@ import (
 	"context"
 
 	"github.com/emiago/sipgo/sip"
-
-	"ramble/sip/sdp"
 )
-
-// earlyAnswer is an answer that went out with a 183. The 2xx repeats it: a second
-// answer to the same offer there must not be (RFC 3261 13.2.1).
-type earlyAnswer struct {
-	body []byte
-	n    sdp.Negotiated
-}
-
-// finalAnswer is the description for the 2xx.
-func (c *PeerCall) finalAnswer(ctx context.Context, offer *sdp.Session) ([]byte, sdp.Negotiated, error) {
-	c.mu.Lock()
-	e := c.gave
-	c.mu.Unlock()
-	if e != nil {
-		return e.body, e.n, nil
-	}
-	return c.answer(ctx, offer)
-}
 
 // heldBack answers a re-INVITE later, where the options say so; false when they
 // do not. It has the right to modify until then. It runs on the Peer's loop.

@@ -30,7 +30,6 @@ func (c *PeerCall) early(ctx context.Context, offer *sdp.Session, reliably bool)
 	}
 	c.mu.Lock()
 	in := c.invite
-	c.gave = &earlyAnswer{body, n}
 	c.mu.Unlock()
 	if in == nil || !c.change(func(s *CallState) { s.Phase = Ringing }) {
 		return errStopped

@@ -314,7 +314,7 @@ func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
 	var n sdp.Negotiated
 	var err error
 	if !settled {
-		body, n, err = c.finalAnswer(ctx, offer)
+		body, n, err = c.answer(ctx, offer)
 	}
 	if err != nil {
 		in := c.take()
