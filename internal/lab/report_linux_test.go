@@ -119,9 +119,9 @@ func inMS(d time.Duration, ok bool) string {
 func (b benched) peersTable(delay time.Duration) string {
 	var text strings.Builder
 	text.WriteString("| phone | move | T_reg, ms | first out, ms | first in, ms | calls that lived | hang-ups that arrived | stale bindings | runs |\n|---|---|---|---|---|---|---|---|---|\n")
-	for _, phone := range []struct{ name, transports string }{{"ramble", "udp tcp tls tls1.2"}, {"linphonec", "udp tcp"}, {"baresip", "udp tcp"}} {
+	for _, phone := range []struct{ name, transports string }{{"ramble", "udp tcp tls"}, {"linphonec", "udp tcp"}, {"baresip", "udp tcp"}} {
 		for _, move := range b.moves() {
-			rows := b.of(phone.name, "", delay, move)
+			rows := b.of(phone.name, "", delay, move).where(func(m measured) bool { return m.Transport != "tls1.2" })
 			if len(rows) == 0 {
 				continue
 			}
@@ -199,7 +199,7 @@ func TestBenchReport(t *testing.T) {
 	if len(b) == 0 {
 		t.Fatal("nothing was measured")
 	}
-	text := b.head() + "\n### No delay\n\nColumns with slashes: UDP / TCP / TLS 1.3 / TLS 1.2; for the other phones UDP / TCP.\n\n" + b.peersTable(near)
+	text := b.head() + "\n### No delay\n\nColumns with slashes: UDP / TCP / TLS 1.3; for the other phones UDP / TCP. A `?` had too few\nmoves on a quiet machine. T_reg is `never` where a phone keeps the registration that it has: with the same address back that is\nno mistake.\n\n" + b.peersTable(near)
 	text += "\n### 40 ms one way\n\n80 ms round trip to the proxy, 160 ms from phone to callee by way of it.\n\n" + b.peersTable(distant)
 	text += "\n## Targets\n\n" + b.targetsTable()
 	old := must[[]byte](t)(os.ReadFile(*report))

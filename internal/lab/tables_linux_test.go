@@ -28,7 +28,7 @@ func TestTablesSayWhatWasMeasured(t *testing.T) {
 		move("baresip", "udp", near, Never, func(m *measured) { m.Survived = false }),
 	}
 	for _, want := range []string{
-		"| ramble | other uplink at once | 3.0 / 3.0 / ? / ? | 4.0 / 4.0 / ? / ? | 12.0 / never / ? / ? | 4 of 5 | 4 of 5 | in 1 | 4 |",
+		"| ramble | other uplink at once | 3.0 / 3.0 / ? | 4.0 / 4.0 / ? | 12.0 / never / ? | 4 of 5 | 4 of 5 | in 1 | 4 |",
 		"| baresip | other uplink at once | 3.0 / ? | 4.0 / ? | never / ? | 0 of 1 | 1 of 1 | none | 1 |",
 	} {
 		if got := b.peersTable(near); !strings.Contains(got, want) {
