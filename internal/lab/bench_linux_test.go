@@ -20,8 +20,13 @@ var (
 	report = flag.String("lab.report", "", "write the tables of what -lab.bench measured into this Markdown `file`")
 )
 
-// benchRuns is how many trustworthy runs make a median.
-const benchRuns = 5
+// benchRuns is how many trustworthy runs make a median. On a machine that is
+// not quiet, where the callee pauses for more than one packet and a half,
+// twice as many are made, for the quietest of them.
+const (
+	benchRuns = 5
+	quietly   = 30 * time.Millisecond
+)
 
 // measured is one move of the benchmark.
 type measured struct {
@@ -96,7 +101,7 @@ func TestBenchRamble(t *testing.T) {
 						m := benchMove(t, ctx, s, s.alice, v, run%2 == 1)
 						m.Phone, m.Transport, m.Delay = "ramble", transport, delay
 						out.add(t, m)
-						if m.trustworthy() {
+						if m.PeerPause <= quietly {
 							good++
 						}
 					}

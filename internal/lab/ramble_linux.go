@@ -68,6 +68,21 @@ type Event struct {
 	Line   string  `json:"-"` // as it came
 }
 
+// server is the proxy as this phone reaches it.
+func (o *RambleOptions) server(l *Lab) string {
+	host, port := l.Host(PBX).IPv4, uint16(SIPPort)
+	if o.IPv6 {
+		host = l.Host(PBX).IPv6
+	}
+	if o.Transport == "tls" {
+		port = SIPSPort
+	}
+	if o.Server != "" {
+		return fmt.Sprint(o.Server, ":", port)
+	}
+	return netip.AddrPortFrom(host, port).String()
+}
+
 // Ramble starts the phone and waits until it is ready for commands. Whether it
 // is registered then is for the caller to see.
 func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
@@ -106,20 +121,11 @@ func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 
 // rambleFile is its configuration.
 func (l *Lab) rambleFile(o RambleOptions) string {
-	pbx, port := l.Host(PBX).IPv4, uint16(SIPPort)
-	if o.IPv6 {
-		pbx = l.Host(PBX).IPv6
-	}
 	if o.Transport == "tls" {
-		port = SIPSPort
 		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
 	}
-	server := netip.AddrPortFrom(pbx, port).String()
-	if o.Server != "" {
-		server = fmt.Sprint(o.Server, ":", port)
-	}
 	if !o.ByDNS {
-		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", server)
+		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", o.server(l))
 	}
 	return fmt.Sprintf(`[[account]]
 name = "lab"

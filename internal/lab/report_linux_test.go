@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,9 +33,17 @@ func (b benched) of(phone, transport string, delay time.Duration, moves ...strin
 	return out
 }
 
-// sound are the moves that were measured on a machine quiet enough.
+// sound are the moves that count: of each kind the five in which the callee
+// paused least, and none in which it paused for too long. What is chosen so
+// does not depend on what was measured.
 func (b benched) sound() benched {
-	return slices.DeleteFunc(slices.Clone(b), func(m measured) bool { return !m.trustworthy() })
+	kinds := map[[3]string]int{}
+	quietest := slices.SortedStableFunc(slices.Values(b), func(x, y measured) int { return cmp.Compare(x.PeerPause, y.PeerPause) })
+	return slices.DeleteFunc(quietest, func(m measured) bool {
+		kind := [3]string{m.Phone + m.Transport, m.Move, m.Delay.String()}
+		kinds[kind]++
+		return !m.trustworthy() || kinds[kind] > benchRuns
+	})
 }
 
 // median of a figure over the trustworthy moves; Never where the median move
@@ -110,9 +119,9 @@ func inMS(d time.Duration, ok bool) string {
 func (b benched) peersTable(delay time.Duration) string {
 	var text strings.Builder
 	text.WriteString("| phone | move | T_reg, ms | first out, ms | first in, ms | calls that lived | hang-ups that arrived | stale bindings | runs |\n|---|---|---|---|---|---|---|---|---|\n")
-	for _, phone := range []struct{ name, transports string }{{"ramble", "udp tcp tls tls1.2"}, {"linphonec", "udp tcp"}, {"baresip", "udp tcp"}} {
+	for _, phone := range []struct{ name, transports string }{{"ramble", "udp tcp tls"}, {"linphonec", "udp tcp"}, {"baresip", "udp tcp"}} {
 		for _, move := range b.moves() {
-			rows := b.of(phone.name, "", delay, move)
+			rows := b.of(phone.name, "", delay, move).where(func(m measured) bool { return m.Transport != "tls1.2" })
 			if len(rows) == 0 {
 				continue
 			}
@@ -146,10 +155,11 @@ func (b benched) head() string {
 		to = later(to, m.Date)
 	}
 	slices.Sort(pauses)
+	busy := b.count(func(m measured) bool { return !m.trustworthy() })
 	return fmt.Sprintf("Measured %s to %s UTC with %s (Debian), Linux %s, Go %s, on a machine with %d cores that is shared with others.\n"+
 		"The callee's own longest pause between packets, which tells how far a figure can be trusted: median %s, 9 of 10 below %s.\nIn %d of %d moves it was above 80 ms and above a tenth of *first in*: they count for nothing but the calls that lived.\n",
 		from.Format("2006-01-02 15:04"), to.Format("15:04"), versions(), kernel(), strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU(),
-		show(pauses[len(pauses)/2]), show(pauses[len(pauses)*9/10]), len(b)-len(b.sound()), len(b))
+		show(pauses[len(pauses)/2]), show(pauses[len(pauses)*9/10]), busy, len(b))
 }
 
 // versions are those of the programs, as Debian names them.
@@ -189,7 +199,7 @@ func TestBenchReport(t *testing.T) {
 	if len(b) == 0 {
 		t.Fatal("nothing was measured")
 	}
-	text := b.head() + "\n### No delay\n\nColumns with slashes: UDP / TCP / TLS 1.3 / TLS 1.2; for the other phones UDP / TCP.\n\n" + b.peersTable(near)
+	text := b.head() + "\n### No delay\n\nColumns with slashes: UDP / TCP / TLS 1.3; for the other phones UDP / TCP. A `?` had too few\nmoves on a quiet machine. T_reg is `never` where a phone keeps the registration that it has: with the same address back that is\nno mistake.\n\n" + b.peersTable(near)
 	text += "\n### 40 ms one way\n\n80 ms round trip to the proxy, 160 ms from phone to callee by way of it.\n\n" + b.peersTable(distant)
 	text += "\n## Targets\n\n" + b.targetsTable()
 	old := must[[]byte](t)(os.ReadFile(*report))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -162,6 +163,11 @@ func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant
 	if err := flowing(ctx, captures[Phone], before, time.Time{}, 50); err != nil {
 		complain("before the move: ", err)
 		return r
+	}
+	// The move comes at any moment between two packets of the peer: first in is
+	// the time until its next one.
+	if err := wait(ctx, rand.N(20*time.Millisecond)); err != nil {
+		t.Fatal(err)
 	}
 	m, err := v.move(ctx, s.Lab)
 	if err != nil {
