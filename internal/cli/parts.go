@@ -86,6 +86,7 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 			Expires: a.Expires, InstanceID: s.Instance,
 			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any,
 		},
+		STUN:   engine.STUNServer{Host: a.STUN.Host, Port: a.STUN.Port},
 		Policy: policy(s.Config, a),
 	}
 	if given {

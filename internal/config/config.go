@@ -49,6 +49,7 @@ type Account struct {
 	SRTP        SRTP
 	AutoAnswer  AutoAnswer
 	AllowFrom   Allow
+	STUN        STUN // who tells our address behind a NAT; zero: nobody
 }
 
 // Audio is the sound system.
