@@ -38,6 +38,8 @@ func accountKeys() []key[Account] {
 		word("auto_answer", func(a *Account) *AutoAnswer { return &a.AutoAnswer },
 			[]AutoAnswer{AutoAnswerOff, AutoAnswerHeader, AutoAnswerAlways}),
 		field("allow_from", func(a *Account) *Allow { return &a.AllowFrom }, asAllow, showAllow),
+		truth("follow_nat", func(a *Account) *bool { return &a.FollowNAT }),
+		truth("gruu", func(a *Account) *bool { return &a.GRUU }),
 		field("stun", func(a *Account) *STUN { return &a.STUN }, asSTUN, showURI[STUN]),
 	}
 }
