@@ -77,6 +77,8 @@ func (r Range) pick() uint16 {
 type Socket struct {
 	rtp, rtcp conn
 	iface     string
+	seenRTP   netip.AddrPort // by a STUN server, see Discover; zero: not
+	seenRTCP  netip.AddrPort
 }
 
 // Open opens a pair on the local address. The ports are tried at random within

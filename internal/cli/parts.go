@@ -83,10 +83,12 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 			DisplayName: a.DisplayName, AuthUser: a.AuthUser,
 			Registrar: serverURI(a.Registrar), Proxy: serverURI(a.Proxy),
 			Transport: transport(a), TLS: sip.TLSPolicy{Unverified: !a.TLSVerify},
-			Expires: a.Expires, InstanceID: s.Instance,
+			Expires: a.Expires, InstanceID: s.Instance, GRUU: a.GRUU,
 			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any,
 		},
-		Policy: policy(s.Config, a),
+		KeepContact: !a.FollowNAT,
+		STUN:        engine.STUNServer{Host: a.STUN.Host, Port: a.STUN.Port},
+		Policy:      policy(s.Config, a),
 	}
 	if given {
 		acct.SIP.Password = func() (string, error) { return password, nil }

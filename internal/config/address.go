@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -190,4 +191,35 @@ func hostname(s string) bool {
 		}
 	}
 	return true
+}
+
+// STUN is a STUN server (RFC 8489), asked over UDP.
+type STUN struct {
+	Host string // a name or a literal address
+	Port uint16
+}
+
+// String is the server as the configuration writes it; empty for the zero STUN.
+func (s STUN) String() string {
+	if s.Host == "" {
+		return ""
+	}
+	return "stun:" + hostPort(s.Host, s.Port)
+}
+
+// stunPort is that of RFC 8489 18.6.
+const stunPort = 3478
+
+func asSTUN(raw any) (STUN, error) {
+	const hint = `write "stun:host" or "stun:host:3478" (RFC 7064)`
+	s, err := asText(raw)
+	if err != nil || s == "" {
+		return STUN{}, err
+	}
+	rest, found := strings.CutPrefix(s, "stun:")
+	if !found && strings.HasPrefix(s, "stuns:") {
+		return STUN{}, wrongf(hint, "%q asks for STUN over TLS, which says nothing about UDP sockets", s)
+	}
+	host, port, err := splitHost(rest, hint)
+	return STUN{host, cmp.Or(port, stunPort)}, err
 }

@@ -49,6 +49,9 @@ type Account struct {
 	SRTP        SRTP
 	AutoAnswer  AutoAnswer
 	AllowFrom   Allow
+	FollowNAT   bool // the Contact follows the address that the server or the STUN server sees
+	GRUU        bool // dialogs take the registrar's GRUU as our Contact
+	STUN        STUN // who tells our address behind a NAT; zero: nobody
 }
 
 // Audio is the sound system.
@@ -249,6 +252,7 @@ func DefaultAccount() Account {
 		Register:   true,
 		Transport:  TransportAuto,
 		TLSVerify:  true,
+		FollowNAT:  true,
 		Expires:    time.Hour,
 		Codecs:     []string{"pcmu", "pcma"},
 		SRTP:       SRTPOff,

@@ -140,7 +140,7 @@ func TestProblems(t *testing.T) {
 		{"a key in the wrong section is sent to the right one", minimal + "[ui]\npoll = \"1s\"", 4, "ui.poll", []string{"[network]"}},
 		{"an account key in a section is sent to the account", minimal + "[ui]\nregistrar = \"sip:x\"", 4, "ui.registrar", []string{"[[account]]"}},
 		{"an unknown section is named", minimal + "[netwrok]\npoll = \"1s\"", 3, "netwrok", []string{`did you mean "network"?`}},
-		{"a key of a coming version says so", minimal + "stun = \"stun:x\"", 3, "account[0].stun", []string{"not available yet in this version"}},
+		{"a key of a coming version says so", minimal + "turn = \"turn:x\"", 3, "account[0].turn", []string{"not available yet in this version"}},
 		{"a value of a coming version says so", minimal + "codecs = [\"opus\"]", 3, "account[0].codecs", []string{`"opus" is not available yet`, `"pcmu" or "pcma"`}},
 		{"a web transport says that it comes", minimal + "transport = \"wss\"", 3, "account[0].transport", []string{"not available yet", `"tls"`}},
 		{"a link-local server is refused", minimal + "registrar = \"sip:[fe80::1%eth0]\"", 3, "account[0].registrar", []string{"link-local", "fd"}},

@@ -38,6 +38,9 @@ func accountKeys() []key[Account] {
 		word("auto_answer", func(a *Account) *AutoAnswer { return &a.AutoAnswer },
 			[]AutoAnswer{AutoAnswerOff, AutoAnswerHeader, AutoAnswerAlways}),
 		field("allow_from", func(a *Account) *Allow { return &a.AllowFrom }, asAllow, showAllow),
+		truth("follow_nat", func(a *Account) *bool { return &a.FollowNAT }),
+		truth("gruu", func(a *Account) *bool { return &a.GRUU }),
+		field("stun", func(a *Account) *STUN { return &a.STUN }, asSTUN, showURI[STUN]),
 	}
 }
 
@@ -123,7 +126,7 @@ func logKeys() []key[Config] {
 func later() []string {
 	return strings.Fields(`
 		account.password_keyring account.retry account.key_exchange account.dtmf
-		account.ice account.stun account.turn account.turn_user account.turn_password account.session_timer
+		account.ice account.turn account.turn_user account.turn_password account.session_timer
 		account.forward account.forward_busy account.forward_no_answer account.dnd account.blf account.voicemail
 		audio.ringer audio.ring_file audio.follow_default audio.sample_rate
 		audio.echo_cancel audio.mic_gain audio.speaker_gain audio.country_tones audio.record_dir

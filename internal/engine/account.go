@@ -27,7 +27,8 @@ type account struct {
 	chosen    sip.Server // whose path is the account's; zero while none is known
 	resolving bool
 	resolveAt time.Time
-	path      netwatch.Path // towards the chosen server, as last told to the machine
+	stun      []netip.AddrPort // the STUN server's, as last looked up
+	path      netwatch.Path    // towards the chosen server, as last told to the machine
 	stacks    map[roam.Epoch]*stack
 	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
 	bound     string                    // the Contact last registered

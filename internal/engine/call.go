@@ -191,7 +191,8 @@ func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
 
 // describe makes an offer with the present media address.
 func (c *call) describe(d sdp.Direction) []byte {
-	return c.sdp.Offer(c.sock.RTP(), c.sock.RTCP(), d)
+	at, rtcp := c.sock.Announced()
+	return c.sdp.Offer(at, rtcp, d)
 }
 
 // end is the end of the call on our side: no more sound, no more repairs.

@@ -271,8 +271,9 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 			source, iface = p.Source, p.Interface
 		}
 	}
+	stun := c.acct.stunFor(source)
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
-		sock, err := e.openMedia(ctx, source, iface)
+		sock, err := e.openMedia(ctx, source, iface, stun)
 		if !e.post(func() { c.mediaMoved(act, sock, err) }) && sock != nil {
 			_ = sock.Close()
 		}

@@ -188,9 +188,10 @@ func (c *call) answer() error {
 	c.sip.Move(st.Stack)
 	e.current = c.view.ID
 	source, iface := a.path.Source, a.path.Interface
+	stun := a.stunFor(source)
 	s := c.sip
 	e.job("answer", 40*time.Second, func(ctx context.Context) {
-		sock, err := e.openMedia(ctx, source, iface)
+		sock, err := e.openMedia(ctx, source, iface, stun)
 		if err != nil {
 			e.post(func() { c.answerFailed(500, err) })
 			_ = s.Reject(ctx, 500, "no media socket")
@@ -227,7 +228,8 @@ func (c *call) answerBody() ([]byte, error) {
 	if c.offer == nil {
 		return c.describe(c.want), nil
 	}
-	body, n, err := c.sdp.Answer(*c.offer, c.sock.RTP(), c.sock.RTCP(), c.want)
+	at, rtcp := c.sock.Announced()
+	body, n, err := c.sdp.Answer(*c.offer, at, rtcp, c.want)
 	if err != nil {
 		return nil, err
 	}

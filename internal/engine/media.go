@@ -18,8 +18,17 @@ import (
 // values.
 
 // openMedia opens the socket pair of one call on one path.
-func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string) (*path.Socket, error) {
-	return path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
+func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string, stun netip.AddrPort) (*path.Socket, error) {
+	sock, err := path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
+	if err != nil || !stun.IsValid() {
+		return sock, err
+	}
+	ask, cancel := context.WithTimeout(ctx, stunPatience)
+	defer cancel()
+	if err := sock.Discover(ask, stun); err != nil {
+		e.parts.Log.Info("STUN for media", "server", stun, "error", err)
+	}
+	return sock, nil
 }
 
 // codecs builds the account's preferences for the offer.

@@ -224,7 +224,7 @@ const ackPatience = 500 * time.Millisecond
 func (c *call) answerAgain(act *roam.Repair, st *stack) {
 	e, s := c.e, c.sip
 	s.Move(st.Stack)
-	if body := c.sdp.Elsewhere(c.sock.RTP(), c.sock.RTCP()); body != nil {
+	if body := c.sdp.Elsewhere(c.sock.Announced()); body != nil {
 		s.Reanswer(body)
 	}
 	acked := s.Acknowledged()
@@ -274,7 +274,8 @@ func (c *call) offered(ev sip.Offered) {
 	if err == nil {
 		var body []byte
 		var n sdp.Negotiated
-		if body, n, err = c.sdp.Answer(remote, c.sock.RTP(), c.sock.RTCP(), c.want); err == nil {
+		at, rtcp := c.sock.Announced()
+		if body, n, err = c.sdp.Answer(remote, at, rtcp, c.want); err == nil {
 			c.asked = c.want
 			c.negotiated(n)
 			c.tellMachine()

@@ -60,7 +60,16 @@ type Account struct {
 	AutoAnswer AutoAnswer
 	// KeepContact: the Contact says the phone's own address, whatever others see.
 	KeepContact bool
-	Policy      roam.Policy
+	// STUN is asked, over UDP, where the phone's sockets are seen from outside;
+	// the zero value: nobody.
+	STUN   STUNServer
+	Policy roam.Policy
+}
+
+// STUNServer is a name or literal address, and a port.
+type STUNServer struct {
+	Host string
+	Port uint16
 }
 
 // AutoAnswer says which calls are answered without asking.

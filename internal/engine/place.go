@@ -44,11 +44,12 @@ func (c *call) place() {
 func (c *call) invite(st *stack, prepare func(context.Context) []*sip.Call) {
 	e, a := c.e, c.acct
 	source, iface := a.path.Source, a.path.Interface
+	stun := a.stunFor(source)
 	c.placing++
 	placing, ghosts := c.placing, append([]*sip.Call(nil), c.ghosts...)
 	e.job("INVITE", inviteLimit, func(ctx context.Context) {
 		list := prepare(ctx)
-		sock, err := e.openMedia(ctx, source, iface)
+		sock, err := e.openMedia(ctx, source, iface, stun)
 		if err != nil {
 			e.post(func() {
 				if a.stacks[a.machine.Epoch()] == st { // else the path went, and it is placed anew

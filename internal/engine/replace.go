@@ -33,7 +33,8 @@ func (c *call) replace(act *roam.Repair, st *stack) {
 		return
 	}
 	next, local, asked := list[0], c.newSession(), c.want
-	offer := local.Offer(c.sock.RTP(), c.sock.RTCP(), asked)
+	at, rtcp := c.sock.Announced()
+	offer := local.Offer(at, rtcp, asked)
 	run, cancel := context.WithCancel(e.ctx)
 	c.replacing = cancel
 	e.job("INVITE with Replaces", replaceLimit, func(ctx context.Context) {
@@ -157,7 +158,8 @@ func (c *call) answerTo(offer []byte, local *sdp.Local) (body []byte, n sdp.Nego
 	if err != nil {
 		return nil, n, err
 	}
-	return local.Answer(remote, c.sock.RTP(), c.sock.RTCP(), c.want)
+	at, rtcp := c.sock.Announced()
+	return local.Answer(remote, at, rtcp, c.want)
 }
 
 // accept answers the INVITE of a dialog that took over, until the ACK.

@@ -235,7 +235,9 @@ func (a *account) open(act roam.Open) {
 	}
 	o := a.stackOptions(act)
 	e := a.e
-	e.job("open stack "+a.cfg.Name, time.Duration(len(list))*limit+time.Second, func(ctx context.Context) {
+	stun := a.stun
+	e.job("open stack "+a.cfg.Name, time.Duration(len(list))*limit+time.Second+stunPatience, func(ctx context.Context) {
+		o.STUN = sameFamily(a.findSTUN(ctx, stun), o.Local)
 		st, dead, err := openFirst(ctx, o, list, limit)
 		if err != nil {
 			e.post(func() { a.openFailed(act.Epoch, dead, err) })

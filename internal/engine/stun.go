@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"ramble/internal/phone"
+)
+
+// stunPatience bounds the wait for a STUN server's name, and for its answer to
+// new media sockets: a description waits no longer for a better address.
+const stunPatience = 500 * time.Millisecond
+
+// findSTUN looks the account's STUN server up, where it is not known, and keeps
+// what it finds. For jobs: the name may take a while, the first time.
+func (a *account) findSTUN(ctx context.Context, known []netip.AddrPort) []netip.AddrPort {
+	e, server := a.e, a.cfg.STUN
+	if len(known) > 0 || server.Host == "" {
+		return known
+	}
+	ctx, cancel := context.WithTimeout(ctx, stunPatience)
+	defer cancel()
+	addrs, err := []netip.Addr(nil), error(nil)
+	if literal, bad := netip.ParseAddr(server.Host); bad == nil {
+		addrs = []netip.Addr{literal}
+	} else {
+		addrs, err = e.parts.Lookup.LookupNetIP(ctx, "ip", server.Host)
+	}
+	var found []netip.AddrPort
+	for _, at := range addrs {
+		found = append(found, netip.AddrPortFrom(at.Unmap(), server.Port))
+	}
+	e.post(func() {
+		if err != nil || len(found) == 0 {
+			e.parts.Log.Warn("STUN server not found", "account", a.cfg.Name, "server", server.Host, "error", err)
+			e.say(phone.Warn, a.cfg.Name+": the STUN server "+quote(server.Host)+" cannot be found",
+				"check account.stun; calls behind a NAT may be one-way until then")
+			return
+		}
+		a.stun = found
+	})
+	return found
+}
+
+// stunFor is the STUN server for sockets at an address; zero: none.
+func (a *account) stunFor(source netip.Addr) netip.AddrPort { return sameFamily(a.stun, source) }
+
+func sameFamily(list []netip.AddrPort, like netip.Addr) netip.AddrPort {
+	for _, at := range list {
+		if at.Addr().Is4() == like.Unmap().Is4() {
+			return at
+		}
+	}
+	return netip.AddrPort{}
+}
