@@ -32,11 +32,11 @@ build:   ## ./ramble, stripped; with PortAudio where its headers are (make deps)
 	@./ramble version
 
 test:    ## every test, with the race detector where there is a C compiler
-	@if scripts/can-race; then echo '$(GO) test -race ./...'; $(GO) test -race ./...; \
+	@if scripts/can-race; then echo '$(GO) test -race -timeout 20m ./...'; $(GO) test -race -timeout 20m ./...; \
 	else echo 'note: no C compiler here, so the race detector is left out (make deps installs one)'; $(GO) test ./...; fi
 
 race:    ## every test with the race detector; fails without a C compiler
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 sound:   ## the tests of sound cards, with PortAudio; fails without it or PulseAudio (make deps)
 	CI=true CGO_ENABLED=1 $(GO) vet -tags portaudio ./audio/device ./internal/cli
