@@ -56,6 +56,7 @@ type Account struct {
 	TLS         TLSPolicy
 	Expires     time.Duration  // asked lifetime of the binding; 0: 10 minutes
 	InstanceID  string         // "urn:uuid:..." (RFC 5626 4.1); empty: no outbound
+	GRUU        bool           // dialogs take the GRUU that the registrar gives (RFC 5627)
 	AllowFrom   []netip.Prefix // who may call besides the server
 	AllowAny    bool           // anyone may call
 }

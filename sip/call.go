@@ -224,7 +224,7 @@ func (c *Call) capabilities(st *Stack) []header {
 	if c.secure {
 		scheme = "sips"
 	}
-	return []header{{"Contact", "<" + st.contact(c.acct, scheme) + ">"}, {"Allow", allowed}}
+	return []header{{"Contact", "<" + st.dialogContact(c.acct, scheme) + ">"}, {"Allow", allowed}}
 }
 
 // Move has all later requests, and the Contact of responses, use another

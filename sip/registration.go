@@ -28,12 +28,14 @@ type Registration struct {
 	busy chan struct{} // capacity 1, held while a REGISTER is under way
 
 	// Owned by whoever holds busy.
-	callID  string
-	tag     string
-	seq     uint32
-	expires time.Duration // asked for; 423 raises it
-	plain   bool          // 439: no reg-id
-	contact string        // last registered, for Unregister
+	callID   string
+	tag      string
+	seq      uint32
+	expires  time.Duration // asked for; 423 raises it
+	plain    bool          // 439: no reg-id
+	contact  string        // last registered, for Unregister
+	mute     bool          // the server lists no bindings
+	rewrites bool          // it puts the source in place of Contacts: it cannot be asked to remove one
 }
 
 // RegisterOptions vary one REGISTER.
@@ -51,7 +53,9 @@ type Registered struct {
 	Bindings           []Binding     // what the registrar lists, ours included
 	Listed             bool          // ours is among them; false also where it lists none
 	Received           netip.AddrPort
-	ServerDoesOutbound bool // RFC 5626: Require: outbound in the answer
+	ServerDoesOutbound bool          // RFC 5626: Require: outbound in the answer
+	GRUU               string        // public GRUU that it gave our binding (RFC 5627); "" none
+	FlowTimer          time.Duration // RFC 5626 4.4.1; 0 none
 	RoundTrips         int
 	OldRemoved         bool     // none of RegisterOptions.Remove is listed any more
 	ServiceRoute       []string // which the account's requests on this stack take from now on (RFC 3608)
@@ -86,6 +90,9 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 	defer r.unlock()
 	contact := st.Contact(r.acct)
 	got := Registered{Contact: contact}
+	if r.rewrites {
+		o.Remove = nil // it would take the removal for the new binding
+	}
 	res, err := r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, o.Remove) })
 	if err != nil {
 		return got, err
@@ -93,20 +100,35 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 	r.contact = contact
 	got.Received = st.seen(res)
 	r.read(&got, res, o.Remove)
-	if len(o.Remove) > 0 && !got.Listed && len(got.Bindings) > 0 {
+	if len(o.Remove) > 0 && !got.Listed && !r.mute {
 		// The server took the removal for the new binding (a rewritten Contact):
-		// add it again, once.
+		// add it again, once, and never ask that again.
+		r.rewrites = true
 		if res, err = r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, nil) }); err != nil {
 			return got, err
 		}
 		got.Received = st.seen(res)
 		r.read(&got, res, o.Remove)
 	}
+	if len(o.Remove) == 0 {
+		r.mute = len(got.Bindings) == 0
+	}
+	r.granted(st, got)
+	return got, nil
+}
+
+// granted has the stack know what the registrar said.
+func (r *Registration) granted(st *Stack, got Registered) {
 	st.services.Store(&got.ServiceRoute)
+	st.flows.Store(got.ServerDoesOutbound)
 	if got.ServerDoesOutbound {
 		st.outbound.Store(true)
 	}
-	return got, nil
+	if got.Received.IsValid() {
+		st.seenAt.Store(&got.Received)
+	}
+	st.setFlowTimer(got.FlowTimer)
+	st.takeGRUU(r.acct, got.GRUU)
 }
 
 // Unregister removes the binding that Register made last, if there is one.
@@ -176,7 +198,7 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 				aor := "<" + r.acct.AOR.Bare() + ">"
 				return st.build(draft{method: "REGISTER", target: r.acct.registrar().String(), routes: preloaded(r.acct),
 					from: r.acct.nameAddr() + ";tag=" + r.tag, to: aor, callID: r.callID, seq: r.seq,
-					headers: append(headers(), header{"Supported", "outbound, path"}, header{"Allow", allowed})})
+					headers: append(headers(), header{"Supported", r.supported()}, header{"Allow", allowed})})
 			}}
 		res, _, err := s.run(ctx)
 		*trips += s.rounds
@@ -195,6 +217,13 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 	return nil, fmt.Errorf("%w: the registrar asks for something else each time", ErrTransport)
 }
 
+func (r *Registration) supported() string {
+	if r.acct.GRUU {
+		return "outbound, path, gruu" // only who asks is given one (RFC 5627 4.1)
+	}
+	return "outbound, path"
+}
+
 // raise takes a registrar's minimum (RFC 3261 10.2.8), unless it is absurd.
 func (r *Registration) raise(minimum string) bool {
 	n, err := strconv.ParseUint(strings.TrimSpace(minimum), 10, 31)
@@ -210,7 +239,7 @@ func (r *Registration) raise(minimum string) bool {
 func (r *Registration) read(got *Registered, res *sip.Response, removed []string) {
 	ours, _ := ParseURI(got.Contact)
 	got.Expires = seconds(value(res, "Expires"), r.expires)
-	got.Bindings, got.Listed, got.OldRemoved = nil, false, true
+	got.Bindings, got.Listed, got.OldRemoved, got.GRUU = nil, false, true, ""
 	for _, v := range values(res, "Contact") {
 		a, err := parseAddress(v)
 		if err != nil {
@@ -231,6 +260,8 @@ func (r *Registration) read(got *Registered, res *sip.Response, removed []string
 		if u.SameAddress(ours) || rewritten {
 			b.Mine, got.Listed = true, true
 			got.Expires = b.Expires
+			got.GRUU, _ = a.param("pub-gruu")
+			r.rewrites = r.rewrites || !u.SameAddress(ours)
 		}
 		for _, old := range removed {
 			if o, err := ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) {
@@ -240,6 +271,7 @@ func (r *Registration) read(got *Registered, res *sip.Response, removed []string
 		got.Bindings = append(got.Bindings, b)
 	}
 	got.RefreshIn = refreshIn(got.Expires)
+	got.FlowTimer = seconds(value(res, "Flow-Timer"), 0)
 	got.ServiceRoute, got.Path = routesIn(res, "Service-Route"), routesIn(res, "Path")
 	for i := range got.Path {
 		got.Path[i] = clean.Text(got.Path[i])

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"time"
+
+	"ramble/internal/stun"
 )
 
 // Bounds on connections that others make, and on patience with a socket that
@@ -15,8 +16,6 @@ const (
 	maxConnsPerAddr = 8
 	maxConns        = 64
 	maxReadErrors   = 20
-	pongTimeout     = 10 * time.Second // RFC 5626 4.4.1
-	pingTimeout     = 5 * time.Second
 )
 
 // readDatagrams reads the UDP socket until Close. Errors of single datagrams
@@ -37,6 +36,12 @@ func (s *Stack) readDatagrams() {
 		}
 		failures = 0
 		to := addrPort(from)
+		if stun.Is(buf[:n]) {
+			if s.stun != nil {
+				s.stun.Receive(buf[:n], to)
+			}
+			continue
+		}
 		if n > maxMessage || !to.IsValid() || isKeepAlive(buf[:n]) {
 			continue
 		}
@@ -211,79 +216,4 @@ func (s *Stack) serverFlow() (flow, error) {
 	default:
 		return s.server, nil
 	}
-}
-
-// keepAlive holds NATs open and notices dead connections. A pong is expected
-// only of a server that is known to answer pings: it said so (RFC 5626) or did
-// so before.
-func (s *Stack) keepAlive() {
-	tick := time.NewTicker(s.o.KeepAlive)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		f, err := s.serverFlow()
-		if err == nil {
-			s.dropPong() // an old one proves nothing
-			err = f.send([]byte("\r\n\r\n"))
-		}
-		if err == nil && s.server != nil {
-			err = s.awaitPong()
-		}
-		if err != nil {
-			s.fail(err)
-			return
-		}
-	}
-}
-
-func (s *Stack) dropPong() {
-	if s.server != nil {
-		select {
-		case <-s.server.pongs:
-		default:
-		}
-	}
-}
-
-func (s *Stack) awaitPong() error {
-	timer := time.NewTimer(min(pongTimeout, s.o.KeepAlive))
-	defer timer.Stop()
-	select {
-	case <-s.server.pongs:
-		s.outbound.Store(true)
-	case <-timer.C:
-		if s.outbound.Load() {
-			return fmt.Errorf("%w: no pong within %v", ErrTimeout, pongTimeout)
-		}
-	case <-s.server.gone:
-		return fmt.Errorf("%w: the connection to the server ended", ErrTransport)
-	case <-s.ctx.Done():
-	}
-	return nil
-}
-
-// Ping asks the server for any sign of life with an OPTIONS (RFC 3261 11) and
-// returns the time until its answer, whatever that says. Without a deadline
-// in ctx it waits 5 s.
-func (s *Stack) Ping(ctx context.Context) (time.Duration, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, pingTimeout)
-		defer cancel()
-	}
-	f, err := s.serverFlow()
-	if err != nil {
-		return 0, err
-	}
-	req, err := s.optionsRequest()
-	if err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	_, err = s.exchange(ctx, req, f, nil)
-	return time.Since(start), err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"ramble/internal/safego"
+	"ramble/internal/stun"
 )
 
 // Sockets is the seam to the network: the operating system, or addresses that
@@ -44,8 +45,12 @@ type StackOptions struct {
 	Trusted   []netip.Addr  // who may make the phone ring besides Server and Account.AllowFrom
 	Lookup    Lookup        // for next hops that are names; nil: literals only
 	KeepAlive time.Duration // between keep-alives to the server; 0: 25 s; negative: none
-	MaxCalls  int           // incoming calls that ring at once; 0: 4
-	UserAgent string        // "" sends none
+	// Patient: over UDP, a keep-alive without an answer is no sign of death. For
+	// servers that are known to answer everything else.
+	Patient   bool
+	STUN      netip.AddrPort // over UDP: asked, with each keep-alive, where we are seen; zero: nobody
+	MaxCalls  int            // incoming calls that ring at once; 0: 4
+	UserAgent string         // "" sends none
 	Events    func(Event)
 	Trace     func(TraceEntry)
 	Guard     *safego.Guard
@@ -73,11 +78,20 @@ type Stack struct {
 	ready  chan struct{}
 	wg     sync.WaitGroup // children; Add under mu while not closed
 
-	heard    atomic.Bool // a message came: the path's neighbours are known
-	outbound atomic.Bool // the server answers pings (RFC 5626)
-	failed   sync.Once
-	public   atomic.Pointer[netip.AddrPort] // see Announce
-	services atomic.Pointer[[]string]       // Service-Route of the registrar (RFC 3608)
+	heard     atomic.Bool                    // a message came: the path's neighbours are known
+	outbound  atomic.Bool                    // the server answers pings (RFC 5626)
+	flows     atomic.Bool                    // it keeps to RFC 5626, as its 2xx to the REGISTER said
+	pinged    atomic.Bool                    // it answered an OPTIONS
+	unheard   atomic.Int32                   // OPTIONS in a row that it did not answer
+	flowTimer atomic.Int64                   // its Flow-Timer, a time.Duration
+	hurry     chan struct{}                  // capacity 1: the interval has changed
+	stun      *stun.Client                   // over UDP, where there is a STUN server
+	seenAt    atomic.Pointer[netip.AddrPort] // where the server saw us last
+	stunAt    atomic.Pointer[netip.AddrPort] // where the STUN server did
+	gruu      atomic.Pointer[string]         // our public GRUU (RFC 5627), "" none
+	failed    sync.Once
+	public    atomic.Pointer[netip.AddrPort] // see Announce
+	services  atomic.Pointer[[]string]       // Service-Route of the registrar (RFC 3608)
 
 	mu      sync.Mutex
 	closed  bool
@@ -99,7 +113,7 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	}
 	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: newParser(),
 		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
-		conns: map[connKey]*stream{}}
+		conns: map[connKey]*stream{}, hurry: make(chan struct{}, 1)}
 	if s.transport == Auto {
 		s.transport = UDP
 	}
@@ -136,6 +150,9 @@ func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 			return openError(ctx, "listen on", at, err)
 		}
 		s.local = addrPort(s.pc.LocalAddr())
+		if s.o.STUN.IsValid() {
+			s.stun = s.stunClient(s.o.STUN)
+		}
 		return nil
 	case TCP:
 		if s.ln, err = s.o.Sockets.Listen(ctx, at, s.o.Interface); err != nil {
@@ -196,7 +213,7 @@ func (s *Stack) Run(ctx context.Context) error {
 	if s.server != nil {
 		s.serve(s.server)
 	}
-	if s.o.Server.Addr.IsValid() && s.o.KeepAlive > 0 {
+	if s.o.Server.Addr.IsValid() && (s.o.KeepAlive > 0 || s.stun != nil) {
 		s.spawn("sip keep-alive", s.keepAlive)
 	}
 	close(s.ready)
@@ -219,36 +236,6 @@ func (s *Stack) Server() Server { return s.o.Server }
 
 // Transport is how the stack's messages travel.
 func (s *Stack) Transport() Transport { return s.transport }
-
-// Announce has Contact say another address than Local: the one that the server
-// or a STUN server saw, behind a NAT. The zero AddrPort takes it back. That a
-// private address never replaces a public one is the caller's policy.
-func (s *Stack) Announce(addr netip.AddrPort) {
-	if !addr.IsValid() {
-		s.public.Store(nil)
-		return
-	}
-	s.public.Store(&addr)
-}
-
-// Contact is the URI under which the account is reached on this path.
-func (s *Stack) Contact(acct *Account) string { return s.contact(acct, acct.AOR.Scheme) }
-
-// contact is Contact with another scheme than the account's own: who is called
-// by sips: answers with sips: (RFC 3261 12.1.1).
-func (s *Stack) contact(acct *Account, scheme string) string {
-	at := s.local
-	if p := s.public.Load(); p != nil {
-		at = *p
-	}
-	u := URI{Scheme: cmp.Or(scheme, "sip"), User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
-	switch {
-	case u.Scheme == "sips": // is TLS already; transport=tls is for sip: (RFC 5630 3.1.4)
-	case s.transport != UDP:
-		u.Params = ";transport=" + s.transport.String()
-	}
-	return u.String()
-}
 
 // Close drops sockets, connections and transactions at once and sends nothing.
 // What is in flight fails with ErrStackClosed. Calls and registrations stay.

@@ -189,22 +189,4 @@ func TestKeepAlive(t *testing.T) {
 		ph.close()
 		<-gone
 	})
-	t.Run("over UDP they are sent and nothing is expected", func(t *testing.T) {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer pc.Close()
-		ph := open(t, account(), Server{Addr: addrPort(pc.LocalAddr())}, func(o *StackOptions) { o.KeepAlive = 10 * time.Millisecond })
-		buf := make([]byte, 16)
-		pc.SetReadDeadline(time.Now().Add(patience))
-		for range 3 {
-			if n, _, err := pc.ReadFrom(buf); err != nil || string(buf[:n]) != "\r\n\r\n" {
-				t.Fatalf("%q, %v", buf[:n], err)
-			}
-		}
-		if len(ph.events) != 0 {
-			t.Errorf("an event: %+v", <-ph.events)
-		}
-	})
 }
