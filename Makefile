@@ -14,15 +14,17 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race sound check lint lab fuzz golden cover pictures deps clean
+.PHONY: help demo run build test race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo:    ## try the phone with no server and no sound card
+	@echo 'building; the first time takes a minute or two'
 	$(CGO) $(GO) run $(TAGS) . demo
 
 run:     ## the phone; its first start offers the demo or a set-up
+	@echo 'building; the first time takes a minute or two'
 	$(CGO) $(GO) run $(TAGS) .
 
 build:   ## ./ramble, stripped; with PortAudio where its headers are (make deps), else static
@@ -52,11 +54,24 @@ check:   ## format, vet for three systems, a build without cgo, lint
 lint:    ## the linter alone, see .golangci.yml
 	$(LINT) run ./...
 
-lab:     ## real servers and phones in network namespaces: calls, moves, figures (root; installs them)
+lab:     ## real servers and phones in network namespaces: calls and moves of every kind (root; installs them)
 	scripts/lab-packages.sh
-	rm -f lab-table.md
-	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/lab -lab.runs=5 -lab.far -lab.compare -lab.table=$(CURDIR)/lab-table.md
-	@cat lab-table.md
+	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/lab -lab.every -lab.far
+
+matrix:  ## a thousand call repairs in the lab: every state, every move, every transport (root; four minutes)
+	scripts/lab-packages.sh
+	CI=true $(GO) test -count=1 -timeout 30m -v ./internal/lab -run 'TestMatrix$$' -lab.repairs=1000
+
+bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 40 minutes)
+	scripts/lab-packages.sh
+	rm -f bench-roam.jsonl
+	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
+	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchRamble' -lab.bench=$(CURDIR)/bench-roam.jsonl
+	$(GO) test -count=1 ./internal/lab -run 'TestBenchReport' -lab.bench=$(CURDIR)/bench-roam.jsonl -lab.report=$(CURDIR)/docs/benchmarks.md
+
+lab-shell: ## a shell on the lab's phone, with a proxy and somebody to call (root)
+	@scripts/lab-packages.sh
+	@dir=$$(mktemp -d) && $(GO) test -c -o $$dir/lab.test ./internal/lab && $$dir/lab.test -test.run '^TestShell$$' -lab.shell; rm -rf $$dir
 
 fuzz:    ## every fuzz target for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)

@@ -51,9 +51,11 @@ func plan() map[string][]string {
 		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path"},
 		"audio/desk":            {"audio", "audio/stream"},
 		"internal/engine":       {"internal/phone", "internal/engine/roam", "netwatch", "sip", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/stun", "internal/history", "internal/capture"},
-		"internal/demo":         {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch/netwatchtest", "internal/lab"},
+		"internal/demo":         {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/lab"},
+		"internal/drill":        {"internal/phone", "internal/demo", "sip/siptest"},
 		"internal/doctor":       {"internal/config", "sip", "internal/stun", "netwatch", "audio/device"},
 		"internal/lab":          {"netwatch"},
+		"internal/soak":         {"sip/siptest", "sip/sdp"},
 		"internal/bench":        {"*"},
 	}
 }

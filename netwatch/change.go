@@ -31,6 +31,7 @@ const (
 	Notified  // the system said that something changed
 	Requested // the user or another room asked
 	Slept     // the machine slept, or the process was stopped
+	Failed    // a socket of ours reported an error (Detail) on Interface and Addr
 )
 
 func (k Kind) String() string {
@@ -38,7 +39,7 @@ func (k Kind) String() string {
 		"interface-appeared", "interface-gone", "interface-up", "interface-down",
 		"address-added", "address-lost", "address-flagged",
 		"path-found", "path-lost", "path-moved", "path-returned", "hop-moved",
-		"started", "polled", "notified", "requested", "slept",
+		"started", "polled", "notified", "requested", "slept", "failed",
 	}[k]
 }
 
@@ -87,6 +88,8 @@ func (r Reason) String() string {
 		s = where + " is back after a loss"
 	case HopMoved:
 		s = where + " has another next hop, " + r.Detail
+	case Failed:
+		s = strings.TrimSpace("a socket failed on "+where) + ": " + r.Detail
 	case Started, Polled, Notified, Requested, Slept:
 		s = strings.TrimSpace(strings.Join([]string{signText(r.Kind), where}, " "))
 		if r.Detail != "" {

@@ -177,20 +177,21 @@ func TestDiff(t *testing.T) {
 
 func TestReasonString(t *testing.T) {
 	for want, r := range map[string]Reason{
-		"slept: 2h0m0s":                  {Kind: Slept, Detail: "2h0m0s"},
-		"told by the system usb0":        {Kind: Notified, Interface: "usb0"},
-		"asked to look: key N":           {Kind: Requested, Detail: "key N"},
-		"first look":                     {Kind: Started},
-		"looked":                         {Kind: Polled},
-		"wlan0 lost 10.0.0.1 (because)":  {Kind: AddressLost, Interface: "wlan0", Addr: ip("10.0.0.1"), Noise: "because"},
-		"path found: wlan0 192.168.1.23": {Kind: PathFound, Interface: "wlan0", Addr: ip("192.168.1.23")},
+		"slept: 2h0m0s":                 {Kind: Slept, Detail: "2h0m0s"},
+		"told by the system usb0":       {Kind: Notified, Interface: "usb0"},
+		"asked to look: key N":          {Kind: Requested, Detail: "key N"},
+		"first look":                    {Kind: Started},
+		"looked":                        {Kind: Polled},
+		"wlan0 lost 10.0.0.1 (because)": {Kind: AddressLost, Interface: "wlan0", Addr: ip("10.0.0.1"), Noise: "because"},
+		"a socket failed on wlan0 10.0.0.1: broken": {Kind: Failed, Interface: "wlan0", Addr: ip("10.0.0.1"), Detail: "broken"},
+		"path found: wlan0 192.168.1.23":            {Kind: PathFound, Interface: "wlan0", Addr: ip("192.168.1.23")},
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	// Every kind has a name and a sentence.
-	for k := InterfaceAppeared; k <= Slept; k++ {
+	for k := InterfaceAppeared; k <= Failed; k++ {
 		if k.String() == "" || (Reason{Kind: k, Interface: "eth0"}).String() == "" {
 			t.Errorf("kind %d says nothing", k)
 		}

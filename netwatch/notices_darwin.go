@@ -2,10 +2,8 @@ package netwatch
 
 import (
 	"errors"
-	"net/netip"
 	"os"
 
-	"golang.org/x/net/route"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,58 +45,6 @@ func (f *routeFeed) receive(hint func(Reason)) error {
 	if err != nil {
 		return err
 	}
-	messages, err := route.ParseRIB(route.RIBTypeRoute, f.buf[:n])
-	if err != nil {
-		// A message of a kind that the package does not know still says that
-		// something changed.
-		hint(Reason{Kind: Notified})
-		return nil
-	}
-	for _, m := range messages {
-		if r, ok := f.links.notice(m); ok {
-			hint(r)
-		}
-	}
+	f.links.routeMessages(f.buf[:n], hint)
 	return nil
-}
-
-// notice is what one message means, if anything.
-func (l links) notice(m route.Message) (Reason, bool) {
-	switch m := m.(type) {
-	case *route.InterfaceMessage:
-		const carrier = unix.IFF_UP | unix.IFF_RUNNING
-		return l.set(m.Index, m.Name, m.Flags&carrier == carrier)
-	case *route.InterfaceAddrMessage:
-		k := AddressAdded
-		if m.Type == unix.RTM_DELADDR {
-			k = AddressLost
-		}
-		return l.addr(k, m.Index, routeAddr(m.Addrs)), true
-	case *route.RouteMessage:
-		// Neighbours are host routes here, and so is the cache: both come and go
-		// with the traffic. Questions of other processes are told, too.
-		if m.Flags&(unix.RTF_LLINFO|unix.RTF_WASCLONED) != 0 {
-			return Reason{}, false
-		}
-		switch m.Type {
-		case unix.RTM_ADD, unix.RTM_DELETE, unix.RTM_CHANGE:
-			return Reason{Kind: Notified, Detail: "a route"}, true
-		}
-	}
-	return Reason{}, false
-}
-
-// routeAddr is the interface's address among those of a message; zero when
-// there is none.
-func routeAddr(addrs []route.Addr) netip.Addr {
-	if len(addrs) <= unix.RTAX_IFA {
-		return netip.Addr{}
-	}
-	switch a := addrs[unix.RTAX_IFA].(type) {
-	case *route.Inet4Addr:
-		return netip.AddrFrom4(a.IP)
-	case *route.Inet6Addr:
-		return netip.AddrFrom16(a.IP)
-	}
-	return netip.Addr{}
 }

@@ -1,62 +1,25 @@
 package netwatch
 
 import (
-	"encoding/binary"
 	"testing"
 
-	"golang.org/x/net/route"
 	"golang.org/x/sys/unix"
 )
 
-func TestRouteNotices(t *testing.T) {
-	const on = unix.IFF_UP | unix.IFF_RUNNING
-	ifa := func(a route.Addr) []route.Addr { return append(make([]route.Addr, unix.RTAX_IFA), a, nil, nil) }
-	four := ifa(&route.Inet4Addr{IP: [4]byte{192, 168, 1, 23}})
-	six := ifa(&route.Inet6Addr{IP: ip("fe80::1").As16(), ZoneID: 4})
-	tests := []struct {
-		name string
-		m    route.Message
-		want Reason
-	}{
-		{"a carrier that goes", &route.InterfaceMessage{Type: unix.RTM_IFINFO, Index: 4, Flags: unix.IFF_UP}, Reason{Kind: InterfaceDown, Interface: "en0"}},
-		{"an interface that stays as it is", &route.InterfaceMessage{Type: unix.RTM_IFINFO, Index: 4, Flags: on, Name: "en0"}, Reason{}},
-		{"an address that comes", &route.InterfaceAddrMessage{Type: unix.RTM_NEWADDR, Index: 4, Addrs: six}, Reason{Kind: AddressAdded, Interface: "en0", Addr: ip("fe80::1")}},
-		{"an address that goes", &route.InterfaceAddrMessage{Type: unix.RTM_DELADDR, Index: 4, Addrs: four}, Reason{Kind: AddressLost, Interface: "en0", Addr: ip("192.168.1.23")}},
-		{"one without the address", &route.InterfaceAddrMessage{Type: unix.RTM_DELADDR, Index: 4}, Reason{Kind: AddressLost, Interface: "en0"}},
-		{"a route", &route.RouteMessage{Type: unix.RTM_CHANGE, Flags: unix.RTF_GATEWAY}, Reason{Kind: Notified, Detail: "a route"}},
-		{"a neighbour", &route.RouteMessage{Type: unix.RTM_ADD, Flags: unix.RTF_LLINFO}, Reason{}},
-		{"a cached route", &route.RouteMessage{Type: unix.RTM_DELETE, Flags: unix.RTF_WASCLONED}, Reason{}},
-		{"somebody's question", &route.RouteMessage{Type: unix.RTM_GET}, Reason{}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			l := links{4: {"en0", true}}
-			if got, ok := l.notice(tt.m); got != tt.want || ok != (tt.want != Reason{}) {
-				t.Errorf("got %v, %v, want %v", got, ok, tt.want)
-			}
-		})
-	}
-}
-
-// TestRouteBytes decodes what the socket says: a struct ifa_msghdr and its
-// addresses (route(4)).
-func TestRouteBytes(t *testing.T) {
-	four := []byte{16, unix.AF_INET, 0, 0, 192, 168, 1, 23, 0, 0, 0, 0, 0, 0, 0, 0}
-	b := binary.NativeEndian.AppendUint16(nil, uint16(unix.SizeofIfaMsghdr+len(four)))
-	b = append(b, unix.RTM_VERSION, unix.RTM_DELADDR)
-	b = binary.NativeEndian.AppendUint32(b, 1<<unix.RTAX_IFA)
-	b = binary.NativeEndian.AppendUint32(b, 0) // flags
-	b = binary.NativeEndian.AppendUint16(b, 4) // index
-	b = append(b, make([]byte, unix.SizeofIfaMsghdr-len(b))...)
-	b = append(b, four...)
-	messages, err := route.ParseRIB(route.RIBTypeRoute, b)
-	if err != nil || len(messages) != 1 {
-		t.Fatalf("got %v, %v", messages, err)
-	}
-	l := links{4: {"en0", true}}
-	want := Reason{Kind: AddressLost, Interface: "en0", Addr: ip("192.168.1.23")}
-	if got, ok := l.notice(messages[0]); got != want || !ok {
-		t.Errorf("got %v, %v", got, ok)
+// TestRouteNumbers holds what is written down in routemsg.go against the system.
+func TestRouteNumbers(t *testing.T) {
+	for name, x := range map[string][2]int{
+		"RTM_ADD": {rtmAdd, unix.RTM_ADD}, "RTM_DELETE": {rtmDelete, unix.RTM_DELETE}, "RTM_CHANGE": {rtmChange, unix.RTM_CHANGE},
+		"RTM_NEWADDR": {rtmNewAddr, unix.RTM_NEWADDR}, "RTM_DELADDR": {rtmDelAddr, unix.RTM_DELADDR}, "RTM_IFINFO": {rtmIfInfo, unix.RTM_IFINFO},
+		"RTF_LLINFO": {rtfLLInfo, unix.RTF_LLINFO}, "RTF_WASCLONED": {rtfWasCloned, unix.RTF_WASCLONED},
+		"IFF_UP": {iffUp, unix.IFF_UP}, "IFF_RUNNING": {iffRunning, unix.IFF_RUNNING},
+		"RTAX_IFP": {rtaxIFP, unix.RTAX_IFP}, "RTAX_IFA": {rtaxIFA, unix.RTAX_IFA},
+		"AF_INET": {afInet, unix.AF_INET}, "AF_LINK": {afLink, unix.AF_LINK}, "AF_INET6": {afInet6, unix.AF_INET6},
+		"if_msghdr": {ifMsgHdr, unix.SizeofIfMsghdr}, "ifa_msghdr": {ifaMsgHdr, unix.SizeofIfaMsghdr}, "rt_msghdr": {rtMsgHdr, unix.SizeofRtMsghdr},
+	} {
+		if x[0] != x[1] {
+			t.Errorf("%s is %#x here, %#x in routemsg.go", name, x[1], x[0])
+		}
 	}
 }
 

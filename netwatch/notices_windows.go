@@ -19,26 +19,28 @@ type ipHelper struct{}
 // Run is Hinter's. The system calls back on threads of its own, which only
 // ring a bell.
 func (ipHelper) Run(ctx context.Context, hint func(Reason)) error {
-	bell := make(chan struct{}, 1) // capacity 1: one look serves all that rang before it
+	bell := make(chan Reason, 1) // capacity 1: one look serves all that rang before it
 	// Context, row, kind of change; the answer is not looked at.
-	ring := windows.NewCallback(func(_, _ uintptr, _ uintptr) uintptr {
-		select {
-		case bell <- struct{}{}:
-		default:
-		}
-		return 0
-	})
+	ring := func(of string) uintptr {
+		return windows.NewCallback(func(_, _ uintptr, kind uintptr) uintptr {
+			select {
+			case bell <- mibNotice(of, kind):
+			default:
+			}
+			return 0
+		})
+	}
 	for _, notify := range []struct {
 		of     string
 		listen func(family uint16, callback uintptr, context unsafe.Pointer, initial bool, handle *windows.Handle) error
 	}{
-		{"addresses", windows.NotifyUnicastIpAddressChange},
-		{"interfaces", windows.NotifyIpInterfaceChange},
-		{"routes", windows.NotifyRouteChange2},
+		{"an address", windows.NotifyUnicastIpAddressChange},
+		{"an interface", windows.NotifyIpInterfaceChange},
+		{"a route", windows.NotifyRouteChange2},
 	} {
 		var h windows.Handle
-		if err := notify.listen(windows.AF_UNSPEC, ring, nil, false, &h); err != nil {
-			return fmt.Errorf("no notifications of %s: %w", notify.of, err)
+		if err := notify.listen(windows.AF_UNSPEC, ring(notify.of), nil, false, &h); err != nil {
+			return fmt.Errorf("no notifications when %s changes: %w", notify.of, err)
 		}
 		// It waits for callbacks that still run, none of which waits for us.
 		defer windows.CancelMibChangeNotify2(h)
@@ -48,8 +50,8 @@ func (ipHelper) Run(ctx context.Context, hint func(Reason)) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-bell:
-			hint(Reason{Kind: Notified})
+		case r := <-bell:
+			hint(r)
 		}
 	}
 }

@@ -16,6 +16,7 @@ type teller struct {
 	began  bool
 	since  time.Time // first sign of what is not told yet
 	due    time.Time // when the held change may be told; zero when none is held
+	causes []Reason  // failures since the last change told, that may belong to the next
 }
 
 // observe takes the state of a look made at now. The first one is told with
@@ -38,7 +39,7 @@ func (t *teller) observe(now, sign time.Time, s State, slept []Reason) (Change, 
 	matter := Matter(Diff(t.told, s))
 	if len(matter) == 0 && len(slept) == 0 {
 		// Nothing happened, or everything is again as it was when last told.
-		t.since, t.due = time.Time{}, time.Time{}
+		t.since, t.due, t.causes = time.Time{}, time.Time{}, nil
 		t.settle.done()
 		return Change{}, false
 	}
@@ -60,6 +61,15 @@ func (t *teller) observe(now, sign time.Time, s State, slept []Reason) (Change, 
 	return t.tell(s, append(slept, matter...)), true
 }
 
+// blame notes failures that may belong to the next change told.
+func (t *teller) blame(causes []Reason) {
+	for _, r := range causes {
+		if len(t.causes) < maxCauses && !slices.Contains(t.causes, r) {
+			t.causes = append(t.causes, r)
+		}
+	}
+}
+
 // next is when the held change may be told; zero when none is held.
 func (t *teller) next() time.Time { return t.due }
 
@@ -73,9 +83,9 @@ func (t *teller) release(now time.Time) (Change, bool) {
 }
 
 func (t *teller) tell(s State, reasons []Reason) Change {
-	c := Change{Old: t.told, New: s, Reasons: reasons, PathsMoved: movedPaths(t.told, s), At: t.since}
+	c := Change{Old: t.told, New: s, Reasons: append(t.causes, reasons...), PathsMoved: movedPaths(t.told, s), At: t.since}
 	t.told, t.last = s, s
-	t.since, t.due = time.Time{}, time.Time{}
+	t.since, t.due, t.causes = time.Time{}, time.Time{}, nil
 	return c
 }
 

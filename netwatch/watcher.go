@@ -27,6 +27,8 @@ const (
 	// maxLosses bounds what is remembered between two looks. More than that
 	// means a storm, in which the snapshot itself tells enough.
 	maxLosses = 64
+	// maxCauses bounds the sentences about failed sockets in one change.
+	maxCauses = 3
 )
 
 // Options make a Watcher. The zero value watches the operating system by
@@ -58,6 +60,7 @@ type Watcher struct {
 
 	signsMu sync.Mutex
 	losses  []Reason  // signs that a snapshot may not show any more
+	causes  []Reason  // signs worth telling with the change that they led to
 	signed  time.Time // when the first sign since the last look came; zero when none did
 
 	mu     sync.Mutex // guards all following; held during a look
@@ -155,8 +158,10 @@ func (w *Watcher) pause(ctx context.Context) bool {
 	}
 }
 
-// Look asks for another look now. Of what caused it only losses are
-// remembered, so that no storm of other signs can push one out.
+// Look asks for another look now. Of what caused it only losses and failed
+// sockets are remembered, so that no storm of other signs can push one out. A
+// failure is told with the change that the look finds, and is noise where it
+// finds none.
 func (w *Watcher) Look(r Reason) {
 	w.signsMu.Lock()
 	if w.signed.IsZero() {
@@ -164,6 +169,9 @@ func (w *Watcher) Look(r Reason) {
 	}
 	if r.loss() && len(w.losses) < maxLosses && !slices.Contains(w.losses, r) {
 		w.losses = append(w.losses, r)
+	}
+	if r.Kind == Failed && len(w.causes) < maxCauses && !slices.Contains(w.causes, r) {
+		w.causes = append(w.causes, r)
 	}
 	w.signsMu.Unlock()
 	select {
@@ -218,17 +226,17 @@ func (w *Watcher) ignored(name string) bool {
 	return false
 }
 
-// takeSigns returns the losses told since the last look, and when the first
-// sign for this one came: now, if it is a look without one.
-func (w *Watcher) takeSigns(now time.Time) (losses []Reason, first time.Time) {
+// takeSigns returns the losses and causes told since the last look, and when
+// the first sign for this one came: now, if it is a look without one.
+func (w *Watcher) takeSigns(now time.Time) (losses, causes []Reason, first time.Time) {
 	w.signsMu.Lock()
 	defer w.signsMu.Unlock()
-	losses, first = w.losses, w.signed
-	w.losses, w.signed = nil, time.Time{}
+	losses, causes, first = w.losses, w.causes, w.signed
+	w.losses, w.causes, w.signed = nil, nil, time.Time{}
 	if first.IsZero() {
 		first = now
 	}
-	return losses, first
+	return losses, causes, first
 }
 
 // look takes a snapshot and tells what there is to tell.
@@ -246,7 +254,7 @@ func (w *Watcher) look(now time.Time) {
 
 // observe makes the next state. Call with mu held.
 func (w *Watcher) observe(now time.Time) []Change {
-	losses, signed := w.takeSigns(now)
+	losses, causes, signed := w.takeSigns(now)
 	slept := w.slept(now)
 	w.looked, w.clock = now, w.awake()
 	interfaces, err := w.opt.Source.Snapshot()
@@ -273,11 +281,18 @@ func (w *Watcher) observe(now time.Time) []Change {
 	}
 	w.state = next
 	var out []Change
+	w.teller.blame(causes)
 	if c, ok := w.teller.observe(now, signed, next, slept); ok {
 		out = append(out, c)
 	}
 	if c, ok := w.teller.release(now); ok {
 		out = append(out, c)
+	}
+	if len(out) == 0 && w.teller.next().IsZero() {
+		for _, r := range causes {
+			r.Noise = "the network is as it was"
+			w.log.Debug("network noise", "reason", r.String())
+		}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -253,6 +254,35 @@ func TestWatcher(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 			if c := one(t, told()); !slices.Equal(c.PathsMoved, []netip.Addr{pbx}) {
 				t.Fatalf("told %v", c)
+			}
+		}},
+		{"a failed socket makes it look at once, and is told with what it finds", func(t *testing.T) {
+			f := &fake{}
+			f.set(onWlan, wlan)
+			w, told := watch(t, f, Options{Poll: time.Hour})
+			w.SetPeers([]netip.Addr{pbx})
+			told()
+			time.Sleep(100 * time.Millisecond)
+			failed := Reason{Kind: Failed, Interface: "wlan0", Addr: onWlan.Source, Detail: "network is unreachable"}
+			before := f.looked()
+			w.Look(failed)
+			none(t, told()) // everything is as it was: noise
+			if f.looked() != before+1 {
+				t.Fatal("it did not look")
+			}
+			f.set(onUsb, usb)
+			time.Sleep(100 * time.Millisecond)
+			start := time.Now()
+			for range 50 { // one for each packet
+				w.Look(failed)
+			}
+			c := one(t, told())
+			want := "a socket failed on wlan0 192.168.1.23: network is unreachable. wlan0 is gone. "
+			if !strings.HasPrefix(c.String(), want) || strings.Count(c.String(), "a socket failed") != 1 || c.At.Before(start) {
+				t.Errorf("told %q, first sign %v before", c, start.Sub(c.At))
+			}
+			if !slices.Equal(c.PathsMoved, []netip.Addr{pbx}) {
+				t.Errorf("moved %v", c.PathsMoved)
 			}
 		}},
 		{"another peer later does not make the first one move", func(t *testing.T) {

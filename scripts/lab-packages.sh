@@ -11,7 +11,11 @@ set -eu
 #   baresip-core                    a phone that talks, plays and records
 #   sip-tester                      SIPp, scripted user agents
 #   linphone-cli                    another phone, measured beside ours
-packages="kamailio kamailio-tls-modules baresip-core sip-tester linphone-cli"
+#   nftables, tayga                 NAT and NAT64 of an uplink
+#   coturn                          STUN server
+#   dnsmasq-base                    DNS, where the proxy is known by name
+packages="kamailio kamailio-tls-modules baresip-core sip-tester linphone-cli
+	nftables tayga coturn dnsmasq-base"
 
 missing=""
 for package in $packages; do

@@ -22,14 +22,19 @@ type theirInvite struct {
 	expired chan struct{} // closed when no ACK came, or the transaction ended without a 2xx
 	ack     sync.Once
 	expire  sync.Once
+	again   chan struct{} // capacity 1: the answer is to be sent now
 
-	mu      sync.Mutex
-	settled bool // a final answer was decided on
+	mu       sync.Mutex
+	settled  bool   // a final answer was decided on
+	answer   []byte // SDP of our 2xx
+	reliable bool   // it asks for reliable provisional responses
+	rel      reliably
 }
 
 func newTheirInvite(in *inbound, initial bool) *theirInvite {
 	t := &theirInvite{in: in, initial: initial, contact: contactOf(in.req),
-		acked: make(chan struct{}), expired: make(chan struct{})}
+		acked: make(chan struct{}), expired: make(chan struct{}), again: make(chan struct{}, 1),
+		reliable: lists(in.raw.all("Require"), "100rel")}
 	if len(in.raw.body) > 0 {
 		t.offer = in.req.Body()
 	}
@@ -51,6 +56,27 @@ func (t *theirInvite) isSettled() bool {
 	return t.settled
 }
 
+// repeat has the answer sent again now.
+func (t *theirInvite) repeat() {
+	select {
+	case t.again <- struct{}{}:
+	default:
+	}
+}
+
+// say sets the SDP of our 2xx.
+func (t *theirInvite) say(answer []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answer = answer
+}
+
+func (t *theirInvite) said() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.answer
+}
+
 // incoming makes a call of an INVITE from outside of dialogs.
 func (s *Stack) incoming(in *inbound) {
 	from, err := parseAddress(valueOf(in, "From"))
@@ -58,6 +84,11 @@ func (s *Stack) incoming(in *inbound) {
 	contact := contactOf(in.req)
 	user, _ := ParseURI(in.req.Recipient.String())
 	src := in.flow.remote().Addr()
+	var old *Call
+	var refusal *flaw
+	if err == nil {
+		old, refusal = s.replaced(in, s.asserted(in, from))
+	}
 	switch {
 	case err != nil || contact == "":
 		s.refuse(in, 400, "Bad Request: Contact")
@@ -71,7 +102,10 @@ func (s *Stack) incoming(in *inbound) {
 	case src != s.o.Server.Addr.Addr() && user.User != "" && user.User != s.o.Account.AOR.User:
 		s.refuse(in, 404, "Not Found")
 		return
-	case s.dialogs.ringing() >= s.o.MaxCalls:
+	case refusal != nil:
+		s.refuse(in, refusal.code, refusal.reason)
+		return
+	case old == nil && s.dialogs.ringing() >= s.o.MaxCalls:
 		s.refuse(in, 486, "Busy Here")
 		return
 	}
@@ -85,7 +119,7 @@ func (s *Stack) incoming(in *inbound) {
 	c.note(in.req, in.req.Source())
 	in.onCancel(c.onCancel)
 	s.dialogs.add(c, s.now())
-	s.emit(Incoming{Call: c, Stack: s})
+	s.emit(Incoming{Call: c, Stack: s, Replaces: old})
 }
 
 // asserted is who the server says the caller is (RFC 3325 5): its word counts
@@ -137,6 +171,9 @@ func (c *Call) Ring(_ context.Context, code int) error {
 	if code != 180 {
 		reason = "Session Progress"
 	}
+	if t.reliable {
+		return c.ringReliably(t, code, reason)
+	}
 	return c.respond(t, code, reason, nil)
 }
 
@@ -161,9 +198,10 @@ func (c *Call) Accept(ctx context.Context, answer []byte) error {
 		c.mu.Unlock()
 		return ErrEnded
 	}
-	c.state = up
+	c.state, c.wasUp = up, true
 	c.mu.Unlock()
-	err = c.untilACK(ctx, t, func() error { return c.respond(t, 200, "OK", answer) })
+	t.say(answer)
+	err = c.untilACK(ctx, t, func() error { return c.respond(t, 200, "OK", t.said()) })
 	if errors.Is(err, ErrTimeout) && ctx.Err() == nil {
 		byeCtx, cancel := context.WithTimeout(ctx, settleTime)
 		defer cancel()
@@ -212,11 +250,10 @@ func (c *Call) waiting() (*theirInvite, error) {
 // respond answers an INVITE or UPDATE of the peer: by its own transaction, or,
 // where that went with its stack, by the call's present one, to where the
 // request came from.
-func (c *Call) respond(t *theirInvite, code int, reason string, body []byte) error {
+func (c *Call) respond(t *theirInvite, code int, reason string, body []byte, headers ...header) error {
 	st := c.Stack()
-	var headers []header
 	if code > 100 && code < 300 {
-		headers = c.capabilities(st)
+		headers = append(c.capabilities(st), headers...)
 	}
 	res := t.in.response(code, reason, c.d.localTag, body, headers...)
 	if !t.in.st.isClosed() {
@@ -264,6 +301,9 @@ func (c *Call) untilACK(ctx context.Context, t *theirInvite, send func() error) 
 		case <-again.C:
 			wait = min(2*wait, t2)
 			again.Reset(wait)
+		case <-t.again: // on another path, or with another address
+			wait = t1
+			again.Reset(wait)
 		case <-giveUp.C:
 			t.expire.Do(func() { close(t.expired) })
 			return errors.Join(fmt.Errorf("%w: the answer was not acknowledged", ErrTimeout), err)
@@ -272,6 +312,39 @@ func (c *Call) untilACK(ctx context.Context, t *theirInvite, send func() error) 
 			return contextError(ctx)
 		}
 	}
+}
+
+// Reanswer has our answer to the peer's INVITE carry other SDP from now on, and
+// sends it at once: the address in it went away before the peer acknowledged.
+// It reports false when no answer waits for its ACK. A peer that has the first
+// answer takes this one for its repetition, so a refresh should follow.
+func (c *Call) Reanswer(answer []byte) bool {
+	c.mu.Lock()
+	t := c.theirs
+	c.mu.Unlock()
+	if t == nil || t.said() == nil {
+		return false
+	}
+	select {
+	case <-t.acked:
+		return false
+	default:
+	}
+	t.say(answer)
+	t.repeat()
+	return true
+}
+
+// Acknowledged is closed once the peer has acknowledged our last answer to an
+// INVITE of its, or will not any more; nil: there is none.
+func (c *Call) Acknowledged() <-chan struct{} {
+	c.mu.Lock()
+	t := c.theirs
+	c.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return t.acked
 }
 
 // onACK takes the ACK to a 2xx of ours.

@@ -47,6 +47,8 @@ func (s *Stack) admit(m *rawMessage, src netip.AddrPort) *flaw {
 	}
 	f := &flaw{}
 	switch {
+	case m.method() == "INVITE" && toTag == "" && s.mayReplace(m):
+		return nil
 	case m.method() == "INVITE" && toTag == "":
 		f = &flaw{code: 403, reason: "Forbidden"}
 	case m.method() != "ACK" && toTag != "" && s.dialogs.knows(callID):

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"sync"
@@ -57,6 +58,14 @@ type Call struct {
 	cancelled  bool            // Cancel was called
 	challenged bool            // the server challenged a request within the dialog
 	forks      map[string]bool // To tags of answers that lost the race
+	earlies    []*early        // what our INVITE made ring, oldest first
+	replaces   string          // the Replaces of our INVITE
+	wasUp      bool
+	acked      struct { // our last ACK to a 2xx, which may have died with its path
+		on  *Stack
+		seq uint32
+	}
+	supports struct{ replaces bool } // what the peer listed
 }
 
 // offers are offers of UPDATEs in progress (RFC 3311 5.2); those of INVITEs are
@@ -143,7 +152,8 @@ func (d dialog) draft(method string, seq uint32) draft {
 
 // hop finds the way for a request of a dialog from this stack. A dialog whose
 // next hop was the account's server follows that to whatever address it has on
-// this path (another family, for one).
+// this path (another family, for one), and so does one whose route has no address
+// of this path's family at all.
 func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err error) {
 	if s.transport != TLS && isSecure(d.target) {
 		return nil, false, ErrNotSecure
@@ -153,6 +163,11 @@ func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err err
 		return f, true, err
 	}
 	at, name, server, err := s.nextHop(ctx, d.firstHop())
+	if errors.Is(err, errNoFamily) && len(d.routes) > 0 && s.o.Server.Addr.IsValid() {
+		// A server of both families may record one address for all: to it, the
+		// request came by the way that this path has to the account's server.
+		server, err = true, nil
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -194,7 +209,17 @@ func (c *Call) noteChallenge(rounds int) {
 // way is hop with what credentials need to know.
 func (c *Call) way(ctx context.Context, st *Stack) (flow, scope, error) {
 	c.mu.Lock()
-	d, known := c.d, c.challenged
+	d := c.d
+	if e := c.changeable(); e != nil {
+		d = e.d
+	}
+	c.mu.Unlock()
+	return c.wayOf(ctx, st, d)
+}
+
+func (c *Call) wayOf(ctx context.Context, st *Stack, d dialog) (flow, scope, error) {
+	c.mu.Lock()
+	known := c.challenged
 	c.mu.Unlock()
 	f, server, err := st.hop(ctx, d)
 	sc := scope{inDialog: true, routed: len(d.routes) > 0, known: known}
@@ -208,11 +233,23 @@ func (c *Call) way(ctx context.Context, st *Stack) (flow, scope, error) {
 func (c *Call) build(st *Stack, method string, body []byte) (*sip.Request, error) {
 	c.mu.Lock()
 	c.d.seq++
-	dr := c.d.draft(method, c.d.seq)
+	d := c.d
+	if e := c.changeable(); e != nil && method != "INVITE" {
+		d = e.d
+	}
+	dr := d.draft(method, c.d.seq)
+	replaces := c.replaces
+	if c.state != calling {
+		replaces = "" // that was the first INVITE's
+	}
 	c.mu.Unlock()
 	dr.body = body
 	if method == "INVITE" || method == "UPDATE" {
 		dr.headers = c.capabilities(st)
+	}
+	if method == "INVITE" && replaces != "" {
+		// A phone that does not know it must not ring instead.
+		dr.headers = append(dr.headers, header{"Require", "replaces"}, header{"Replaces", replaces})
 	}
 	return st.build(dr)
 }
@@ -224,15 +261,20 @@ func (c *Call) capabilities(st *Stack) []header {
 	if c.secure {
 		scheme = "sips"
 	}
-	return []header{{"Contact", "<" + st.dialogContact(c.acct, scheme) + ">"}, {"Allow", allowed}}
+	return []header{{"Contact", "<" + st.dialogContact(c.acct, scheme) + ">"}, {"Allow", allowed}, {"Supported", supported}}
 }
 
 // Move has all later requests, and the Contact of responses, use another
-// stack. What is in progress on the old one stays there.
+// stack. What is in progress on the old one stays there; an answer of ours that
+// is not acknowledged yet is sent again at once.
 func (c *Call) Move(st *Stack) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.stack = st
+	t := c.theirs
+	c.mu.Unlock()
+	if t != nil {
+		t.repeat()
+	}
 }
 
 // Stack is where the call sends at present; nil before Invite.
@@ -322,7 +364,10 @@ func (c *Call) isRinging() bool {
 // mayComeFrom says whether a request with the right tags is believed although
 // its source is not trusted: only where the route set is empty, so that the
 // peer itself sends it, from wherever it roamed to.
-func (c *Call) mayComeFrom(netip.AddrPort) bool {
+func (c *Call) mayComeFrom(netip.AddrPort) bool { return c.isDirect() }
+
+// isDirect says whether the peer is reached without a proxy.
+func (c *Call) isDirect() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.d.routes) == 0 && !c.d.viaServer
@@ -339,31 +384,4 @@ func (c *Call) matches(in *inbound) bool {
 	}
 	c.signalling = in.flow.remote()
 	return true
-}
-
-// note takes what a message of the peer says about it. The caller holds mu.
-func (c *Call) note(msg interface{ GetHeaders(string) []sip.Header }, source string) {
-	if allow := values(msg, "Allow"); len(allow) > 0 {
-		c.allow = "," + strings.ToUpper(strings.NewReplacer(" ", "", "\t", "").Replace(strings.Join(allow, ","))) + ","
-	}
-	if at, err := netip.ParseAddrPort(source); err == nil {
-		c.signalling = at
-	}
-}
-
-// retarget follows the peer's Contact (RFC 3261 12.2.1.2, 12.2.2).
-func (c *Call) retarget(st *Stack, contact string) {
-	if contact == "" {
-		return
-	}
-	c.mu.Lock()
-	moved := c.d.target != contact
-	c.d.target = contact
-	if len(c.d.routes) == 0 {
-		c.d.viaServer = st.serves(contact)
-	}
-	c.mu.Unlock()
-	if moved {
-		st.emit(TargetMoved{Call: c})
-	}
 }

@@ -153,6 +153,8 @@ func (s *Stack) handle(in *inbound) {
 		c.onUpdate(in)
 	case sip.BYE:
 		c.onBye(in)
+	case sip.PRACK:
+		c.onPrack(in)
 	case sip.OPTIONS:
 		s.options(in)
 	default:
@@ -178,7 +180,7 @@ func (s *Stack) handleOutside(in *inbound) {
 
 // options says what this phone can do (RFC 3261 11.2).
 func (s *Stack) options(in *inbound) {
-	s.refuse(in, 200, "OK", header{"Allow", allowed}, header{"Accept", "application/sdp"}, header{"Supported", "outbound, path"})
+	s.refuse(in, 200, "OK", header{"Allow", allowed}, header{"Accept", "application/sdp"}, header{"Supported", "outbound, path, " + supported})
 }
 
 func (s *Stack) notAllowed(in *inbound) {

@@ -13,6 +13,9 @@ type (
 	Incoming struct {
 		Call  *Call
 		Stack *Stack
+		// Replaces is the call that this one takes the place of (RFC 3891): the
+		// peer lost its half of it. Accept answers for both; end the old one then.
+		Replaces *Call
 	}
 	// Offered is a re-INVITE or UPDATE of the peer with an offer, or, Offer
 	// nil, asking for ours. Exactly one of Answer and Refuse settles it; after

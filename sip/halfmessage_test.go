@@ -1,8 +1,10 @@
 package sip
 
 import (
+	"errors"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,4 +46,35 @@ func TestHalfMessages(t *testing.T) {
 		}
 		ours.Close()
 	})
+	for name, cut := range map[string]string{
+		"in the middle of a header":  "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127.0",
+		"before the end of the body": "SIP/2.0 200 OK\r\nContent-Length: 400\r\n\r\nv=0",
+		"after half a status line":   "SIP/2.0 2",
+	} {
+		t.Run("a registrar that closes "+name+" is told at once, and another connection registers", func(t *testing.T) {
+			p := newPeer(t, TCP)
+			ph := open(t, account(), p.server())
+			reg := NewRegistration(ph.acct, ph.auth)
+			done := job(func() (Registered, error) { return reg.Register(ctxOf(t), ph.st, RegisterOptions{}) })
+			m := p.expect("REGISTER")
+			start := time.Now()
+			p.write(m.from, m.conn, cut)
+			p.dropConns()
+			_, err := wait(t, done)
+			if !errors.Is(err, ErrTransport) || time.Since(start) > time.Second {
+				t.Fatalf("%v after %v", err, time.Since(start))
+			}
+			if text, hint := Explain(err); text == "" || hint == "" || strings.Contains(text, "EOF") {
+				t.Errorf("it is explained as %q, %q", text, hint)
+			}
+			if e := event[StackFailed](ph); e.Stack != ph.st {
+				t.Errorf("got %+v", e)
+			}
+			p.setAuto(newRegistrar("MD5").serve)
+			again := open(t, account(), p.server())
+			if got, err := reg.Register(ctxOf(t), again.st, RegisterOptions{}); err != nil || !got.Listed {
+				t.Errorf("the next try: %+v, %v", got, err)
+			}
+		})
+	}
 }

@@ -21,7 +21,10 @@ type Progress struct {
 	Code   int
 	Reason string // sanitized
 	SDP    []byte // early media; nil when none
-	ToTag  string // tells forks apart
+	// Reliable: the SDP is the answer to our offer (RFC 3262 5); else it is a
+	// preview of one that comes with the 2xx.
+	Reliable bool
+	ToTag    string // tells forks apart
 }
 
 // Answer is a 2xx to an INVITE or UPDATE of ours.
@@ -81,7 +84,7 @@ func (o *ourInvite) isFinal() bool {
 //
 // Errors: *ResponseError, *RedirectError, *RefusedError, ErrCancelled,
 // ErrTimeout, ErrStackClosed (the call may then be cancelled by another path,
-// see Cancel), ErrTransport, *ResolveError.
+// see Cancel, or be replaced; Drop ends it), ErrTransport, *ResolveError.
 func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress func(Progress)) (Answer, error) {
 	if len(offer) == 0 {
 		return Answer{}, fmt.Errorf("%w: an INVITE of ours carries an offer", ErrWrongState)
@@ -120,6 +123,8 @@ func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress fun
 	case err != nil && ctx.Err() != nil:
 		c.giveUp()
 		return Answer{}, err
+	case errors.Is(err, ErrStackClosed):
+		return Answer{}, err // its fate is open: Cancel, Replacements, in the end Drop
 	case err != nil:
 		c.end()
 		return Answer{}, c.cancelledOr(err)
@@ -135,7 +140,7 @@ func (c *Call) answered(ctx context.Context, st *Stack, req *sip.Request, res *s
 	c.mu.Lock()
 	late := c.state != calling // dropped meanwhile
 	if !late {
-		c.state = up
+		c.state, c.wasUp = up, true
 	}
 	c.d = c.d.confirmed(st, res)
 	c.note(res, res.Source())
@@ -208,7 +213,7 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 
 // provisional takes in a 1xx to the first INVITE.
 func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)) {
-	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res)}
+	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res), Reliable: reliable(res) != 0}
 	if to := res.To(); to != nil {
 		p.ToTag = clean.Text(tagOf(to.Params))
 	}
@@ -216,7 +221,11 @@ func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)
 		c.mu.Lock()
 		c.d.remoteTag = tagOf(res.To().Params) // requests in the early dialog find us
 		c.note(res, res.Source())
+		fresh := c.takeReliable(st, c.earlyOf(st, res), res)
 		c.mu.Unlock()
+		if !fresh {
+			return
+		}
 	}
 	if progress != nil {
 		progress(p)
@@ -229,6 +238,9 @@ func (c *Call) ack(st *Stack, d dialog, seq uint32) error {
 	if now := c.Stack(); now != nil && !now.isClosed() {
 		st = now
 	}
+	c.mu.Lock()
+	c.acked.on, c.acked.seq = st, seq
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(st.ctx, settleTime)
 	defer cancel()
 	f, _, err := st.hop(ctx, d)

@@ -52,6 +52,23 @@ func TestIPv6(t *testing.T) {
 			p.expect("SIP/2.0 486", "INVITE")
 		})
 	}
+	t.Run("a route that names the server's IPv4 address leads to the server", func(t *testing.T) {
+		p := newPeerAt(t, UDP, "[::1]:0", nil)
+		srv := p.server()
+		srv.Host = "::1"
+		ph := open(t, believing(ca), srv, func(o *StackOptions) { o.Local = netip.IPv6Loopback() })
+		c, _ := dialled(t, ph, p, "Record-Route: <sip:192.0.2.1;lr>")
+		ans := job(func() (Answer, error) { return c.Modify(ctxOf(t), Reinvite, []byte(sdpA)) })
+		again := p.expect("INVITE")
+		if r := again.value("Route"); r != "<sip:192.0.2.1;lr>" {
+			t.Errorf("the route is %s", r)
+		}
+		again.reply(200, "OK", "", sdpB, p.contact())
+		p.expect("ACK")
+		if _, err := wait(t, ans); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("one address is one address, however it is written", func(t *testing.T) {
 		a, err := ParseURI("sip:bob@[2001:DB8:0:0::1]:5070")
 		b, err2 := ParseURI("sip:bob@[2001:db8::1]:5070")

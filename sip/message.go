@@ -14,7 +14,10 @@ import (
 )
 
 // allowed are the methods that this phone understands.
-const allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS"
+const allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS"
+
+// supported are the extensions of calls that it knows: RFC 3262, RFC 3891.
+const supported = "100rel, replaces"
 
 // randomToken makes tags, branches and Call-IDs: 26 characters, 130 bits, not
 // to be guessed (RFC 3261 19.3 asks for 32 bits).

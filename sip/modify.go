@@ -29,7 +29,8 @@ const offerPatience = 30 * time.Second
 // Contact of the stack that the call moved to. It blocks until the final
 // answer and acknowledges a 2xx. One at a time: a second Modify waits. While an
 // offer of the peer is unanswered it fails with a 491 of our own, the same as
-// the peer would give. Errors are those of Invite; whatever they are, the call
+// the peer would give. In a call that is not answered yet, an UPDATE may go out
+// where EarlyUpdate says so. Errors are those of Invite; whatever they are, the call
 // lives on (a 481 or 408 does not end it, unlike RFC 3261 12.2.1.2: what
 // becomes of the call is for the caller to decide).
 func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer, error) {
@@ -44,7 +45,7 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 		return Answer{}, contextError(ctx)
 	}
 	defer func() { <-c.sem }()
-	if err := c.mayOffer(); err != nil {
+	if err := c.mayOffer(method); err != nil {
 		return Answer{}, err
 	}
 	defer c.offerDone()
@@ -57,6 +58,7 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	if err != nil {
 		return Answer{}, err
 	}
+	c.ackAgain(st)
 	s := sender{st: st, auth: c.auth, flow: f, scope: sc,
 		build: func() (*sip.Request, error) { return c.build(st, method.String(), offer) }}
 	if method == Reinvite {
@@ -74,7 +76,11 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	}
 	c.mu.Lock()
 	c.note(res, res.Source())
+	t := c.theirs
 	c.mu.Unlock()
+	if t != nil && t.isSettled() {
+		t.ack.Do(func() { close(t.acked) }) // a lost ACK: it would not take ours before its own was over
+	}
 	c.retarget(st, contactOf(res))
 	c.offerDone() // before the peer can have the ACK and offer in its turn
 	if method == Reinvite {
@@ -88,14 +94,28 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	return Answer{Code: res.StatusCode, SDP: bodyOf(res), RoundTrips: s.rounds}, nil
 }
 
+// ackAgain repeats, on the first request by another stack, the ACK that may
+// have died with the one before: without it the peer hangs up (RFC 3261 14.2).
+func (c *Call) ackAgain(st *Stack) {
+	c.mu.Lock()
+	on, seq, d := c.acked.on, c.acked.seq, c.d
+	c.mu.Unlock()
+	if on == nil || on == st || !on.isClosed() {
+		return
+	}
+	if err := c.ack(st, d, seq); err != nil {
+		st.log.Debug("repeating an ACK", "err", err)
+	}
+}
+
 // mayOffer claims the right to offer (RFC 3261 14.1, RFC 3311 5.1).
-func (c *Call) mayOffer() error {
+func (c *Call) mayOffer(method Method) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == ended {
 		return ErrEnded
 	}
-	if c.state != up {
+	if c.state != up && (method != Update || c.changeable() == nil) {
 		return fmt.Errorf("%w: it is not up", ErrWrongState)
 	}
 	if c.offers.theirs || (c.theirs != nil && !c.theirs.isSettled()) {
@@ -117,7 +137,7 @@ func (c *Call) glare() int {
 	switch {
 	case c.offers.ours:
 		return 491 // RFC 3261 14.2
-	case c.state == ringing, c.state == calling, c.offers.theirs,
+	case c.state == ringing, c.state == calling && c.changeable() == nil, c.offers.theirs,
 		c.theirs != nil && !c.theirs.isSettled():
 		return 500 // with Retry-After
 	}
@@ -230,7 +250,8 @@ func (o *offered) Answer(ctx context.Context, answer []byte) error {
 		return ErrCancelled
 	}
 	o.done() // before the peer can have the answer and offer again
-	send := func() error { return o.c.respond(o.t, 200, "OK", answer) }
+	o.t.say(answer)
+	send := func() error { return o.c.respond(o.t, 200, "OK", o.t.said()) }
 	o.c.retarget(o.t.in.st, o.t.contact)
 	if o.update {
 		return send()

@@ -184,7 +184,7 @@ func judgeRequest(m *rawMessage, method, target string) *flaw {
 	if method == "ACK" || method == "CANCEL" { // RFC 3261 8.2.2.3
 		return nil
 	}
-	if unknown := strings.Join(m.all("Require"), ", "); unknown != "" {
+	if unknown := strings.Join(unknownOptions(m.all("Require")), ", "); unknown != "" {
 		return &flaw{code: 420, reason: "Bad Extension", header: header{"Unsupported", unknown}}
 	}
 	if len(m.body) == 0 || (method != "INVITE" && method != "UPDATE") {
@@ -197,6 +197,18 @@ func judgeRequest(m *rawMessage, method, target string) *flaw {
 		return &flaw{code: 415, reason: "Unsupported Media Type", header: header{"Accept", "application/sdp"}}
 	}
 	return nil
+}
+
+// unknownOptions are the required extensions that this phone lacks.
+func unknownOptions(require []string) (unknown []string) {
+	for _, v := range require {
+		for _, option := range splitList(v, ',') {
+			if option = strings.TrimSpace(option); option != "" && !lists([]string{supported}, option) {
+				unknown = append(unknown, option)
+			}
+		}
+	}
+	return unknown
 }
 
 // validVia checks a Via as tidy leaves it: "SIP/2.0/UDP host[:port];params".

@@ -78,8 +78,11 @@ func (s Situation) meant() phone.Call {
 }
 
 // again calls the peer of an earlier call. The engine knows the latest calls
-// by number; older ones are dialled afresh.
+// by number, and those of earlier runs; others are dialled afresh.
 func (s Situation) again() phone.Command {
+	if s.Recent.ID < 0 {
+		return phone.Redial{Call: s.Recent.ID}
+	}
 	for _, c := range s.State.Calls {
 		if c.ID == s.Recent.ID {
 			return phone.Redial{Call: c.ID}
@@ -153,6 +156,9 @@ func networkActions() []Action {
 		{ID: "refresh", Keys: []string{"I"}, Help: "re-INVITE this call", Group: GroupNetwork,
 			Needs: "an answered call", Enabled: Situation.up,
 			Command: func(s Situation) phone.Command { return phone.Refresh{Call: s.Call.ID} }},
+		{ID: "update", Keys: []string{"U"}, Help: "UPDATE this call", Group: GroupNetwork,
+			Needs: "an answered call", Enabled: Situation.up,
+			Command: func(s Situation) phone.Command { return phone.Refresh{Call: s.Call.ID, Update: true} }},
 		{ID: "network-changed", Keys: []string{"N"}, Help: "act as if network changed", Group: GroupNetwork,
 			Command: func(Situation) phone.Command { return phone.NetworkSign{} }},
 		{ID: "restart", Keys: []string{"!"}, Help: "restart all, calls kept", Group: GroupNetwork,
@@ -163,7 +169,8 @@ func networkActions() []Action {
 func screenActions() []Action {
 	scroll := func(n int) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.move(n) } }
 	focus := func(p pane) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.focusPane(p) } }
-	inRoam := func(s Situation) bool { return s.RoamTab && len(s.State.Roams) > 0 }
+	anyRoam := func(s Situation) bool { return len(s.State.Roams)+len(s.State.Past.Roams) > 0 }
+	inRoam := func(s Situation) bool { return s.RoamTab && anyRoam(s) }
 	screen := []Action{
 		{ID: "statistics", Keys: []string{"c"}, Help: "more statistics, or fewer", Needs: "a call",
 			Enabled: Situation.InCall, effect: (*model).toggleStats},
@@ -184,6 +191,8 @@ func screenActions() []Action {
 			effect: func(m *model) tea.Cmd { return m.browseRoams(-1) }},
 		{ID: "newer-roam", Keys: []string{"l", "right"}, Help: "newer roam", Needs: "the Roam tab with a roam in it", Enabled: inRoam,
 			effect: func(m *model) tea.Cmd { return m.browseRoams(1) }},
+		{ID: "roams", Keys: []string{"H"}, Help: "list of all roams", Needs: "a roam: none was yet", Enabled: anyRoam,
+			effect: (*model).openRoams},
 		{ID: "copy", Keys: []string{"y"}, Help: "copy error or Call-ID", effect: (*model).copy},
 		{ID: "redraw", Keys: []string{"ctrl+l"}, Help: "redraw the screen", effect: func(*model) tea.Cmd { return tea.ClearScreen }},
 		{ID: "suspend", Keys: []string{"ctrl+z"}, Help: "suspend; not in a call", effect: (*model).suspend},

@@ -90,13 +90,23 @@ func (m *model) switchLine(step int) tea.Cmd {
 	return m.do("focus", phone.Focus{Call: m.line})
 }
 
+// browseRoams goes to an older roam, or a newer one; the newest again follows
+// what comes.
 func (m *model) browseRoams(step int) tea.Cmd {
 	m.touch()
 	shown, _ := m.shownRoam()
-	at := slices.IndexFunc(m.state.Roams, func(r phone.Roam) bool { return r.ID == shown.ID })
-	m.lower.picked = m.state.Roams[clamp(at+step, 0, len(m.state.Roams)-1)].ID
-	m.panes.offset[paneLower] = 0
+	at := clamp(m.roams.index(shown.ID)+step, 0, len(m.roams.list)-1)
+	m.pickRoam(m.roams.list[at].ID)
 	return nil
+}
+
+// pickRoam shows a roam in the Roam tab.
+func (m *model) pickRoam(id phone.RoamID) {
+	m.lower.roam, m.lower.picked = true, id
+	if last := m.roams.list[len(m.roams.list)-1]; last.ID == id {
+		m.lower.picked = 0
+	}
+	m.panes.offset[paneLower] = 0
 }
 
 // back closes or hides whatever is on top.

@@ -243,8 +243,41 @@ func recoveredState() phone.State {
 	r := &s.Roams[0]
 	r.Phase, r.Total = phone.RoamDone, 614*time.Millisecond
 	r.Steps[5].Running, r.Steps[5].Duration = false, 205*time.Millisecond
-	r.Calls = []phone.RoamCall{{Call: 1, GapIn: 61 * time.Millisecond, GapOut: 20 * time.Millisecond, LostIn: 3, Measured: true}}
+	r.Calls = []phone.RoamCall{{Call: 1, GapIn: 61 * time.Millisecond, GapOut: 20 * time.Millisecond, LostIn: 3, Measured: true, Peer: "sip:bob@example.com", Name: "Bob Example"}}
 	return s
+}
+
+// failedState is the same roam when the peer refused the repair.
+func failedState() phone.State {
+	s := recovering()
+	s.Accounts[0].Roaming, s.Accounts[0].State = false, phone.Registered
+	s.Calls[0].Recovering = false
+	r := &s.Roams[0]
+	r.Phase, r.Total = phone.RoamFailed, 4510*time.Millisecond
+	r.Steps[5].Running, r.Steps[5].OK, r.Steps[5].Duration, r.Steps[5].Detail = false, false, 4100*time.Millisecond, "re-INVITE 491 Request Pending, 5 times"
+	r.Calls = []phone.RoamCall{{Call: 1, Peer: "sip:bob@example.com", Name: "Bob Example"}}
+	r.Failure = "call 1: re-INVITE 491 Request Pending, 5 times; registered again, the call is kept: I refreshes it again, b hangs up"
+	r.FailedStep, r.Next = phone.StepRepair, []string{"refresh", "hangup", "restart"}
+	return s
+}
+
+// past is what earlier runs left.
+func past() phone.Past {
+	ms := time.Millisecond
+	done, failed, moved := recoveredState().Roams[0], failedState().Roams[0], recoveredState().Roams[0]
+	done.ID, done.Started, done.From, done.To = -1, noon.Add(-18*time.Hour), "usb0 172.20.10.4", "wlan0 192.168.1.23"
+	done.Total, done.Calls = 84*ms, []phone.RoamCall{{Call: 2, Peer: "sip:carol@example.net", Name: "Carol Example", GapIn: 41 * ms, GapOut: 12 * ms, LostIn: 2, Measured: true}}
+	moved.ID, moved.Started, moved.Phase, moved.Total, moved.Calls = -2, noon.Add(-18*time.Hour-time.Second), phone.RoamSuperseded, 310*ms, nil
+	moved.From, moved.To = "wlan0 192.168.1.23", ""
+	failed.ID, failed.Started = -3, noon.AddDate(0, 0, -3)
+	same := done
+	same.ID, same.Started, same.To, same.Calls = -4, noon.AddDate(0, -2, 0), "usb0 172.20.10.9", nil
+	talked, missed, declined, busy := bob(), carol(), carol(), bob()
+	talked.ID, talked.State, talked.Started, talked.Answered, talked.Ended = -3, phone.Ended, noon.Add(-18*time.Hour), noon.Add(-18*time.Hour+5*time.Second), noon.Add(-17*time.Hour)
+	missed.ID, missed.State, missed.Started, missed.Ended = -1, phone.Ended, noon.Add(-40*time.Minute), noon.Add(-39*time.Minute)
+	declined.ID, declined.State, declined.Started, declined.Ended, declined.Code, declined.Reason = -2, phone.Ended, noon.Add(-time.Hour), noon.Add(-time.Hour), 603, "declined"
+	busy.ID, busy.State, busy.Started, busy.Answered, busy.Ended, busy.Code, busy.Reason = -4, phone.Ended, noon.AddDate(0, 0, -9), time.Time{}, noon.AddDate(0, 0, -9), 486, "Busy Here"
+	return phone.Past{Calls: []phone.Call{busy, talked, declined, missed}, Roams: []phone.Roam{same, failed, moved, done}}
 }
 
 func noNetwork() phone.State {

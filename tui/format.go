@@ -131,6 +131,25 @@ func newTimeFormat(name string) timeFormat {
 	return timeFormat{"15:04:05", "15:04"}
 }
 
+// when is a moment as one says it now: 13:05, yesterday 13:05, Mon 13:05,
+// 21 Nov, 21 Nov 2025.
+func (m *model) when(at time.Time) string {
+	minute := at.Format(m.set.time.minute)
+	year, month, day := m.now.Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, m.now.Location())
+	switch at = at.In(m.now.Location()); {
+	case !at.Before(today):
+		return minute
+	case !at.Before(today.AddDate(0, 0, -1)):
+		return "yesterday " + minute
+	case !at.Before(today.AddDate(0, 0, -6)):
+		return at.Format("Mon ") + minute
+	case at.Year() == year:
+		return at.Format("2 Jan")
+	}
+	return at.Format("2 Jan 2006")
+}
+
 // words are the pieces between which text may be broken: not between a number
 // and its unit.
 func words(text string) []string {

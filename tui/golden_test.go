@@ -55,9 +55,34 @@ func scenes() map[string]func(*hand) {
 			d.show(s, history()...)
 			d.press("]")
 		},
-		"recovering": rec,
-		"recovered":  func(d *hand) { rec(d); d.show(recoveredState()) },
-		"no network": func(d *hand) { d.show(inCall(), history()...); d.show(noNetwork()) },
+		"recovering":  rec,
+		"recovered":   func(d *hand) { rec(d); d.show(recoveredState()) },
+		"no network":  func(d *hand) { d.show(inCall(), history()...); d.show(noNetwork()) },
+		"roam failed": func(d *hand) { rec(d); d.show(failedState()) },
+		"roam of two calls": func(d *hand) {
+			rec(d)
+			s := recoveredState()
+			s.Calls = append(s.Calls, carol())
+			s.Roams[0].Calls = append(s.Roams[0].Calls, phone.RoamCall{Call: 2, Peer: "sip:carol@example.net", Name: "Carol Example"})
+			d.show(s)
+		},
+		"from earlier runs": func(d *hand) {
+			s := idle()
+			s.Past = past()
+			d.show(s, history()[:2]...)
+		},
+		"roam of an earlier run": func(d *hand) {
+			s := idle()
+			s.Past = past()
+			d.show(s)
+			d.press("f5", "f5", "h")
+		},
+		"roams": func(d *hand) {
+			s := recoveredState()
+			s.Past = past()
+			d.show(s, history()...)
+			d.press("H", "j")
+		},
 		"refused": func(d *hand) {
 			d.show(refused(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: refused().Accounts[0]}})
 		},
@@ -87,11 +112,16 @@ func screen(d *hand) string {
 
 func TestScreens(t *testing.T) {
 	more := map[string][][2]int{
-		"idle":       {{100, 30}, {50, 20}, {200, 60}},
-		"in call":    {{100, 30}, {50, 20}, {40, 10}, {200, 60}, {39, 9}},
-		"recovering": {{100, 30}, {50, 20}, {200, 60}, {60, 44}},
-		"incoming":   {{50, 20}, {40, 10}},
-		"help":       {{50, 20}},
+		"idle":                   {{100, 30}, {50, 20}, {200, 60}},
+		"in call":                {{100, 30}, {50, 20}, {40, 10}, {200, 60}, {39, 9}},
+		"recovering":             {{100, 30}, {50, 20}, {200, 60}, {60, 44}},
+		"incoming":               {{50, 20}, {40, 10}},
+		"help":                   {{50, 20}},
+		"recovered":              {{50, 20}, {40, 10}, {200, 60}},
+		"roam failed":            {{50, 20}, {40, 10}, {200, 60}},
+		"roams":                  {{50, 20}, {40, 10}, {200, 60}},
+		"roam of an earlier run": {{50, 20}},
+		"from earlier runs":      {{50, 20}},
 	}
 	for name, scene := range scenes() {
 		for _, size := range append(bigSizes, more[name]...) {

@@ -19,6 +19,7 @@ type model struct {
 	state  phone.State
 	events eventLog
 	recent recents
+	roams  roamLog
 
 	line    phone.CallID // the call in hand
 	account string       // the selected account, by name
@@ -80,7 +81,8 @@ const (
 	leaveWithin  = 3 * time.Second // the engine gives itself two
 	forceWithin  = 2 * time.Second // between two ctrl+c
 	doWithin     = 5 * time.Second // for the engine to accept a command
-	recentKept   = 50
+	recentKept   = 200
+	roamsKept    = 200
 	farAway      = 1 << 20
 	pageRows     = 10
 	dialedKept   = 50
@@ -111,7 +113,8 @@ func (m *model) Init() tea.Cmd {
 // apply takes the engine's latest word.
 func (m *model) apply(u phone.Update) tea.Cmd {
 	m.state = u.State
-	m.recent.learn(u.State.Calls)
+	m.recent.learn(u.State)
+	m.roams.learn(u.State)
 	for _, n := range u.Notices {
 		m.events.tell(n)
 	}

@@ -128,7 +128,7 @@ func (o *quitAsk) content(m *model) box {
 	yes := either(len(live) > 0, "hang up and quit", "quit")
 	rows := []row{{left: []span{{text, strong}}}, {}, {left: []span{
 		{"y", keycap}, {" " + yes + "   ", plain}, {"n", keycap}, {" stay", plain}}}}
-	return box{w: 50, title: "Quit?", frame: ruleFocus, rows: rows, cursor: &tea.Position{X: 2, Y: 3}}
+	return box{w: max(50, m.look.width(text)+4), title: "Quit?", frame: ruleFocus, rows: rows, cursor: &tea.Position{X: 2, Y: 3}}
 }
 
 // errorPanel explains a failure. It takes esc only: every other key does what

@@ -16,7 +16,7 @@ func TestRoamTab(t *testing.T) {
 		d.show(recovering())
 		d.sees("[Roam]", "Roam #3")
 		d.show(recoveredState())
-		d.sees("Recovered in 614 ms; gap in 61 ms, out 20 ms", "3 packets lost")
+		d.sees("Recovered in 614 ms", "gap in 61 ms, out 20 ms, 3 packets lost")
 		d.after(roamLinger - time.Second)
 		d.sees("[Roam]")
 		d.after(time.Second)

@@ -1,18 +1,28 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 
 	"ramble/internal/phone"
 )
 
-// recents are the calls of this run that have ended, latest first.
-type recents struct{ calls []phone.Call }
+// recents are the calls that have ended, latest first: those of this run, then
+// those that earlier runs left in the history.
+type recents struct {
+	calls []phone.Call // all of them
+	ours  int          // how many are of this run
+}
 
 // learn takes the ended calls out of a state; the engine forgets them after a
-// while.
-func (r *recents) learn(calls []phone.Call) {
-	for _, c := range calls {
+// while. The past is read once.
+func (r *recents) learn(s phone.State) {
+	if len(r.calls) == r.ours {
+		for _, c := range slices.Backward(s.Past.Calls) {
+			r.calls = append(r.calls, c)
+		}
+	}
+	for _, c := range s.Calls {
 		if c.State != phone.Ended {
 			continue
 		}
@@ -21,9 +31,11 @@ func (r *recents) learn(calls []phone.Call) {
 			continue
 		}
 		r.calls = slices.Insert(r.calls, 0, c)
+		r.ours++
 	}
 	if len(r.calls) > recentKept {
 		r.calls = r.calls[:recentKept]
+		r.ours = min(r.ours, recentKept)
 	}
 }
 
@@ -42,7 +54,7 @@ func (m *model) idleRows(w int) []row {
 		return append([]row{{left: []span{{"No call.", strong}}}, {}}, m.gettingStarted(w)...)
 	}
 	var rows []row
-	if last := m.recent.at(0); last.Hint != "" || last.NeedsRedial {
+	if last := m.recent.at(0); last.ID > 0 && (last.Hint != "" || last.NeedsRedial) {
 		text := joined(who(last)+" "+endLine(last), last.Hint)
 		if last.NeedsRedial {
 			text = joined(who(last)+" lost the call", last.Hint)
@@ -52,32 +64,63 @@ func (m *model) idleRows(w int) []row {
 		}
 		rows = append(rows, row{})
 	}
-	rows = append(rows, row{left: []span{{"Recent", strong}}})
+	rows = append(rows, row{left: []span{{"Recent", strong}}, right: m.missedWord()})
+	width := 0 // of the moments, so that what stands before them makes a column
+	for _, c := range m.recent.calls {
+		width = max(width, m.look.width(m.when(c.Started)))
+	}
 	for i, c := range m.recent.calls {
-		rows = append(rows, m.recentRow(c, i == m.panes.offset[paneCall]))
+		rows = append(rows, m.recentRow(c, i == m.panes.offset[paneCall], width))
 	}
 	return rows
 }
 
-func (m *model) recentRow(c phone.Call, selected bool) row {
+// missedWord counts what was missed in this run.
+func (m *model) missedWord() []span {
+	n := 0
+	for _, c := range m.recent.calls[:m.recent.ours] {
+		if missed(c) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []span{{grouped(uint64(n)) + " missed", busy}}
+}
+
+// missed: nobody answered it here, and nobody turned it away.
+func missed(c phone.Call) bool {
+	return c.Direction == phone.Incoming && c.Answered.IsZero() && c.Code < 600 && c.Reason != "declined"
+}
+
+// outcome is how a call ended that was not answered, in a word or a number.
+func outcome(c phone.Call) string {
+	switch {
+	case missed(c):
+		return "missed"
+	case c.Direction == phone.Incoming:
+		return "declined"
+	}
+	return either(c.Code > 0, status(c.Code, ""), "failed")
+}
+
+func (m *model) recentRow(c phone.Call, selected bool, width int) row {
 	l := m.look
 	mark, r := either(c.Direction == phone.Incoming, l.in, l.out), faint
-	length, at := "", c.Ended
+	length := outcome(c)
 	switch {
 	case !c.Answered.IsZero():
-		length, at = short(c.Ended.Sub(c.Answered)), c.Answered
-	case c.Direction == phone.Incoming:
-		length, r = "missed", busy
-	default:
-		length, r = status(c.Code, ""), bad
-		if length == "" {
-			length = "failed"
-		}
+		length = short(c.Ended.Sub(c.Answered))
+	case missed(c):
+		r = busy
+	case c.Direction == phone.Outgoing:
+		r = bad
 	}
 	here := either(selected && m.panes.focused == paneCall, l.here, " ")
 	return row{
 		left:     []span{{here + " ", info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}},
-		right:    []span{{length, r}, {"  " + at.Format(m.set.time.minute), faint}},
+		right:    []span{{length, r}, {fmt.Sprintf("  %*s", width, m.when(c.Started)), faint}},
 		selected: selected,
 	}
 }

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,14 +8,42 @@ import (
 	"ramble/internal/phone"
 )
 
+// roamLog is every roam there is to look at, oldest first: what earlier runs
+// left, then those of this run, of which the engine keeps the last few.
+type roamLog struct {
+	list []phone.Roam
+	past bool // the past was read
+}
+
+func (l *roamLog) learn(s phone.State) {
+	if !l.past && len(s.Past.Roams) > 0 {
+		l.list, l.past = slices.Concat(s.Past.Roams, l.list), true
+	}
+	for _, r := range s.Roams {
+		if i := l.index(r.ID); i >= 0 {
+			l.list[i] = r
+			continue
+		}
+		l.list = append(l.list, r)
+	}
+	l.list = l.list[max(0, len(l.list)-roamsKept):]
+}
+
+// index is -1 when there is no such roam.
+func (l *roamLog) index(id phone.RoamID) int {
+	return slices.IndexFunc(l.list, func(r phone.Roam) bool { return r.ID == id })
+}
+
 // shownRoam is the roam that the Roam tab is about.
 func (m *model) shownRoam() (phone.Roam, bool) {
-	for _, r := range slices.Backward(m.state.Roams) {
-		if m.lower.picked == 0 || r.ID == m.lower.picked {
-			return r, true
-		}
+	i := m.roams.index(m.lower.picked)
+	if i < 0 {
+		i = len(m.roams.list) - 1
 	}
-	return phone.Roam{}, false
+	if i < 0 {
+		return phone.Roam{}, false
+	}
+	return m.roams.list[i], true
 }
 
 // watchRoams opens the Roam tab when a roam starts, or is over before it could
@@ -61,39 +88,6 @@ func roamRole(r phone.Roam) role {
 	return busy
 }
 
-// roamLine is a roam in one sentence.
-func roamLine(r phone.Roam) string {
-	n := fmt.Sprintf("roam %d: ", r.ID)
-	switch r.Phase {
-	case phone.RoamDone:
-		return n + recovered(r)
-	case phone.RoamFailed:
-		return n + either(r.Failure != "", r.Failure, "failed")
-	case phone.RoamSuperseded:
-		return n + "the network changed again"
-	}
-	if len(r.Reasons) == 0 {
-		return n + "the network changed"
-	}
-	return n + strings.Join(r.Reasons, ", ")
-}
-
-// recovered is how a roam ended: in what time, and what it cost each call.
-func recovered(r phone.Roam) string {
-	text := "Recovered in " + lasting(r.Total)
-	for _, c := range r.Calls {
-		if len(r.Calls) > 1 {
-			text += fmt.Sprintf("; call %d", c.Call)
-		}
-		if !c.Measured {
-			text += "; no audio was due"
-			continue
-		}
-		text += fmt.Sprintf("; gap in %s, out %s, %s lost", lasting(c.GapIn), lasting(c.GapOut), counted(c.LostIn, "packet"))
-	}
-	return text
-}
-
 // roamRows is the content of the Roam tab.
 func (m *model) roamRows(w, h int) []row {
 	r, ok := m.shownRoam()
@@ -115,152 +109,146 @@ func (m *model) roamRows(w, h int) []row {
 		}
 		rows = append(rows, m.stepRow(r, s, w))
 	}
-	end := m.roamEnd(r, w)
-	head := row{left: []span{{pathName(r.From), plain}, {" " + m.look.arrow + " ", faint}, {pathName(r.To), strong}}}
-	if len(rows)+len(end)+1 <= h || h == 0 {
-		rows = append([]row{head}, rows...)
-		if len(rows)+len(end)+1 <= h || h == 0 {
-			rows = append(rows, row{})
-		}
-	} else if room := h - len(end); room > 0 && len(rows) > room && m.panes.offset[paneLower] == 0 {
+	head, why, end := m.roamHead(r, w), m.roamReasons(r, w), m.roamEnd(r, w)
+	more := m.moreReasons(r, w)
+	if h > 0 {
+		more = more[:clamp(h-len(rows)-len(end)-1, 0, len(more))]
+	}
+	rows = slices.Insert(rows, min(1, len(rows)), more...)
+	fits := func(extra int) bool { return h == 0 || len(rows)+len(end)+extra <= h }
+	switch gap := []row{{}}; {
+	case fits(2 + len(why)):
+		rows = slices.Concat([]row{head}, why, rows, gap)
+	case fits(1 + len(why)):
+		rows = slices.Concat([]row{head}, why, rows)
+	case fits(2):
+		rows = slices.Concat([]row{head}, rows, gap)
+	case fits(1):
+		rows = slices.Concat([]row{head}, rows)
+	case h > len(end) && len(rows) > h-len(end) && m.panes.offset[paneLower] == 0:
 		// The beginning gives way: what happens now matters more.
-		rows = rows[len(rows)-room:]
+		rows = rows[len(rows)-(h-len(end)):]
 	}
 	return append(rows, end...)
 }
 
-func pathName(s string) string { return either(s != "", s, "no network") }
-
-// stepWidths: offset, mark and name stand in columns.
-const (
-	offsetWidth = 7
-	nameWidth   = 9
-	tookWidth   = 7
-	barsFrom    = 76 // columns from which the waterfall is drawn
-)
-
-// stepRow is one step: when, how, what, how long. With room the waterfall
-// shows where in the roam's time it lay.
-func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
-	mark, ro := m.look.stepMark(s)
-	took := s.Duration
-	if s.Running {
-		took = max(0, m.roamClock(r)-s.Offset)
+// roamHead is where from and where to.
+func (m *model) roamHead(r phone.Roam, w int) row {
+	left := []span{{pathName(r.From), plain}, {" " + m.look.arrow + " ", faint}, {pathName(r.To), strong}}
+	right := m.when(r.Started)
+	if r.ID > 0 {
+		right = r.Started.Format(m.set.time.second)
 	}
-	tookText := ""
-	if took > 0 {
-		tookText = lasting(took)
+	if m.look.spansWidth(left)+m.look.width(right)+2 > w {
+		return row{left: left}
 	}
-	detail := stepDetail(s)
-	if s.Call != 0 && len(m.state.Calls) > 1 {
-		if name := m.callName(s.Call); name != "" {
-			detail = strings.TrimSpace(name + " " + detail)
+	return row{left: left, right: []span{{right, faint}}}
+}
+
+// roamReasons is why, where the first step does not say it.
+func (m *model) roamReasons(r phone.Roam, w int) []row {
+	why := strings.Join(r.Reasons, ", ")
+	if why == "" || len(r.Steps) > 0 && r.Steps[0].Detail == why {
+		return nil
+	}
+	var rows []row
+	for _, line := range m.look.wrap("because: "+why, w) {
+		rows = append(rows, row{left: []span{{line, faint}}})
+	}
+	return rows[:min(len(rows), 2)]
+}
+
+// moreReasons are those that have no room in the row of the first step. They
+// stand below it.
+func (m *model) moreReasons(r phone.Roam, w int) (rows []row) {
+	if len(r.Steps) == 0 || r.Steps[0].Name != phone.StepSign {
+		return nil
+	}
+	parts := strings.Split(r.Steps[0].Detail, ", ")
+	shown := len(parts) // as fitParts has it
+	for shown > 1 && m.look.width(strings.Join(parts[:shown], ", ")) > m.detailRoom(w, "") {
+		shown--
+	}
+	for _, part := range parts[shown:] {
+		for _, line := range m.look.wrap(part, w-detailFrom) {
+			rows = append(rows, row{left: []span{{strings.Repeat(" ", detailFrom) + line, faint}}})
 		}
 	}
-	spans := []span{
-		{fmt.Sprintf("%*s ", offsetWidth, "+"+lasting(s.Offset)), faint},
-		{mark + " ", ro},
-		{fmt.Sprintf("%-*s", nameWidth, s.Name), either(s.Running, strong, plain)},
-	}
-	right := []span{{fmt.Sprintf("%*s", tookWidth, tookText), either(s.Running, busy, faint)}}
-	if w < barsFrom {
-		right[0].text = strings.TrimSpace(tookText)
-		return row{left: append(spans, span{m.look.fitParts(detail, w-m.look.spansWidth(spans)-m.look.width(right[0].text)-1), faint}), right: right}
-	}
-	bars := clamp(w/3, 20, 60)
-	room := w - m.look.spansWidth(spans) - bars - tookWidth - 2
-	detail = m.look.fitParts(detail, room)
-	detail += strings.Repeat(" ", max(0, room-m.look.width(detail)))
-	spans = append(spans, span{detail + " ", faint})
-	return row{left: append(spans, m.waterfall(r, s.Offset, took, bars, ro)...), right: right}
+	return rows
 }
 
-// stepDetail is a step's detail without what its name says already: what is
-// registered is a REGISTER.
-func stepDetail(s phone.RoamStep) string {
-	if n := len(s.Name) + 1; len(s.Detail) > n && strings.EqualFold(s.Detail[:n], string(s.Name)+" ") {
-		return s.Detail[n:]
-	}
-	return s.Detail
-}
-
-// fitParts keeps of a list as many whole parts as fit, at least the first.
-func (l *look) fitParts(s string, max int) string {
-	for l.width(s) > max {
-		cut := strings.LastIndex(s, ", ")
-		if cut < 0 {
-			return l.fit(s, max)
-		}
-		s = s[:cut]
-	}
-	return s
-}
-
-// waterfall is one step's place in the roam's time.
-func (m *model) waterfall(r phone.Roam, offset, took time.Duration, cells int, ro role) []span {
-	total := max(m.roamClock(r), time.Millisecond)
-	from := clamp(int(offset*time.Duration(cells)/total), 0, cells-1)
-	to := clamp(int((offset+took)*time.Duration(cells)/total), from+1, cells)
-	return []span{
-		{strings.Repeat(m.look.traceNo, from), rule},
-		{strings.Repeat(m.look.traceOn, to-from), either(ro == plain, info, ro)},
-		{strings.Repeat(m.look.traceNo, cells-to), rule},
-	}
-}
-
-// roamClock is how long the roam has lasted, or took.
-func (m *model) roamClock(r phone.Roam) time.Duration {
-	if r.Phase == phone.RoamStarted {
-		return m.now.Sub(r.Started)
-	}
-	total := r.Total
-	for _, s := range r.Steps {
-		total = max(total, s.Offset+s.Duration)
-	}
-	return total
-}
-
-func (l *look) stepMark(s phone.RoamStep) (string, role) {
-	switch {
-	case s.Running:
-		return l.running, busy
-	case !s.OK:
-		return l.cross, bad
-	case s.Name == phone.StepSign || s.Name == phone.StepPath:
-		return l.dot, info
-	}
-	return l.check, good
-}
-
-// roamEnd is what stands below the steps.
+// roamEnd is what stands below the steps: how it ended, what it cost, and
+// after a failure what helps, with the keys.
 func (m *model) roamEnd(r phone.Roam, w int) []row {
 	text, ro := "", roamRole(r)
+	var rows []row
+	add := func(mark, text string, ro role) {
+		for i, line := range m.look.wrap(text, w-2) {
+			rows = append(rows, row{left: []span{{either(i == 0, mark, " ") + " ", ro}, {line, ro}}})
+		}
+	}
 	switch r.Phase {
 	case phone.RoamStarted:
 		text = "under way for " + lasting(m.roamClock(r))
 		if c := m.current(); c.Recovering && c.Media.Silence > 0 {
 			text = "no audio in for " + ago(c.Media.Silence) + ", " + text
 		}
+		add(m.look.running, text, ro)
 	case phone.RoamDone:
-		text = recovered(r)
-		if marked := m.look.check + " " + text; m.look.width(marked) <= w {
-			text = marked
+		if text := recovered(r); len(r.Calls) < 2 && m.look.width(text)+2 <= w {
+			add(m.look.check, text, ro)
+			break
 		}
-	default:
-		text = roamLine(r)
-	}
-	var rows []row
-	for _, line := range m.look.wrap(text, w) {
-		rows = append(rows, row{left: []span{{line, ro}}})
+		add(m.look.check, "Recovered in "+lasting(r.Total), ro)
+		for _, c := range r.Calls {
+			add(" ", either(len(r.Calls) > 1, costName(c)+": ", "")+cost(c), either(c.Measured, ro, faint))
+		}
+	case phone.RoamFailed:
+		add(m.look.cross, failed(r), ro)
+		if r.Failure != "" {
+			add(" ", failure(r), plain)
+		}
+		if i := m.roams.index(r.ID); i == len(m.roams.list)-1 && r.ID > 0 { // what helps now helps against the latest
+			rows = append(rows, m.nextRows(r.Next, w)...)
+		}
+	case phone.RoamSuperseded:
+		text = "the network moved again after " + lasting(r.Total)
+		if i := m.roams.index(r.ID); i+1 < len(m.roams.list) && (r.ID < 0) == (m.roams.list[i+1].ID < 0) {
+			text += ": see " + either(r.ID < 0, "the next one", "roam "+m.roamName(m.roams.list[i+1]))
+		}
+		add(m.look.dot, text, ro)
 	}
 	return rows
 }
 
-func (m *model) callName(id phone.CallID) string {
-	for _, c := range m.state.Calls {
-		if c.ID == id {
-			return who(c)
+// nextRows are the keys that help, with what they do, in as many rows as they
+// need. Names that this version has no action for, and what cannot be done
+// now, are left out.
+func (m *model) nextRows(ids []string, w int) (rows []row) {
+	words := map[string]string{"refresh": "re-INVITE", "register": "register again", "restart": "restart all", "redial": "call again"}
+	const label = "next  "
+	at := []span{{label, faint}}
+	for _, id := range ids {
+		i, known := m.set.keys.byID[id]
+		if !known {
+			continue
 		}
+		a := m.set.keys.actions[i]
+		if a.Enabled != nil && !a.Enabled(m.situation()) {
+			continue
+		}
+		caps := []span{{m.look.keyName(m.set.keys.key(id)), keycap}, {" " + either(words[id] != "", words[id], a.Short), plain}}
+		if len(at) > 1 {
+			if m.look.spansWidth(at)+3+m.look.spansWidth(caps) > w {
+				rows, at = append(rows, row{left: at}), []span{{strings.Repeat(" ", len(label)), faint}}
+			} else {
+				at = append(at, span{"   ", plain})
+			}
+		}
+		at = append(at, caps...)
 	}
-	return ""
+	if len(at) > 1 {
+		rows = append(rows, row{left: at})
+	}
+	return rows
 }

@@ -1,10 +1,13 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"ramble/internal/phone"
 )
 
 // View implements tea.Model: the screen as a function of the model.
@@ -40,7 +43,7 @@ func (m *model) layout() layout {
 		a.accRows = len(m.accountRows(leftWide - 4))
 	}
 	if _, ok := m.shownRoam(); ok {
-		a.roamRows = len(m.roamRows(m.w-leftWide-4, 0))
+		a.roamRows = len(m.roamRows(m.w-either(m.w < widerLeft, leftNarrow, leftWide)-4, 0))
 	}
 	return arrange(a)
 }
@@ -101,13 +104,28 @@ func (m *model) paneHead(p pane, l layout) (name, key, right []span) {
 		events, roam = span{"Events ", faint}, span{"[Roam]", strong}
 		name = word("Roam")
 		if r, ok := m.shownRoam(); ok {
-			name = word("Roam #" + grouped(uint64(r.ID)))
+			name = word("Roam " + m.roamName(r))
+			right = m.browseWord(r, p)
 		}
 	}
 	if l.pane[paneSide].shown() && m.lower.roam {
-		return name, word("F5"), nil
+		return name, word("F5"), right
 	}
-	return name, word("F5"), []span{events, roam}
+	if len(right) > 0 {
+		events.text = "  " + events.text
+	}
+	return name, word("F5"), append(right, events, roam)
+}
+
+// browseWord says which roam of how many is shown, and the keys that turn the
+// pages, to whoever is there.
+func (m *model) browseWord(r phone.Roam, p pane) []span {
+	n := len(m.roams.list)
+	if n < 2 || p != m.panes.focused {
+		return nil
+	}
+	keys := m.look.keyName(m.set.keys.key("older-roam")) + " " + m.look.keyName(m.set.keys.key("newer-roam"))
+	return []span{{fmt.Sprintf("%d/%d ", m.roams.index(r.ID)+1, n), faint}, {keys, keycap}}
 }
 
 func (m *model) callHeadWord() []span {

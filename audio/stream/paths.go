@@ -94,19 +94,6 @@ func (s *Stream) Began() {
 	}
 }
 
-// Switch sends on the newest adopted path from the next packet on.
-func (s *Stream) Switch() {
-	now := s.cfg.Now()
-	s.mu.Lock()
-	if p := &s.paths; p.sending != p.newest() {
-		p.sending, p.moved = p.newest(), now
-		p.plan()
-		s.tx.nextReport = now // where no audio is due, RTCP proves the path
-	}
-	s.mu.Unlock()
-	s.rouse()
-}
-
 // Retire closes the old paths: all but the one that is sent on and the newest.
 // It happens by itself two seconds after the new one was heard.
 func (s *Stream) Retire() {

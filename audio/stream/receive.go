@@ -22,6 +22,7 @@ const maxDatagram = 2048
 type receiver struct {
 	buffer *jitter.Buffer
 	from   reception
+	flow   flow
 	keys   listener
 	jumps  uint64 // of the buffer, that keys knows of
 }
@@ -147,6 +148,7 @@ func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort
 		s.rx.buffer.Restart()
 	}
 	missing := s.rx.from.packet(now, p.SequenceNumber)
+	s.rx.flow.packet(now, p, voice, o.clock)
 	o.heard, o.tell, o.look = s.paths.arrived(now, l, missing, s.sends())
 	switch {
 	case !m.Receive:

@@ -30,6 +30,7 @@ type sender struct {
 	last    time.Time // of the last whole frame
 	talking bool      // the last packet was audio: no marker
 	keypad  keypad
+	unsent  unsent
 
 	wire       [headerSize + maxPayload]byte // Capture's own, between lock and send
 	packets    uint64
@@ -79,6 +80,7 @@ func (s *Stream) Capture(src []int16) {
 		s.mu.Unlock()
 		err := l.sock.Send(s.tx.wire[:size], to)
 		s.mu.Lock()
+		s.tx.unsent.add(now, s.tx.wire[:size], err == nil)
 		h, ok := s.sent(now, l, size, err)
 		if ok {
 			s.mu.Unlock()

@@ -116,6 +116,7 @@ func (s *Stream) apply(now time.Time, n Negotiated) {
 		n.Codec = old.Codec
 	}
 	s.media = n
+	s.rx.flow.agreed(now, old, n)
 	s.gate.agree(now, n.Remote, n.RemoteRTCP.Addr(), n.Signalling)
 	if n.Codec != old.Codec || n.PTime != old.PTime {
 		s.tx.shape(n.Codec, n.PTime)

@@ -28,6 +28,9 @@ func begin(at time.Time, kind string) head { return head{version, stamp(at), kin
 // that lines sort as text.
 type stamp time.Time
 
+// IsZero lets a moment that never was be absent.
+func (s stamp) IsZero() bool { return time.Time(s).IsZero() }
+
 func (s stamp) MarshalText() ([]byte, error) {
 	return time.Time(s).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000000000Z07:00"), nil
 }
@@ -76,6 +79,13 @@ type callBody struct {
 	Duration    *millis        `json:"duration_ms,omitempty"` // since the answer
 	LocalMedia  netip.AddrPort `json:"local_media,omitzero"`
 	RemoteMedia netip.AddrPort `json:"remote_media,omitzero"`
+	Hint        string         `json:"hint,omitempty"`
+	Redial      bool           `json:"needs_redial,omitempty"` // the other side lost the call; dial again
+	Started     stamp          `json:"started,omitzero"`
+	Answered    stamp          `json:"answered,omitzero"`
+	Ended       stamp          `json:"ended,omitzero"`
+	Roams       int            `json:"roams,omitempty"` // lived through
+	LongestGap  millis         `json:"longest_gap_ms,omitzero"`
 }
 
 type mediaBody struct {
@@ -111,43 +121,6 @@ type pathBody struct {
 	Interface string     `json:"interface,omitempty"`
 	Source    netip.Addr `json:"source,omitzero"`
 	NextHop   netip.Addr `json:"next_hop,omitzero"`
-}
-
-type roamBody struct {
-	Roam    phone.RoamID   `json:"roam"`
-	Account string         `json:"account"`
-	Epoch   phone.Epoch    `json:"epoch"`
-	Phase   string         `json:"phase"`
-	From    string         `json:"from,omitempty"`
-	To      string         `json:"to,omitempty"`
-	Reasons []string       `json:"reasons,omitempty"`
-	Detail  string         `json:"detail,omitempty"` // why it failed
-	Total   millis         `json:"total_ms,omitzero"`
-	Calls   []roamCallBody `json:"calls,omitempty"`
-}
-
-type roamCallBody struct {
-	Call   phone.CallID `json:"call"`
-	GapIn  *millis      `json:"gap_in_ms,omitempty"` // these three are absent when no audio was due
-	GapOut *millis      `json:"gap_out_ms,omitempty"`
-	LostIn *uint64      `json:"lost_in,omitempty"`
-}
-
-type stepObject struct {
-	head
-	Roam     phone.RoamID `json:"roam"`
-	Account  string       `json:"account"`
-	Epoch    phone.Epoch  `json:"epoch"`
-	Phase    string       `json:"phase"`
-	From     string       `json:"from,omitempty"`
-	To       string       `json:"to,omitempty"`
-	Reasons  []string     `json:"reasons,omitempty"`
-	Step     string       `json:"step"`
-	Offset   millis       `json:"offset_ms"`
-	Duration *millis      `json:"duration_ms,omitempty"` // this and ok are absent while the step runs
-	OK       *bool        `json:"ok,omitempty"`
-	Detail   string       `json:"detail,omitempty"`
-	Call     phone.CallID `json:"call,omitempty"`
 }
 
 type dtmfObject struct {
@@ -208,12 +181,9 @@ func event(n phone.Notice) any {
 		}{begin(n.At, "network"), network(w.Network)}
 	case phone.RoamChanged:
 		if w.Step != nil {
-			return step(n.At, w.Roam, *w.Step)
+			return stepEvent(n.At, w.Roam, *w.Step)
 		}
-		return struct {
-			head
-			roamBody
-		}{begin(n.At, "roam"), roam(w.Roam)}
+		return roamEvent(n.At, roam(w.Roam))
 	case phone.MediaReport:
 		return struct {
 			head
@@ -272,7 +242,7 @@ func refusal(at time.Time, r request, err error) any {
 	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(reason, 1024)}
 }
 
-func snapshotEvent(at time.Time, st phone.State) any {
+func snapshotEvent(at time.Time, st phone.State, process *Process) any {
 	type state struct {
 		Accounts []registrationBody `json:"accounts"`
 		Calls    []callBody         `json:"calls"`
@@ -287,12 +257,13 @@ func snapshotEvent(at time.Time, st phone.State) any {
 		out.Calls = append(out.Calls, call(at, c))
 	}
 	for _, r := range st.Roams {
-		out.Roams = append(out.Roams, roam(r))
+		out.Roams = append(out.Roams, timeline(r))
 	}
 	return struct {
 		head
-		State state `json:"state"`
-	}{begin(at, "snapshot"), out}
+		Process *Process `json:"process,omitempty"`
+		State   state    `json:"state"`
+	}{begin(at, "snapshot"), process, out}
 }
 
 func registration(a phone.Account) registrationBody {
@@ -308,7 +279,8 @@ func call(at time.Time, c phone.Call) callBody {
 		Call: c.ID, Account: c.Account, Direction: c.Direction.String(), State: c.State.String(), Held: c.Held.String(),
 		Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), CallID: clean.Limit(c.SIPCallID, 1024),
 		Codec: clean.Text(c.Codec), SRTP: c.SRTP, Code: c.Code, Reason: clean.Text(c.Reason),
-		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia,
+		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia, Hint: clean.Limit(c.Hint, 1024), Redial: c.NeedsRedial,
+		Started: stamp(c.Started), Answered: stamp(c.Answered), Ended: stamp(c.Ended), Roams: c.Roams, LongestGap: millis(c.LongestGap),
 	}
 	if !c.Answered.IsZero() {
 		until := at
@@ -354,34 +326,6 @@ func network(n phone.Network) networkBody {
 	}
 	for _, p := range n.Paths {
 		out.Path[p.Account] = pathBody{p.Interface, p.Source, p.NextHop}
-	}
-	return out
-}
-
-func roam(r phone.Roam) roamBody {
-	out := roamBody{
-		Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: r.Phase.String(), From: r.From, To: r.To,
-		Reasons: r.Reasons, Detail: clean.Limit(r.Failure, 1024), Total: millis(r.Total),
-	}
-	for _, c := range r.Calls {
-		body := roamCallBody{Call: c.Call}
-		if c.Measured {
-			in, gone, lost := millis(c.GapIn), millis(c.GapOut), c.LostIn
-			body.GapIn, body.GapOut, body.LostIn = &in, &gone, &lost
-		}
-		out.Calls = append(out.Calls, body)
-	}
-	return out
-}
-
-func step(at time.Time, r phone.Roam, s phone.RoamStep) any {
-	out := stepObject{
-		head: begin(at, "roam"), Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: "step", From: r.From, To: r.To,
-		Reasons: r.Reasons, Step: string(s.Name), Offset: millis(s.Offset), Detail: clean.Limit(s.Detail, 1024), Call: s.Call,
-	}
-	if !s.Running {
-		duration, ok := millis(s.Duration), s.OK
-		out.Duration, out.OK = &duration, &ok
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package automation
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/netip"
 	"strings"
@@ -48,7 +49,22 @@ func sampleRoam() phone.Roam {
 	return phone.Roam{
 		ID: 2, Account: "work", Epoch: 7, Phase: phone.RoamDone, From: "wlan0 192.168.1.23", To: "usb0 172.20.10.4",
 		Reasons: []string{"path-changed"}, Started: start(), Total: 84_250 * time.Microsecond,
-		Calls: []phone.RoamCall{{Call: 3, GapIn: 61 * time.Millisecond, GapOut: 0, LostIn: 3, Measured: true}, {Call: 4}},
+		Calls: []phone.RoamCall{
+			{Call: 3, GapIn: 61 * time.Millisecond, GapOut: 0, LostIn: 3, Measured: true, Peer: "sip:bob@example.com", Name: "Bob Example"}, {Call: 4}},
+		Steps: []phone.RoamStep{
+			{Name: phone.StepSign, Detail: "address lost: wlan0 192.168.1.23"},
+			{Name: phone.StepRegister, Offset: 1500 * time.Microsecond, Duration: 12_345_678, OK: true, Detail: "REGISTER 200 OK"},
+			{Name: phone.StepRepair, Offset: 2 * time.Millisecond, Running: true, OK: true, Detail: "re-INVITE sent", Call: 3},
+		},
+	}
+}
+
+func failedRoam() phone.Roam {
+	return phone.Roam{
+		ID: -1, Account: "work", Epoch: 8, Phase: phone.RoamFailed, From: "usb0 172.20.10.4", To: "wlan0 192.168.1.23",
+		Started: start(), Total: 45 * time.Second, Failure: "REGISTER: no answer after 3 tries; trying on, r registers now",
+		FailedStep: phone.StepRegister, Next: []string{"register", "restart"},
+		Steps: []phone.RoamStep{{Name: phone.StepRegister, Offset: time.Millisecond, Duration: 45 * time.Second, Detail: "no answer"}},
 	}
 }
 
@@ -59,7 +75,8 @@ func TestEvents(t *testing.T) {
 	hostile := sampleCall()
 	hostile.Name, hostile.Peer = "Bob\x1b]0;pwned\a\u202etxt", "sip:<b>&@example.com"
 	dialing := phone.Call{ID: 1, Account: "work", Peer: "sip:bob@example.com"}
-	failed := phone.Roam{ID: 3, Account: "work", Epoch: 8, Phase: phone.RoamFailed, Failure: "REGISTER: no answer after 3 tries"}
+	failed := failedRoam()
+	failed.ID = 3
 	events := []phone.Happening{
 		phone.RegistrationChanged{Account: sampleAccount()},
 		phone.RegistrationChanged{Account: phone.Account{Name: "lab", State: phone.NoNetwork}},
@@ -98,10 +115,10 @@ func TestEvents(t *testing.T) {
 	s.write(acceptance(start(), request{id: "17"}, phone.Reply{Call: 3}))
 	s.write(acceptance(start(), request{}, phone.Reply{}))
 	s.write(refusal(start(), parse("@18 dtmf 9 123"), &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call 9", Hint: "see the call events"}))
-	s.write(snapshotEvent(start(), phone.State{}))
+	s.write(snapshotEvent(start(), phone.State{}, nil))
 	s.write(snapshotEvent(start(), phone.State{
 		Accounts: []phone.Account{sampleAccount()}, Calls: []phone.Call{sampleCall()}, Network: sampleNetwork(), Roams: []phone.Roam{sampleRoam()},
-	}))
+	}, &Process{Goroutines: 31, Descriptors: 19}))
 	if s.failed != nil {
 		t.Fatal(s.failed)
 	}
@@ -114,6 +131,23 @@ func TestEvents(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &object); err != nil || object.V != 1 || object.Type == "" || !object.Time.Equal(start()) {
 			t.Errorf("%v: %s", err, line)
 		}
+	}
+	golden.RequireEqual(t, out.Bytes())
+}
+
+// TestHistory holds the shape of what earlier runs left: the events of the
+// contract, with the steps of a roam in it.
+func TestHistory(t *testing.T) {
+	missed, lost := sampleCall(), sampleCall()
+	missed.ID, missed.State, missed.Held, missed.Answered, missed.Ended = -2, phone.Ended, phone.HeldByNone, time.Time{}, start()
+	missed.Reason, missed.LocalMedia, missed.RemoteMedia = "missed: Bob Example stopped calling", netip.AddrPort{}, netip.AddrPort{}
+	lost.ID, lost.State, lost.Held, lost.Ended, lost.NeedsRedial, lost.Hint = -1, phone.Ended, phone.HeldByNone, start(), true, "dial again"
+	lost.Roams, lost.LongestGap = 2, 61*time.Millisecond
+	done := sampleRoam()
+	done.ID, done.Steps[2].Running, done.Steps[2].Duration = -2, false, 61*time.Millisecond
+	var out bytes.Buffer
+	if err := errors.Join(WriteCalls(&out, []phone.Call{missed, lost}), WriteRoams(&out, []phone.Roam{done, failedRoam()})); err != nil {
+		t.Fatal(err)
 	}
 	golden.RequireEqual(t, out.Bytes())
 }

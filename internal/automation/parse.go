@@ -35,7 +35,7 @@ func verbs() []verb {
 	return slices.Concat(callVerbs(), []verb{
 		{"register", "register [ACCOUNT]", optional(func(a string) phone.Command { return phone.Register{Account: a} })},
 		{"unregister", "unregister [ACCOUNT]", optional(func(a string) phone.Command { return phone.Unregister{Account: a} })},
-		{"redial", "redial [CALL]", oneCall(func(c phone.CallID) phone.Command { return phone.Redial{Call: c} })},
+		{"redial", "redial [CALL]", redial},
 		{"audio", "audio list or audio use in|out NAME", sound},
 		{"network-changed", "network-changed", alone(phone.NetworkSign{})},
 		{"restart", "restart", alone(phone.Restart{})},
@@ -203,6 +203,15 @@ func oneCall(build func(phone.CallID) phone.Command) func([]string) (phone.Comma
 		}
 		return nil, errUsage
 	}
+}
+
+// redial takes the negative numbers of earlier runs too.
+func redial(args []string) (phone.Command, error) {
+	if len(args) != 1 || !strings.HasPrefix(args[0], "-") {
+		return oneCall(func(c phone.CallID) phone.Command { return phone.Redial{Call: c} })(args)
+	}
+	call, err := callID(args[0][1:])
+	return phone.Redial{Call: -call}, err
 }
 
 func optional(build func(string) phone.Command) func([]string) (phone.Command, error) {

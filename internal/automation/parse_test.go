@@ -40,6 +40,7 @@ func TestParse(t *testing.T) {
 		{"unregister", "unregister work", "", phone.Unregister{Account: "work"}},
 		{"redial", "redial", "", phone.Redial{}},
 		{"redial an ended call", "redial 4", "", phone.Redial{Call: 4}},
+		{"redial a call of an earlier run", "redial -2", "", phone.Redial{Call: -2}},
 		{"list the sound devices", "audio list", "", phone.ListAudio{}},
 		{"use a microphone", `audio use in "Jabra Evolve2"`, "", phone.UseAudio{Name: "Jabra Evolve2"}},
 		{"use a loudspeaker", "audio use out default", "", phone.UseAudio{Output: true, Name: "default"}},

@@ -30,10 +30,18 @@ type Options struct {
 	Updates <-chan phone.Update // ends the session when closed
 	Version string
 	PID     int
-	Stats   bool // media events while calls run; without it only the last of each call
+	Stats   bool           // media events while calls run; without it only the last of each call
+	Process func() Process // for snapshots; nil: they do not tell
 	Now     func() time.Time
 	Log     *slog.Logger
 	Guard   *safego.Guard
+}
+
+// Process is what the phone needs of its system. Descriptors are open files and
+// sockets; 0 where the system does not tell.
+type Process struct {
+	Goroutines  int `json:"goroutines"`
+	Descriptors int `json:"descriptors,omitempty"`
 }
 
 // Run serves one session: `ready` first, then answers and events, until quit,
@@ -184,7 +192,12 @@ func (s *session) command(ctx context.Context, line input) {
 	if r.snapshot {
 		s.catchUp()
 		s.write(acceptance(s.Now(), r, phone.Reply{}))
-		s.write(snapshotEvent(s.Now(), s.state))
+		var process *Process
+		if s.Process != nil {
+			p := s.Process()
+			process = &p
+		}
+		s.write(snapshotEvent(s.Now(), s.state, process))
 		return
 	}
 	reply, err := s.Doer.Do(ctx, r.command)

@@ -43,11 +43,14 @@ type apps struct {
 	ui       func(context.Context, *Session) error
 	headless func(context.Context, *Session, Headless) error
 	demo     func(context.Context, *Session) error
+	drill    func(context.Context, *Session, Drill) error
+	private  func() (code int, done bool, err error)                // runs the command line once more, on a network of its own
 	register func(context.Context, *Session) (phone.Account, error) // the first account, once, for `ramble setup`
 	keyTable func() string                                          // `ramble help keys`
 	check    func(c *config.Config) error                           // what only the parts know: names of actions, of devices
 	backends func() []string                                        // sound systems in this build
 	devices  func(backend string) []soundPorts
+	recall   func(stateDir string) (past phone.Past, notes []string)
 
 	tryDevice func(ctx context.Context, w io.Writer, name string) error
 }
@@ -77,7 +80,8 @@ func (p *program) run(life *life, args []string) int {
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	err := life.outcome(root.ExecuteContext(life.ctx))
-	if _, asked := errors.AsType[interrupted](err); err != nil && !asked {
+	_, asked := errors.AsType[interrupted](err)
+	if _, told := errors.AsType[relayed](err); err != nil && !asked && !told {
 		fmt.Fprintln(p.stderr, message(err))
 	}
 	return exitCode(err)
@@ -92,6 +96,7 @@ while the machine's address changes. Without a command it opens its screen.`,
 		Example: `  ramble demo                    try it with no server and no sound card
   ramble setup                   set up an account by a few questions
   ramble                         the phone
+  ramble drill                   see what calls live through when the network moves
   ramble headless                commands in, JSON events out`,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
@@ -109,7 +114,8 @@ while the machine's address changes. Without a command it opens its screen.`,
 	root.PersistentFlags().StringVar(&p.logFile, "log-file", "", "log to this `FILE`; - is standard error, without a screen only")
 	p.accountFlags(root)
 	p.screenFlags(root)
-	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.setupCommand(life), p.devicesCommand(life), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.drillCommand(life), p.setupCommand(life), p.devicesCommand(life),
+		p.callsCommand(), p.roamsCommand(), p.configCommand(), p.versionCommand())
 	root.SetHelpCommand(p.helpCommand(root))
 	return root
 }
@@ -157,14 +163,26 @@ func (p *program) demoCommand(life *life) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Try it: a call survives a walk between networks, with no server and no sound card",
-		Long: `The phone in a small internet of its own, in memory: a registrar, peers who
-talk, and networks that come and go. It needs no configuration, no server, no
-sound card and no rights, and leaves nothing behind.`,
+		Long: `The phone in a small internet of its own: a registrar, peers who talk, and
+networks that come and go. Where the system allows user namespaces they are
+real ones in a private namespace, else it all is in memory. It needs no
+configuration, no server, no sound card and no rights, and leaves nothing
+behind.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withDemo(life, func(s *Session) error { return p.apps.demo(cmd.Context(), s) })
+			simulate, err := cmd.Flags().GetBool("simulate")
+			if err != nil {
+				return err
+			}
+			return p.onPrivateNetwork(simulate, func(why string) error {
+				return p.withDemo(life, screen, func(s *Session) error {
+					s.Simulated = why
+					return p.apps.demo(cmd.Context(), s)
+				})
+			})
 		},
 	}
+	simulateFlag(cmd)
 	p.screenFlags(cmd)
 	return cmd
 }

@@ -30,6 +30,7 @@ type stage struct {
 	ran         string
 	session     *Session
 	headless    Headless
+	drill       Drill
 	fails       error
 	during      func(context.Context)
 	ports       []soundPorts
@@ -62,6 +63,11 @@ func newStage(t *testing.T) *stage {
 		stdin: strings.NewReader(""), stdout: &s.out, stderr: &s.errout,
 		apps: apps{
 			ui: face("ui"), demo: face("demo"),
+			private: func() (int, bool, error) { return 0, false, errors.New("a test has none") },
+			drill: func(ctx context.Context, session *Session, d Drill) error {
+				s.drill = d
+				return face("drill")(ctx, session)
+			},
 			headless: func(ctx context.Context, session *Session, h Headless) error {
 				s.headless = h
 				return face("headless")(ctx, session)

@@ -8,7 +8,6 @@ import (
 	"ramble/internal/demo"
 	"ramble/internal/engine"
 	"ramble/internal/phone"
-	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/tui"
 )
@@ -21,7 +20,7 @@ func runDemo(ctx context.Context, s *Session) error {
 	// The walker waits until its word is among the events, so that the story
 	// stands before what it causes. It says nothing before Run.
 	tell := func(line string) { _, _ = e.Do(ctx, phone.Remark{Text: line}) }
-	world := demo.New(demo.Options{Guard: s.Guard, Log: s.Log, Say: tell})
+	world := demoWorld(s, demo.Options{Guard: s.Guard, Log: s.Log, Say: tell})
 	p, err := demoParts(s, world)
 	if err != nil {
 		return err
@@ -34,7 +33,7 @@ func runDemo(ctx context.Context, s *Session) error {
 	if err := world.Ready(ctx); err != nil {
 		return err
 	}
-	s.Guard.Go("demo script", func() { demoScript(ctx, e, watch) })
+	s.Guard.Go("demo script", func() { demoScript(ctx, e, watch, demoWhere(s)) })
 	return withEngine(ctx, s, e, func(ctx context.Context, updates <-chan phone.Update) error {
 		o := screenOptions(s, e, updates)
 		o.Title = "demo"
@@ -42,6 +41,27 @@ func runDemo(ctx context.Context, s *Session) error {
 		o.Extra = demoKeys(world)
 		return tui.Run(ctx, o)
 	})
+}
+
+// demoWorld is on real ground where there is some.
+func demoWorld(s *Session, o demo.Options) *demo.World {
+	if s.Simulated == "" {
+		ground, err := demo.NewReal(s.Guard)
+		if err != nil {
+			s.Simulated = err.Error()
+			s.Log.Info("no private network", "reason", err)
+		}
+		o.Ground = ground
+	}
+	return demo.New(o)
+}
+
+// demoWhere says what the demo is made of.
+func demoWhere(s *Session) string {
+	if s.Simulated == "" {
+		return "a real phone in a private network namespace: nothing leaves this machine"
+	}
+	return "a real phone on a simulated internet: nothing leaves this machine"
 }
 
 // demoParts puts the phone on the world's network instead of the system's.
@@ -53,12 +73,13 @@ func demoParts(s *Session, w *demo.World) (engine.Parts, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Network = netwatch.Options{
-		Poll: c.Network.Poll, Source: w.Phone, Router: w.Phone, Hints: []netwatch.Hinter{w.Phone},
-		Settle: c.Roaming.Settle, SettleMax: c.Roaming.SettleMax,
+	if w.Ground().Real() {
+		p.Watching = "a private network"
+	} else {
+		p.Network = w.Network(p.Network)
+		p.Watching = "a network in memory"
+		p.Sockets = w.Phone
 	}
-	p.Watching = "a network in memory"
-	p.Sockets = w.Phone
 	p.MediaPorts = path.Range(c.Network.RTPPorts)
 	a := config.DefaultAccount()
 	a.Name = demo.Domain
@@ -73,7 +94,7 @@ func demoParts(s *Session, w *demo.World) (engine.Parts, error) {
 
 // demoScript says what there is to see, and calls the melody as soon as the
 // phone is registered.
-func demoScript(ctx context.Context, e *engine.Engine, updates <-chan phone.Update) {
+func demoScript(ctx context.Context, e *engine.Engine, updates <-chan phone.Update, where string) {
 	dialled := false
 	for u := range updates {
 		if dialled || len(u.State.Accounts) == 0 || u.State.Accounts[0].State != phone.Registered {
@@ -81,7 +102,7 @@ func demoScript(ctx context.Context, e *engine.Engine, updates <-chan phone.Upda
 		}
 		dialled = true
 		for _, line := range []string{
-			"a real phone on a made-up internet: nothing leaves this machine",
+			where,
 			"you call melody, then walk out of the house",
 		} {
 			_, _ = e.Do(ctx, phone.Remark{Text: line})

@@ -64,6 +64,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
+	if r, ok := errors.AsType[relayed](err); ok {
+		return r.code
+	}
 	if _, ok := errors.AsType[config.Problems](err); ok {
 		return exitConfig
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
@@ -34,8 +35,9 @@ func parts(s *Session) (engine.Parts, error) {
 		JitterMin:  c.Audio.JitterBuffer.Min, JitterMax: c.Audio.JitterBuffer.Max,
 		Frame: c.Audio.Frame, SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
 		Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
+		Silence:    cmp.Or(c.Roaming.Silence, -1),
 		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
-		UserAgent: "ramble/" + s.Version, Log: s.Log, Guard: s.Guard,
+		UserAgent: "ramble/" + s.Version, History: s.History, Log: s.Log, Guard: s.Guard,
 	}
 	switch c.Network.Watch {
 	case config.WatchAuto:

@@ -140,6 +140,7 @@ type setup struct {
 	registrar      string // "" is the house's, over its transport
 	network        string // lines of [network]
 	args           []string
+	home           string  // "" is one of its own
 	heard          string  // the recording of what it hears
 	hz             float64 // its voice
 }
@@ -159,7 +160,10 @@ func (h *house) start(t *testing.T, name string, s setup) *handset {
 	if s.registrar == "" {
 		s.registrar = "sip:" + h.server.Addr().String()
 	}
-	p := &handset{h: h, name: name, dir: t.TempDir(), heard: s.heard, hz: s.hz, ended: make(chan struct{}), news: make(chan struct{}, 1)}
+	if s.home == "" {
+		s.home = t.TempDir()
+	}
+	p := &handset{h: h, name: name, dir: s.home, heard: s.heard, hz: s.hz, ended: make(chan struct{}), news: make(chan struct{}, 1)}
 	file := filepath.Join(p.dir, "config.toml")
 	text := fmt.Sprintf("[[account]]\nname = \"home\"\nuri = \"sip:%s@ramble.test\"\n%s\nregistrar = %q\ntransport = %q\n[network]\n%s\n",
 		s.user, s.secret, s.registrar, h.over, s.network)

@@ -37,6 +37,10 @@ func TestProcesses(t *testing.T) {
 			t.Parallel()
 			testAnswers(t, binary)
 		})
+		t.Run("the history after a kill", func(t *testing.T) {
+			t.Parallel()
+			testHistory(t, binary)
+		})
 		t.Run("a start that fails", func(t *testing.T) {
 			t.Parallel()
 			testStarts(t, binary)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ramble/internal/config"
+	"ramble/internal/history"
 	"ramble/internal/phone"
 	"ramble/internal/safego"
 )
@@ -20,6 +21,7 @@ type Session struct {
 	Config    *config.Config
 	Passwords map[string]string // by account name; absent: none was given
 	Instance  string            // urn:uuid:... for +sip.instance; empty in the demo
+	History   *history.Book     // nil: nothing is kept, as in the demo
 	Version   string
 	Log       *slog.Logger // to a file, never to the terminal while the screen is on
 	Guard     *safego.Guard
@@ -27,6 +29,9 @@ type Session struct {
 	Out       io.Writer // events
 	Getenv    func(string) string
 	NoColor   bool // by flag, or NO_COLOR with any value
+	// Simulated is why the network of the demo or the drill is one in memory;
+	// empty: this process has a private one.
+	Simulated string
 }
 
 // face says whether a face of the phone owns the terminal.
@@ -67,7 +72,7 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 	}
 	defer instance.Close()
 	s := p.session(life, paths, c, log)
-	s.Passwords, s.Instance = passwords, instance.URN
+	s.Passwords, s.Instance, s.History = passwords, instance.URN, openHistory(paths, c)
 	log.Info("started", "version", s.Version, "config", c.Path(), "accounts", len(c.Accounts))
 	if path := paths.LogFile(c, p.getenv); path == "-" {
 		err = fn(s)
@@ -80,7 +85,7 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 
 // withDemo runs fn with the defaults and no account. It touches no file of the
 // user's except the log, and that only when asked to.
-func (p *program) withDemo(life *life, fn func(*Session) error) error {
+func (p *program) withDemo(life *life, f face, fn func(*Session) error) error {
 	paths, err := p.paths()
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func (p *program) withDemo(life *life, fn func(*Session) error) error {
 	}
 	log, closeLog := slog.New(slog.DiscardHandler), func() {}
 	if c.Log.File != "" {
-		if log, closeLog, err = p.openLog(paths, &c, screen); err != nil {
+		if log, closeLog, err = p.openLog(paths, &c, f); err != nil {
 			return err
 		}
 	}
@@ -99,6 +104,9 @@ func (p *program) withDemo(life *life, fn func(*Session) error) error {
 	path := "" // no file is touched
 	if c.Log.File != "" {
 		path = paths.LogFile(&c, p.getenv)
+	}
+	if path == "-" {
+		return fn(p.session(life, paths, &c, log))
 	}
 	return life.quiet(path, func() error { return fn(p.session(life, paths, &c, log)) })
 }

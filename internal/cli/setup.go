@@ -53,7 +53,10 @@ func (p *program) screenOrStart(ctx context.Context, life *life) error {
 	switch choice {
 	case "d":
 		t.end()
-		if err := p.withDemo(life, func(s *Session) error { return p.apps.demo(ctx, s) }); err != nil {
+		if err := p.withDemo(life, screen, func(s *Session) error {
+			s.Simulated = "started from the set-up" // whose questions another process would ask again
+			return p.apps.demo(ctx, s)
+		}); err != nil {
 			return err
 		}
 		t.say("That was the demo. Your own account: ramble setup\n")

@@ -10,6 +10,8 @@ import (
 	"ramble/internal/automation"
 	"ramble/internal/config"
 	"ramble/internal/engine"
+	"ramble/internal/history"
+	"ramble/internal/lab"
 	"ramble/internal/phone"
 	"ramble/tui"
 )
@@ -24,9 +26,13 @@ import (
 
 func wired() apps {
 	return apps{
-		ui: runUI, headless: runHeadless, demo: runDemo, register: registerOnce,
+		ui: runUI, headless: runHeadless, demo: runDemo, drill: runDrill, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
+		private: func() (int, bool, error) { return lab.Private(nil) },
 		devices: allDevices, tryDevice: tryDevice,
+		recall: func(stateDir string) (phone.Past, []string) {
+			return engine.Recall(history.Open(history.Options{Dir: stateDir, Keep: 1 << 20})) // all that is there
+		},
 	}
 }
 
@@ -77,7 +83,7 @@ func runHeadless(ctx context.Context, s *Session, h Headless) error {
 	return withEngine(context.WithoutCancel(ctx), s, e, func(_ context.Context, updates <-chan phone.Update) error {
 		return automation.Run(ctx, automation.Options{
 			In: s.In, Out: s.Out, Doer: e, Updates: updates, Version: s.Version, PID: os.Getpid(),
-			Stats: h.Stats > 0, Log: s.Log, Guard: s.Guard,
+			Stats: h.Stats > 0, Process: process, Log: s.Log, Guard: s.Guard,
 		})
 	})
 }

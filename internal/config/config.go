@@ -86,6 +86,7 @@ type Roaming struct {
 	RefreshRetries []time.Duration
 	MediaFirst     bool
 	AfterSleep     bool
+	Silence        time.Duration // 0: audio that stops is no sign
 }
 
 // UI is the terminal interface.
@@ -98,6 +99,7 @@ type UI struct {
 	Layout      Layout
 	Time        Clock
 	ConfirmQuit ConfirmQuit
+	History     int                 // calls, and roams, kept on disk; 0: none are written
 	Keys        map[string][]string // action to keys; only what was changed
 }
 
@@ -228,10 +230,12 @@ func Default() Config {
 			},
 			MediaFirst: true,
 			AfterSleep: true,
+			Silence:    2 * time.Second,
 		},
 		UI: UI{
 			Theme: ThemeAuto, ASCII: SwitchAuto, Motion: SwitchAuto, Refresh: 10, Mouse: true,
-			Layout: LayoutAuto, Time: Clock24h, ConfirmQuit: ConfirmInCall, Keys: map[string][]string{},
+			Layout: LayoutAuto, Time: Clock24h, ConfirmQuit: ConfirmInCall, History: 500,
+			Keys: map[string][]string{},
 		},
 		Log: Log{Level: slog.LevelInfo, Format: LogText, MaxSize: 10_000_000, Redact: true},
 	}

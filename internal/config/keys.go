@@ -84,6 +84,7 @@ func roamingKeys() []key[Config] {
 		field("network.roaming.refresh_retries", func(c *Config) *[]time.Duration { return &c.Roaming.RefreshRetries },
 			asDurations, showDurations),
 		truth("network.roaming.media_first", func(c *Config) *bool { return &c.Roaming.MediaFirst }),
+		span("network.roaming.silence", func(c *Config) *time.Duration { return &c.Roaming.Silence }, 500*time.Millisecond, time.Minute, true),
 		truth("network.roaming.after_sleep", func(c *Config) *bool { return &c.Roaming.AfterSleep }),
 	}
 }
@@ -102,6 +103,7 @@ func uiKeys() []key[Config] {
 		word("ui.time", func(c *Config) *Clock { return &c.UI.Time }, []Clock{Clock24h, Clock12h}),
 		word("ui.confirm_quit", func(c *Config) *ConfirmQuit { return &c.UI.ConfirmQuit },
 			[]ConfirmQuit{ConfirmInCall, ConfirmAlways, ConfirmNever}),
+		field("ui.history", func(c *Config) *int { return &c.UI.History }, asHistory, strconv.Itoa),
 		field("ui.keys", func(c *Config) *map[string][]string { return &c.UI.Keys }, asKeys, showKeys),
 	}
 }
@@ -126,7 +128,7 @@ func later() []string {
 		audio.ringer audio.ring_file audio.follow_default audio.sample_rate
 		audio.echo_cancel audio.mic_gain audio.speaker_gain audio.country_tones audio.record_dir
 		network.qos network.roaming.on_change
-		ui.notify ui.notify_command ui.notify_when ui.contacts ui.history ui.country_code ui.strip
+		ui.notify ui.notify_command ui.notify_when ui.contacts ui.country_code ui.strip
 		log.sip_trace log.trace_keep log.pcap_dir`)
 }
 

@@ -107,6 +107,16 @@ func asDelays(raw any) (DelayRange, error) {
 	return DelayRange{low, high}, nil
 }
 
+// asHistory reads a count of calls that one may look through.
+func asHistory(raw any) (int, error) {
+	const most = 10000
+	n, ok := raw.(int64)
+	if !ok || n < 0 || n > most {
+		return 0, wrongf("write a number from 1 to 10000 without quotes, 0 to keep none on disk", "no count of calls to keep")
+	}
+	return int(n), nil
+}
+
 func asRate(raw any) (int, error) {
 	const hint = `write "10/s": 1 to 60 a second`
 	s, ok := raw.(string)

@@ -32,18 +32,22 @@ type Voice struct {
 	fill  func(dst []int16) // what it says; nil: it repeats what it hears
 	guard *safego.Guard
 
-	mu     sync.Mutex
-	conn   net.PacketConn
-	remote sdp.Negotiated
-	codec  codec.Codec
-	header rtp.Header
-	heard  []Heard
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	mu      sync.Mutex
+	conn    net.PacketConn
+	remote  sdp.Negotiated
+	codec   codec.Codec
+	header  rtp.Header
+	heard   []Heard
+	seq     uint16 // the newest heard
+	missing int
+	last    time.Time     // when the last packet came
+	pause   time.Duration // longest silence between two, since Mark
+	mute    bool          // it sends nothing, not even silence
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 }
 
-// Heard counts the packets a peer received from one source, with the longest
-// silence before any of them.
+// Heard counts the packets a peer received from one source.
 type Heard struct {
 	From        netip.AddrPort
 	Packets     int
@@ -103,11 +107,55 @@ func (v *Voice) Close() {
 	v.done.Wait()
 }
 
+// Missing is how many packets, of whatever address, never came between the
+// first and the newest.
+func (v *Voice) Missing() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.missing
+}
+
+// count follows the sequence numbers.
+func (v *Voice) count(seq uint16) {
+	step := int16(seq - v.seq)
+	switch {
+	case len(v.heard) == 0:
+		v.seq = seq
+	case step > 0:
+		v.missing += int(step) - 1
+		v.seq = seq
+	case step < 0:
+		v.missing-- // late
+	}
+}
+
+// Mute stops sending, or goes on; time goes on in any case.
+func (v *Voice) Mute(on bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.mute = on
+}
+
 // Heard returns what was received, by source in the order of appearance.
 func (v *Voice) Heard() []Heard {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return append([]Heard(nil), v.heard...)
+}
+
+// Mark begins to measure Pause.
+func (v *Voice) Mark() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pause = 0
+}
+
+// Pause is the longest silence between two packets, whatever their sources,
+// that ended since Mark. Speech without a gap has one of a packet time.
+func (v *Voice) Pause() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pause
 }
 
 // speak sends a packet each frame until ctx ends.
@@ -131,6 +179,9 @@ func (v *Voice) speak(ctx context.Context) {
 func (v *Voice) send(payload []byte, samples int, marker bool) {
 	v.header.SequenceNumber++
 	v.header.Timestamp += uint32(samples)
+	if v.mute {
+		return
+	}
 	v.header.Marker = marker
 	if !v.remote.Direction.Sends() || !v.remote.Remote.IsValid() {
 		return
@@ -161,6 +212,13 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
+	if !v.last.IsZero() {
+		v.pause = max(v.pause, now.Sub(v.last))
+	}
+	v.last = now
+	if p.PayloadType == v.remote.RecvPT { // not RTCP on the same port
+		v.count(p.SequenceNumber)
+	}
 	i := len(v.heard) - 1
 	for ; i >= 0 && v.heard[i].From != from; i-- {
 	}

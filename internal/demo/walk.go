@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"ramble/netwatch/netwatchtest"
 )
 
 // place is somewhere to be: one interface on one network.
@@ -24,6 +22,21 @@ func places() (home, phoneTether, cafe, dock place) {
 		place{"tethering", "usb0", "tethering", netip.MustParsePrefix("172.20.10.4/28")},
 		place{"café Wi-Fi", "wlan0", "cafe", netip.MustParsePrefix("192.168.1.23/24")},
 		place{"office dock", "eth0", "dock", netip.MustParsePrefix("10.20.30.40/24")}
+}
+
+// Uplink is an interface of the phone with the network it is usually on.
+type Uplink struct {
+	Iface, Network string
+	Addr           netip.Prefix
+}
+
+// Uplinks are the phone's, the one that it starts on first.
+func Uplinks() (list []Uplink) {
+	home, tether, _, dock := places()
+	for _, p := range []place{home, tether, dock} {
+		list = append(list, Uplink{p.iface, p.network, p.addr})
+	}
+	return list
 }
 
 // stride is one step of the walk. Between the loss of the old network and the
@@ -48,7 +61,7 @@ func strides() []stride {
 
 // Walker moves the phone's host from place to place.
 type Walker struct {
-	host  *netwatchtest.Host
+	host  Ground
 	pause time.Duration
 	say   func(string)
 
@@ -61,11 +74,22 @@ type Walker struct {
 }
 
 // newWalker starts at home.
-func newWalker(h *netwatchtest.Host, pause time.Duration, say func(string)) *Walker {
+func newWalker(h Ground, pause time.Duration, say func(string)) (*Walker, error) {
 	home, _, _, _ := places()
 	w := &Walker{host: h, pause: pause, say: say, at: home, wake: make(chan struct{}, 1)}
-	h.Plug(home.iface, home.network, home.addr)
-	return w
+	return w, h.Plug(home.iface, home.network, home.addr)
+}
+
+// plug goes to a place; where that fails, which only real ground can, the
+// person who watches is told.
+func (w *Walker) plug(p place) { w.tell(w.host.Plug(p.iface, p.network, p.addr)) }
+
+func (w *Walker) unplug(iface string) { w.tell(w.host.Unplug(iface)) }
+
+func (w *Walker) tell(err error) {
+	if err != nil {
+		w.say("the network did not move: " + err.Error())
+	}
 }
 
 // Run takes a stride each pause, the first one sooner: somebody waits for
@@ -98,19 +122,22 @@ func (w *Walker) Step(ctx context.Context) {
 	w.mu.Unlock()
 	w.say(s.story)
 	if s.gap < 0 {
-		w.host.Plug(s.to.iface, s.to.network, s.to.addr)
+		w.plug(s.to)
 		wait(ctx, -s.gap)
 		w.leave(old, s.to)
 		return
 	}
-	w.host.Unplug(old.iface)
+	if s.gap == 0 && old.iface != s.to.iface {
+		w.tell(w.host.Ready(s.to.iface, s.to.network, s.to.addr))
+	}
+	w.unplug(old.iface)
 	wait(ctx, s.gap)
-	w.host.Plug(s.to.iface, s.to.network, s.to.addr)
+	w.plug(s.to)
 }
 
 func (w *Walker) leave(old, now place) {
 	if old.iface != now.iface {
-		w.host.Unplug(old.iface)
+		w.unplug(old.iface)
 	}
 }
 
@@ -128,10 +155,10 @@ func (w *Walker) Plug() {
 	w.mu.Unlock()
 	if off {
 		w.say("you pulled the network")
-		w.host.Unplug(at.iface)
+		w.unplug(at.iface)
 	} else {
 		w.say("you plugged " + at.name + " back in: the same network, the same address")
-		w.host.Plug(at.iface, at.network, at.addr)
+		w.plug(at)
 	}
 	w.nudge()
 }

@@ -32,7 +32,7 @@ type account struct {
 	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
 	bound     string                    // the Contact last registered
 	roam      *phone.Roam               // in progress
-	byes      []*sip.Call               // ended here while there was no way to say so
+	owed      []*goodbye                // ends that their peers have not confirmed
 	view      phone.Account
 	told      phone.Account // as last noticed
 }
@@ -41,6 +41,7 @@ type account struct {
 type stack struct {
 	*sip.Stack
 	cancel context.CancelFunc
+	path   netwatch.Path
 }
 
 func newAccount(e *Engine, cfg Account) *account {
@@ -96,7 +97,7 @@ func (a *account) stackFor() (*stack, error) {
 		return st, nil
 	}
 	if !a.path.Valid() {
-		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "there is no network towards " + nextHop(a.sip).String(), Hint: "it is tried again the moment one appears"}
+		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "no network leads to " + nextHop(a.sip).String(), Hint: "try again when the account is registered"}
 	}
 	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
 }
@@ -129,7 +130,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
 		a.changed()
 	}
-	a.sayOwedByes()
+	a.sayOwed()
 }
 
 // keep lets the stack of one epoch, standing or still opening, serve a newer
@@ -276,15 +277,4 @@ func (a *account) unregister(epoch roam.Epoch, done func(error)) {
 			done(err)
 		})
 	})
-}
-
-// sayOwedByes sends the BYEs that could not be sent when their calls ended.
-func (a *account) sayOwedByes() {
-	st := a.stacks[a.machine.Epoch()]
-	owed := a.byes
-	a.byes = nil
-	for _, c := range owed {
-		c.Move(st.Stack)
-		a.e.job("owed BYE", 10*time.Second, func(ctx context.Context) { _ = c.Bye(ctx) })
-	}
 }

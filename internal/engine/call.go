@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"ramble/audio/path"
@@ -32,15 +31,24 @@ type call struct {
 	asked      sdp.Direction // what we last offered or answered with
 	agreed     sdp.Direction // what both sides settled on, seen from here
 	remoteHold bool
-	modifying  bool         // a re-INVITE or UPDATE of ours is out
-	repairing  bool         // and it is a repair's own
-	confirming int          // offers of theirs that are answered and not yet acknowledged
-	glares     int          // in a row, of a hold or resume
-	syncAt     time.Time    // not before: the wait after a glare; zero: none
-	repairNext *roam.Repair // waits until our modification is back
-	anew       *roam.Repair // the unanswered INVITE went out anew, nothing was heard of it yet
+	modifying  bool               // a re-INVITE or UPDATE of ours is out
+	repairing  bool               // and it is a repair's own
+	confirming int                // offers of theirs that are answered and not yet acknowledged
+	glares     int                // in a row, of a hold or resume
+	syncAt     time.Time          // not before: the wait after a glare; zero: none
+	abort      context.CancelFunc // of the modification that is out
+	act        *roam.Repair       // asked for and not reported yet
+	repairNext *roam.Repair       // waits until our modification is back
+	placing    int                // counts INVITEs of ours, so that an older one knows
+	anew       *roam.Repair       // the unanswered INVITE went out anew, nothing was heard of it yet
+	ghosts     []*sip.Call        // INVITEs that were lost with their path, oldest first
+	answered   bool               // a reliable provisional response held the answer
+	replacing  context.CancelFunc // of our INVITE with Replaces that is out
 	silenced   bool
+	silent     bool // no audio arrives although it should; the policy knows
 	answering  bool
+	accepting  bool      // and our 200 is out
+	ringUntil  time.Time // incoming: the INVITE is good until then
 	target     sip.URI
 
 	view     phone.Call
@@ -107,16 +115,22 @@ func (c *call) row() roam.Call {
 		ID: roam.CallID(c.view.ID), OwnsCallID: c.sip.OwnsCallID(),
 		AudioDue: c.agreed.Receives() && !c.remoteHold,
 	}
+	isUp := c.view.State == phone.Up
 	switch {
-	case c.view.State == phone.Up && c.modifying && !c.repairing:
+	case isUp && c.modifying && !c.repairing:
 		r.State = roam.OfferPending
-	case c.view.State == phone.Up:
+	case isUp && !c.modifying && c.sip.Unfinished():
+		r.State, r.OfferLost = roam.OfferPending, true
+	case isUp && c.confirming > 0, c.accepting:
+		r.State = roam.AnswerDue
+	case isUp:
 		r.State = roam.Idle
 	case c.view.Direction == phone.Incoming:
 		r.State = roam.RingingHere
 	default:
-		r.State = roam.Calling
+		r.State, r.Early = roam.Calling, c.stream != nil && c.sip.EarlyUpdate()
 	}
+	r.Replaceable = r.State != roam.Calling && c.sip.Replaceable()
 	return r
 }
 
@@ -155,49 +169,6 @@ func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
 	return c.view.ID, nil
 }
 
-// inviteLimit bounds an outgoing call that nobody answers: Timer C is three
-// minutes in RFC 3261 16.6.
-const inviteLimit = 3 * time.Minute
-
-// place opens media and sends the INVITE. It is also the second half of a
-// repair when an unanswered INVITE was lost with its path.
-func (c *call) place() {
-	e, a := c.e, c.acct
-	st, err := a.stackFor()
-	if err != nil {
-		c.end(0, err.Error())
-		return
-	}
-	source, iface := a.path.Source, a.path.Interface
-	old := c.sock
-	ours := c.sip
-	e.job("INVITE", inviteLimit, func(ctx context.Context) {
-		sock, err := e.openMedia(ctx, source, iface)
-		if err != nil {
-			e.post(func() { c.end(0, err.Error()) })
-			return
-		}
-		offer, ok := ask(e, func() ([]byte, bool) {
-			if old != nil {
-				_ = old.Close()
-			}
-			if c.over() {
-				return nil, false
-			}
-			c.sock, c.view.LocalMedia = sock, sock.RTP()
-			return c.describe(c.want), true
-		})
-		if !ok {
-			_ = sock.Close()
-			return
-		}
-		ans, err := ours.Invite(ctx, st.Stack, offer, func(p sip.Progress) {
-			e.post(func() { c.progress(ours, p) })
-		})
-		e.post(func() { c.invited(ours, ans, err) })
-	})
-}
-
 // ask runs fn on the loop and waits for what it says; false also once the loop
 // has ended. For jobs only.
 func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
@@ -223,130 +194,6 @@ func (c *call) describe(d sdp.Direction) []byte {
 	return c.sdp.Offer(c.sock.RTP(), c.sock.RTCP(), d)
 }
 
-// progress hears a provisional response.
-func (c *call) progress(of *sip.Call, p sip.Progress) {
-	if c.over() || c.sip != of || c.view.State == phone.Up {
-		return
-	}
-	c.view.Code, c.view.Reason = p.Code, p.Reason
-	c.placedAnew()
-	switch {
-	case p.Code == 100:
-		c.view.State = max(c.view.State, phone.Trying)
-	case len(p.SDP) > 0:
-		if n, err := c.acceptAnswer(p.SDP); err == nil {
-			c.view.State = phone.Early
-			c.negotiated(n)
-		}
-	default:
-		if c.view.State != phone.Early {
-			c.view.State = phone.Ringing
-		}
-	}
-	c.changed()
-}
-
-func (c *call) acceptAnswer(body []byte) (sdp.Negotiated, error) {
-	remote, err := sdp.Parse(body)
-	if err != nil {
-		return sdp.Negotiated{}, err
-	}
-	return c.sdp.Accept(remote)
-}
-
-// invited hears the final answer to the INVITE.
-func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
-	if c.sip != of {
-		return // a newer INVITE took its place
-	}
-	if c.over() {
-		if err == nil { // answered while we hung up: the 2xx crossed our CANCEL
-			c.bye()
-		}
-		return
-	}
-	if err != nil {
-		if errors.Is(err, sip.ErrStackClosed) {
-			return // the path went under it: the policy places it anew, or ends it
-		}
-		text, hint := sip.Explain(err)
-		c.view.Hint = hint
-		c.end(failure(err).Code, text)
-		return
-	}
-	c.placedAnew()
-	if len(ans.SDP) > 0 {
-		n, err := c.acceptAnswer(ans.SDP)
-		if err != nil {
-			c.up()
-			c.hangup("the answer cannot be used: " + err.Error())
-			return
-		}
-		c.negotiated(n)
-	}
-	c.up() // after the media, so that the first "up" names the codec
-	c.tellMachine()
-	c.sync()
-}
-
-func (c *call) up() {
-	c.view.State, c.view.Code, c.view.Reason, c.view.Hint = phone.Up, 200, "", ""
-	c.view.Answered = time.Now()
-	c.view.SIPCallID = c.sip.CallID()
-	c.mediaPath = netwatch.Path{}
-	c.e.current = c.view.ID
-	c.changed()
-}
-
-// hangup ends the call from our side, whatever its state.
-func (c *call) hangup(reason string) {
-	switch {
-	case c.over():
-		return
-	case c.view.State == phone.Up:
-		c.end(0, reason)
-		c.bye()
-	case c.view.Direction == phone.Incoming:
-		c.reject(603, reason)
-	default:
-		s := c.sip
-		c.end(0, reason)
-		c.e.farewellJob("CANCEL", func(ctx context.Context) { _ = s.Cancel(ctx) })
-	}
-}
-
-// bye says goodbye, now or when there is a way again.
-func (c *call) bye() {
-	a, s := c.acct, c.sip
-	st, err := a.stackFor()
-	if err != nil {
-		a.byes = append(a.byes, s)
-		return
-	}
-	s.Move(st.Stack)
-	e := c.e
-	e.farewellJob("BYE", func(ctx context.Context) {
-		if err := s.Bye(ctx); err != nil && failure(err).Kind != roam.Answered {
-			e.post(func() { a.byes = append(a.byes, s) })
-		}
-	})
-}
-
-func (c *call) reject(code int, reason string) {
-	s := c.sip
-	c.end(code, reason)
-	c.e.farewellJob("reject", func(ctx context.Context) { _ = s.Reject(ctx, code, "") })
-}
-
-// farewellJob is a job that Quit waits for, within its two seconds.
-func (e *Engine) farewellJob(name string, fn func(ctx context.Context)) {
-	e.leaving++
-	e.job(name, 10*time.Second, func(ctx context.Context) {
-		fn(ctx)
-		e.post(func() { e.leaving = max(e.leaving-1, 0) })
-	})
-}
-
 // end is the end of the call on our side: no more sound, no more repairs.
 func (c *call) end(code int, reason string) {
 	if c.over() {
@@ -358,6 +205,10 @@ func (c *call) end(code int, reason string) {
 	c.view.Ended = time.Now()
 	c.view.Recovering, c.view.KeepUntil = false, time.Time{}
 	c.view.Held = phone.HeldByNone
+	if c.replacing != nil {
+		c.replacing()
+	}
+	c.dropGhosts()
 	c.changed()
 	e := c.e
 	e.step(c.acct, roam.CallGone{ID: roam.CallID(c.view.ID)})

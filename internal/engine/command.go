@@ -237,6 +237,10 @@ func (e *Engine) redial(cmd phone.Redial) (phone.Reply, error) {
 	again := e.lastDial
 	if c := e.calls[cmd.Call]; cmd.Call != 0 && c != nil {
 		again = phone.Dial{Target: c.view.Peer, Account: c.acct.cfg.Name}
+	} else if c, ok := e.pastCall(cmd.Call); ok {
+		again = e.dialAgain(c)
+	} else if cmd.Call != 0 {
+		return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d to dial again", cmd.Call), Hint: "without a number the last one that was dialled is meant"}
 	}
 	if again.Target == "" {
 		return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: "nothing was dialled yet"}

@@ -29,6 +29,8 @@ type Engine struct {
 	lastCall phone.CallID
 	lastRoam phone.RoamID
 	roams    []*phone.Roam
+	past     phone.Past // read once, at the start
+	recorder *recorder  // nil without a history
 	lastDial phone.Dial
 	network  phone.Network
 	refused  phone.Refused
@@ -64,6 +66,10 @@ func New(p Parts) *Engine {
 	o.Log, o.Guard = p.Log, p.Guard
 	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
 	e.watcher = netwatch.New(o)
+	e.parts.Sockets = sensing{Sockets: p.Sockets, look: e.watcher.Look}
+	if p.History != nil {
+		e.recorder = &recorder{e: e, book: p.History, updates: e.Subscribe(), written: map[phone.CallID]bool{}}
+	}
 	if p.Desk != nil {
 		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
 	}
@@ -155,6 +161,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	child("network watcher", e.watcher.Run)
 	child("sound", e.parts.Desk.Run)
+	records := sync.WaitGroup{}
+	e.recall()
+	if e.recorder != nil {
+		records.Add(1)
+		e.parts.Guard.Go("history", func() { defer records.Done(); e.recorder.run() })
+	}
 	e.start()
 	e.loop(ctx)
 	for _, fn := range e.mailbox.close() {
@@ -167,6 +179,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, o := range e.outlets {
 		close(o.ch)
 	}
+	records.Wait()
 	return nil
 }
 

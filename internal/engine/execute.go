@@ -41,6 +41,12 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.repair(act)
 		}
+	case roam.Probe:
+		a.probe(act)
+	case roam.AskCaller:
+		if c := e.calls[phone.CallID(act.Call)]; c != nil {
+			c.askCaller(a.stacks[act.Epoch])
+		}
 	case roam.EndCall:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.hangup(act.Reason)
@@ -49,7 +55,9 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.view.NeedsRedial = true
 			c.view.Hint = "the other side no longer knows this call; dial again from the list"
+			lost := c.sip
 			c.end(0, act.Reason)
+			lost.Drop() // without a word: there is nobody to say it to
 		}
 	case roam.KeepCalls:
 		e.keepCalls(a, act.Until)
@@ -143,12 +151,17 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 	}[act.How]
 	r.Total, r.Failure = act.Total, act.Failure
 	for _, g := range act.Calls {
-		r.Calls = append(r.Calls, phone.RoamCall{
-			Call: phone.CallID(g.Call), GapIn: g.GapIn, GapOut: g.GapOut, LostIn: g.LostIn, Measured: g.Measured,
-		})
-		if c := e.calls[phone.CallID(g.Call)]; c != nil && g.Measured {
-			c.view.LongestGap = max(c.view.LongestGap, g.GapIn, g.GapOut)
+		cost := phone.RoamCall{Call: phone.CallID(g.Call), GapIn: g.GapIn, GapOut: g.GapOut, LostIn: g.LostIn, Measured: g.Measured}
+		if c := e.calls[cost.Call]; c != nil {
+			cost.Peer, cost.Name = c.view.Peer, c.view.Name
+			if g.Measured {
+				c.view.LongestGap = max(c.view.LongestGap, g.GapIn, g.GapOut)
+			}
 		}
+		r.Calls = append(r.Calls, cost)
+	}
+	if act.How == roam.Failed {
+		r.FailedStep, r.Next = blame(r.Steps, e.lostSince(a, r.Started))
 	}
 	e.tell(phone.RoamChanged{Roam: copyRoam(r)})
 	if act.How == roam.Superseded {
@@ -163,9 +176,21 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 		if c.acct == a && c.view.Recovering {
 			c.view.Recovering = false
 			c.changed()
+			c.sync() // what was wished for meanwhile
 		}
 	}
 	a.changed()
+}
+
+// lostSince says that a call of the account was lost to the other side since
+// then and wants to be dialled again.
+func (e *Engine) lostSince(a *account, since time.Time) bool {
+	for _, c := range e.calls {
+		if c.acct == a && c.view.NeedsRedial && !c.view.Ended.Before(since) {
+			return true
+		}
+	}
+	return false
 }
 
 // copyRoam makes a value that the loop will not touch again.

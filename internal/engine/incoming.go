@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 		}
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)
+		sensing{look: e.watcher.Look}.trouble(ev.Stack.Local().Addr(), a.path.Interface, ev.Err)
 		e.step(a, roam.StackLost{Epoch: epoch, Reason: ev.Err.Error()})
 	case sip.Mapped:
 		a.mapped(epoch, ev)
@@ -50,10 +52,7 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 }
 
 func endReason(c *call, ev sip.Ended) string {
-	who := c.view.Name
-	if who == "" {
-		who = c.view.Peer
-	}
+	who := c.who()
 	switch {
 	case ev.Cancelled && c.view.Direction == phone.Incoming:
 		return "missed: " + who + " stopped calling"
@@ -80,7 +79,11 @@ func (e *Engine) incoming(a *account, ev sip.Incoming) {
 	refuse := func(code int) {
 		e.job("refuse call", 10*time.Second, func(ctx context.Context) { _ = ev.Call.Reject(ctx, code, "") })
 	}
-	if e.quitting || len(e.liveCalls()) >= maxCalls {
+	if old := e.callOf(ev.Replaces); old != nil && ev.Replaces != nil {
+		old.takenOver(ev)
+		return
+	}
+	if e.quitting || len(e.liveCalls()) >= maxCalls || ev.Replaces != nil {
 		refuse(486)
 		return
 	}
@@ -96,6 +99,10 @@ func (e *Engine) incoming(a *account, ev sip.Incoming) {
 	c := e.newCall(a, ev.Call, phone.Incoming)
 	c.offer = offer
 	c.view.State = phone.Ringing
+	c.ringUntil = c.view.Started.Add(ringLimit)
+	if d := ev.Call.Expires(); d > 0 {
+		c.ringUntil = c.view.Started.Add(min(d, ringLimit))
+	}
 	if e.current == 0 {
 		e.current = c.view.ID
 	}
@@ -108,6 +115,55 @@ func (e *Engine) incoming(a *account, ev sip.Incoming) {
 	}
 	e.job("ring", 10*time.Second, func(ctx context.Context) { _ = ev.Call.Ring(ctx, 180) })
 }
+
+// ringLimit is how long a call may ring here whose INVITE names no time:
+// servers give up after three minutes (Timer C, RFC 3261 16.6), and tell us,
+// unless that was lost.
+const ringLimit = 4 * time.Minute
+
+// ringOut ends a call that rang for as long as its INVITE was good.
+func (c *call) ringOut(now time.Time) {
+	if c.ringUntil.IsZero() || now.Before(c.ringUntil) || c.over() || c.view.State != phone.Ringing || c.answering {
+		return
+	}
+	c.reject(487, "missed: "+c.who()+" called for "+now.Sub(c.view.Started).Round(time.Second).String())
+}
+
+// askCaller asks who rings us whether they still do: their CANCEL may have been
+// lost with the old path. Two answers of 481 are needed, since the first may
+// have overtaken what tells the caller our tag.
+func (c *call) askCaller(st *stack) {
+	if c.over() || c.answering || st == nil {
+		return
+	}
+	e, s := c.e, c.sip
+	s.Move(st.Stack)
+	e.job("ask the caller", modifyLimit, func(ctx context.Context) {
+		for try := 0; ; try++ {
+			var res *sip.ResponseError
+			if err := s.Ask(ctx); !errors.As(err, &res) || res.Code != 481 {
+				return
+			}
+			if try > 0 {
+				break
+			}
+			select {
+			case <-time.After(askAgain):
+			case <-ctx.Done():
+				return
+			}
+		}
+		e.post(func() {
+			if c.sip == s && c.view.State == phone.Ringing && !c.answering {
+				s.Drop()
+				c.end(487, "missed: "+c.who()+" stopped calling while the network changed")
+			}
+		})
+	})
+}
+
+// askAgain is between the two questions of askCaller.
+const askAgain = 500 * time.Millisecond
 
 // answer accepts a ringing call: media first, so that the 200 announces an
 // address that already listens.
@@ -149,15 +205,18 @@ func (c *call) answer() error {
 			if err != nil {
 				c.sock = nil
 				c.reject(488, err.Error())
+				return nil, false
 			}
-			return body, err == nil
+			c.accepting = true
+			c.tellMachine()
+			return body, true
 		})
 		if !ok {
 			_ = sock.Close()
 			return
 		}
 		err = s.Accept(ctx, body)
-		e.post(func() { c.accepted(err) })
+		e.post(func() { c.accepted(s, err) })
 	})
 	return nil
 }
@@ -176,11 +235,11 @@ func (c *call) answerBody() ([]byte, error) {
 	return body, nil
 }
 
-func (c *call) accepted(err error) {
-	c.answering = false
-	if c.over() {
+func (c *call) accepted(s *sip.Call, err error) {
+	if c.over() || c.sip != s { // or the caller replaced the dialog
 		return
 	}
+	c.answering, c.accepting = false, false
 	if err != nil && failure(err).Kind != roam.Cancelled {
 		c.answerFailed(0, err)
 		c.bye() // the 200 was sent; without its ACK the dialog stands all the same (RFC 3261 13.3.1.4)
@@ -188,6 +247,7 @@ func (c *call) accepted(err error) {
 	}
 	c.up()
 	c.tellMachine()
+	c.followFamily()
 	c.sync()
 }
 

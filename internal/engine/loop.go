@@ -63,6 +63,7 @@ func (e *Engine) untilNext() time.Duration {
 	for _, a := range e.accounts {
 		sooner(a.machine.Next())
 		sooner(a.resolveAt)
+		sooner(a.nextGoodbye())
 	}
 	sooner(e.tone.until)
 	sooner(e.readyBy)
@@ -70,6 +71,9 @@ func (e *Engine) untilNext() time.Duration {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
 			sooner(c.syncAt)
+		}
+		if c.view.State == phone.Ringing && !c.answering {
+			sooner(c.ringUntil)
 		}
 	}
 	return max(next.Sub(now), 0)
@@ -86,12 +90,15 @@ func (e *Engine) tick(now time.Time) {
 		if !a.resolveAt.IsZero() && !now.Before(a.resolveAt) {
 			a.resolve()
 		}
+		a.sayDue(now)
 	}
 	for _, id := range e.order {
 		c := e.calls[id]
 		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
+			c.listen()
 		}
+		c.ringOut(now)
 		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {
 			c.syncAt = time.Time{}
 			c.sync()

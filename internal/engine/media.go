@@ -142,7 +142,7 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Socket, err error) {
 	} else {
 		c.stream.Adopt(sock, uint64(act.Epoch))
 		if act.Switch {
-			c.stream.Switch()
+			c.stream.TakeOver()
 		}
 	}
 	c.sock = sock
@@ -178,6 +178,25 @@ func (c *call) lookAtMediaPath(reasons []string, since time.Time) {
 	}
 	c.e.step(c.acct, roam.MediaPathChanged{
 		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: c.e.alive(old), Since: since, Reasons: reasons,
+	})
+}
+
+// followFamily moves the call's media to the address family of the peer's,
+// which cannot reach what we answered with: it called from a network of the
+// other family, or roamed to one.
+func (c *call) followFamily() {
+	remote := c.view.RemoteMedia.Addr().Unmap()
+	if c.over() || c.sock == nil || !remote.IsValid() || remote.IsUnspecified() || remote.Is4() == c.sock.RTP().Addr().Unmap().Is4() {
+		return
+	}
+	now := c.e.pathTo(remote)
+	if !now.Valid() || c.acct.roam != nil {
+		return // no such family here, or the account's own roam takes the call along
+	}
+	c.mediaPath = now
+	c.e.step(c.acct, roam.MediaPathChanged{
+		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: true, Since: time.Now(),
+		Reasons: []string{"the other side is at " + remote.String()},
 	})
 }
 

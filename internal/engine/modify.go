@@ -37,10 +37,13 @@ func (c *call) sync() {
 			c.glares = 0
 			return
 		}
-		if failure(err).Code == 491 && c.glares < maxGlares {
-			// Both sides changed the call at once (RFC 3261 14.1).
+		f := failure(err)
+		if f.Kind == roam.Cancelled || c.acct.roam != nil && f.Kind != roam.Answered {
+			return // its path went: the repair carries the wish along
+		}
+		if wait, again := c.syncAgain(f); again {
 			c.glares++
-			c.syncAt = time.Now().Add(c.acct.cfg.Policy.GlareWait(c.sip.OwnsCallID()))
+			c.syncAt = time.Now().Add(wait)
 			return
 		}
 		text, hint := sip.Explain(err)
@@ -49,86 +52,201 @@ func (c *call) sync() {
 	})
 }
 
+// syncAgain says whether a hold or resume that came to nothing is tried again:
+// both sides changed the call at once (RFC 3261 14.1: 491, 14.2: 500), or the
+// socket said no, which a roam often begins with.
+func (c *call) syncAgain(f roam.Failure) (wait time.Duration, again bool) {
+	glare := f.Kind == roam.Answered && (f.Code == 491 || f.Code == 500)
+	if c.glares >= maxGlares || !glare && f.Kind != roam.Transport {
+		return 0, false
+	}
+	return max(c.acct.cfg.Policy.GlareWait(c.sip.OwnsCallID()), f.RetryAfter), true
+}
+
 // maxGlares is how often a hold or resume is tried again when it crosses a
 // change of the peer's.
 const maxGlares = 4
 
 // modify sends one offer with the present media address and hands the
-// outcome to done, on the loop. One at a time (RFC 3261 14.1).
+// outcome to done, on the loop. One at a time (RFC 3261 14.1). What is left of
+// an offer before it is cleared away first.
 func (c *call) modify(m sip.Method, done func(error)) {
+	e, s := c.e, c.sip
 	c.modifying = true
 	asked := c.want
 	offer := c.describe(asked)
-	s := c.sip
-	c.e.job(m.String(), modifyLimit, func(ctx context.Context) {
+	run, abort := context.WithCancel(e.ctx)
+	c.abort = abort
+	if !c.repairing {
+		c.tellMachine()
+	}
+	e.job(m.String(), modifyLimit, func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(run, cancel)()
+		if s.Unfinished() {
+			settle, settled := context.WithTimeout(ctx, settlePatience)
+			_ = s.Settle(settle) // 500 and 491 to what follows are expected
+			settled()
+		}
 		ans, err := s.Modify(ctx, m, offer)
-		c.e.post(func() {
-			c.modifying, c.repairing = false, false
-			if c.over() {
-				return
+		e.post(func() {
+			abort()
+			if c.over() || c.sip != s {
+				return // it ended, or another dialog took its place
 			}
-			if err == nil {
-				c.asked = asked
-			}
-			if err == nil && len(ans.SDP) > 0 {
-				var n sdp.Negotiated
-				if n, err = c.acceptAnswer(ans.SDP); err == nil {
-					c.negotiated(n)
-				}
-			}
-			done(err)
-			c.tellMachine()
-			if next := c.repairNext; next != nil {
-				c.repairNext = nil
-				c.repair(*next)
-				return
-			}
-			c.sync()
+			c.modified(asked, ans, err, done)
 		})
 	})
+}
+
+// modified hears the answer to an offer of ours.
+func (c *call) modified(asked sdp.Direction, ans sip.Answer, err error, done func(error)) {
+	c.modifying, c.repairing, c.abort = false, false, nil
+	if err == nil {
+		c.asked = asked
+	}
+	if err == nil && len(ans.SDP) > 0 {
+		var n sdp.Negotiated
+		if n, err = c.acceptAnswer(ans.SDP); err == nil {
+			c.negotiated(n)
+		}
+	}
+	done(err)
+	c.tellMachine()
+	if next := c.repairNext; next != nil {
+		c.repairNext = nil
+		c.repair(*next)
+		return
+	}
+	c.sync()
 }
 
 // repair carries out roam.Repair: the call moves to the epoch's stack and is
 // refreshed there.
 func (c *call) repair(act roam.Repair) {
-	e, a := c.e, c.acct
+	a := c.acct
 	st := a.stacks[act.Epoch]
 	if c.over() {
 		return
 	}
+	c.act = &act
 	if st == nil {
-		e.step(a, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: roam.Failure{Kind: roam.Cancelled, Text: "no connection"}})
+		c.outcome(&act, "", &noConnection{})
 		return
 	}
-	if act.How == roam.ByNewInvite {
-		c.inviteAnew(act, st)
+	switch {
+	case act.How == roam.ByNewInvite:
+		c.inviteAnew(&act, st)
 		return
-	}
-	if c.modifying {
+	case act.How == roam.ByReplaces:
+		c.replace(&act, st)
+		return
+	case c.modifying:
 		// Ours is out on another stack. If that one died it fails at once and
 		// its end starts this repair.
 		c.repairNext = &act
 		return
+	case act.How == roam.ByAnswer:
+		c.answerAgain(&act, st)
+		return
 	}
+	c.refreshBy(&act, st)
+}
+
+// refreshBy sends the refresh of a repair.
+func (c *call) refreshBy(act *roam.Repair, st *stack) {
 	c.sip.Move(st.Stack)
 	m := sip.Reinvite
-	if act.How == roam.ByUpdate && c.sip.PeerAllows("UPDATE") {
+	if act.How == roam.ByEarlyUpdate || act.How == roam.ByUpdate && c.sip.PeerAllows("UPDATE") {
 		m = sip.Update
 	}
 	if act.How == roam.ByPlainCodecs {
 		c.sdp.Narrow()
 	}
+	c.refreshWith(act, m)
+}
+
+func (c *call) refreshWith(act *roam.Repair, m sip.Method) {
 	c.repairing = true
 	c.modify(m, func(err error) {
-		if err != nil {
-			e.step(a, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: failure(err)})
-			return
+		if err != nil && c.accepting {
+			// The caller has not heard our 200 yet, by whatever it says.
+			err = &unheardError{err}
 		}
-		c.view.KeepUntil = time.Time{}
-		c.changed()
-		e.step(a, roam.Repaired{
-			Epoch: act.Epoch, Call: act.Call,
-			Detail: repairWord(m) + " 200 OK",
+		c.outcome(act, repairWord(m)+" 200 OK", err)
+	})
+}
+
+// unheardError is an answer to what the other side could not place.
+type unheardError struct{ err error }
+
+func (e *unheardError) Error() string { return "our answer is not confirmed: " + e.err.Error() }
+
+// Unwrap makes it a silence, after which it is tried again.
+func (*unheardError) Unwrap() error { return sip.ErrTimeout }
+
+// outcome reports a repair, unless another took its place.
+func (c *call) outcome(act *roam.Repair, detail string, err error) {
+	if c.act != act {
+		return
+	}
+	c.act = nil
+	e := c.e
+	if err != nil {
+		e.step(c.acct, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: failure(err)})
+		return
+	}
+	c.view.KeepUntil = time.Time{}
+	c.changed()
+	e.step(c.acct, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: detail})
+}
+
+// noConnection: the stack of a repair is not there.
+type noConnection struct{}
+
+func (*noConnection) Error() string { return "no connection" }
+
+// Unwrap makes it an end of ours.
+func (*noConnection) Unwrap() error { return sip.ErrStackClosed }
+
+// ackPatience is how long an answer of ours may go unacknowledged, once it was
+// repeated by the new path, until the refresh follows: the ACK may have been
+// lost on the old one, or the peer may have moved as well.
+const ackPatience = 500 * time.Millisecond
+
+// answerAgain repeats our answer to an offer of theirs, by the new path and
+// with the new address, and refreshes the call after the ACK: which of the two
+// answers the peer has heard is not known. Nor does an ACK that it kept reach
+// us, since that goes to where we were; so the refresh comes after a while even
+// without one. In a call that rang here, and is none before the ACK, an UPDATE
+// is in order at that point (RFC 3311 5.1), where the peer knows it.
+func (c *call) answerAgain(act *roam.Repair, st *stack) {
+	e, s := c.e, c.sip
+	s.Move(st.Stack)
+	if body := c.sdp.Elsewhere(c.sock.RTP(), c.sock.RTCP()); body != nil {
+		s.Reanswer(body)
+	}
+	acked := s.Acknowledged()
+	e.job("wait for the ACK", modifyLimit, func(ctx context.Context) {
+		enough := time.NewTimer(ackPatience)
+		defer enough.Stop()
+		select {
+		case <-acked:
+		case <-enough.C:
+		case <-s.Over():
+		case <-ctx.Done():
+		}
+		e.post(func() {
+			switch {
+			case c.over() || c.sip != s || c.act != act:
+			case c.modifying:
+				c.repairNext = act
+			case c.accepting && s.PeerAllows("UPDATE"):
+				c.refreshWith(act, sip.Update)
+			default:
+				c.refreshWith(act, sip.Reinvite)
+			}
 		})
 	})
 }
@@ -138,36 +256,6 @@ func repairWord(m sip.Method) string {
 		return "UPDATE"
 	}
 	return "re-INVITE"
-}
-
-// inviteAnew replaces an INVITE that was lost with its path: CANCEL by the
-// new path, where the server may still hold it (RFC 3261 9.1), then a plain
-// new INVITE in the same row.
-func (c *call) inviteAnew(act roam.Repair, st *stack) {
-	e, a, old := c.e, c.acct, c.sip
-	c.sip = sip.NewCall(a.sip, a.auth, c.target)
-	c.view.State, c.view.SIPCallID = phone.Dialing, c.sip.CallID()
-	if c.stream != nil { // early media of the old dialog
-		e.parts.Desk.Remove(int(c.view.ID))
-		c.stopStream()
-		c.stream, c.sock = nil, nil
-	}
-	c.sdp = sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs())
-	c.changed()
-	e.job("CANCEL by the new path", modifyLimit, func(ctx context.Context) {
-		old.Move(st.Stack)
-		_ = old.Cancel(ctx)
-	})
-	c.anew = &act
-	c.place()
-}
-
-// placedAnew reports the first word heard of an INVITE that was sent anew.
-func (c *call) placedAnew() {
-	if act := c.anew; act != nil {
-		c.anew = nil
-		c.e.step(c.acct, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: "INVITE answered on the new path"})
-	}
 }
 
 // offered answers a re-INVITE or UPDATE of the peer (RFC 3261 14.2).
@@ -202,10 +290,16 @@ func (c *call) offered(ev sip.Offered) {
 // acknowledged, an offer of ours would cross its own (RFC 3261 14.1).
 func (c *call) confirm(ev sip.Offered, body []byte) {
 	c.confirming++
+	c.tellMachine()
+	s := c.sip
 	c.e.job("answer offer", modifyLimit, func(ctx context.Context) {
 		_ = ev.Answer(ctx, body)
 		c.e.post(func() {
-			c.confirming--
+			if c.sip == s { // else another dialog took its place
+				c.confirming--
+			}
+			c.tellMachine()
+			c.followFamily()
 			c.sync()
 		})
 	})

@@ -10,6 +10,7 @@ import (
 	"ramble/audio/desk"
 	"ramble/audio/path"
 	"ramble/internal/engine/roam"
+	"ramble/internal/history"
 	"ramble/internal/safego"
 	"ramble/netwatch"
 	"ramble/sip"
@@ -35,11 +36,14 @@ type Parts struct {
 	SIPPort    uint16        // 0: any
 	KeepAlive  time.Duration // 0: off
 	Family     Family
-	AfterSleep bool // a sleep counts as a change of network
+	Silence    time.Duration // missing audio after which the server is asked; 0: 2 s, negative: never
+	AfterSleep bool          // a sleep counts as a change of network
 	Tones      bool
 	UserAgent  string
 	NoRegister bool // register nobody until asked
 	OldMax     int  // ended calls kept in the state; 0: 50
+
+	History *history.Book // what is over goes there; nil: nowhere
 
 	Trace func(sip.TraceEntry)
 	Log   *slog.Logger

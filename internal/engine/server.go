@@ -184,6 +184,7 @@ func (a *account) lookAtPath(reasons []string, since time.Time) {
 	}
 	now := a.choose(time.Now())
 	if now == a.path && a.machine.Epoch() != 0 {
+		a.lookAtOld(reasons, since)
 		return
 	}
 	old := a.path
@@ -201,6 +202,18 @@ func (a *account) lookAtPath(reasons []string, since time.Time) {
 	} else if a.view.State == phone.NoNetwork {
 		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
 		a.changed()
+	}
+}
+
+// lookAtOld tells the machine when a path of before, whose stack is kept beside
+// the present one for the calls on it, is gone too.
+func (a *account) lookAtOld(reasons []string, since time.Time) {
+	present := a.stacks[a.machine.Epoch()]
+	for _, st := range a.stacks {
+		if st != present && !a.e.alive(st.path) {
+			a.e.step(a, roam.PathChanged{Path: roam.Path(a.path), Since: since, Reasons: reasons})
+			return
+		}
 	}
 }
 
@@ -238,7 +251,7 @@ func (a *account) open(act roam.Open) {
 		case <-st.Ready():
 		case <-ctx.Done():
 		}
-		opened := &stack{st, cancel}
+		opened := &stack{st, cancel, netwatch.Path(act.Path)}
 		if !e.post(func() { a.failed(dead); a.opened(act.Epoch, opened) }) {
 			opened.drop()
 		}
@@ -344,7 +357,7 @@ func (a *account) failOver(epoch roam.Epoch, srv sip.Server, why string) {
 	if !ok || a.e.quitting {
 		return
 	}
-	reasons := []string{srv.Addr.String() + ": " + why, "trying " + next.Addr.String()}
+	reasons := []string{srv.Addr.String() + ": " + strings.TrimSuffix(why, "."), "trying " + next.Addr.String()}
 	if a.e.pathTo(next.Addr.Addr()) != a.path {
 		a.lookAtPath(reasons, time.Now())
 		return

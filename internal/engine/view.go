@@ -14,6 +14,7 @@ func (e *Engine) state() phone.State {
 		Accounts: make([]phone.Account, 0, len(e.accounts)),
 		Calls:    make([]phone.Call, 0, len(e.order)),
 		Roams:    make([]phone.Roam, 0, len(e.roams)),
+		Past:     e.past,
 		Current:  e.current,
 	}
 	s.Network.Paths = e.paths()

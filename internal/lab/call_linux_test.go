@@ -2,6 +2,8 @@ package lab
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,38 +22,85 @@ type scene struct {
 	k     *Kamailio
 	alice *Ramble
 	bob   *Baresip
+	six   bool // the call goes by IPv6 where it can
+
+	// Instead of bob, see farEnd.
+	far   caller
+	farAt string // his host; empty: the callee
 }
 
 type sceneOptions struct {
 	lab       Options
+	kamailio  KamailioOptions
 	transport string
 	ipv6      bool
 	account   string
-	manual    bool // bob does not answer by himself
+	config    string
+	named     bool   // the proxy is known by its name, from DNS
+	manual    bool   // bob does not answer by himself
+	stun      bool   // the phone asks coturn for its address
+	far       string // who answers: "" is baresip, or latcher, ramble
 }
 
 func play(t *testing.T, ctx context.Context, o sceneOptions) scene {
 	t.Helper()
-	s := scene{Lab: open(t, o.lab)}
-	var err error
-	s.k, err = s.Kamailio(ctx, "alice", "bob")
-	possible(t, err)
-	alice, bob := tonesFor(t, s.Lab)
-	s.bob, err = s.Baresip(ctx, PeerOptions{User: "bob", Says: bob, IPv6: o.ipv6, AutoAnswer: !o.manual})
-	possible(t, err)
-	s.alice = must[*Ramble](t)(s.Ramble(ctx, RambleOptions{
-		Binary: ramble(t), User: "alice", Says: alice, Transport: o.transport, CA: s.k.CA, IPv6: o.ipv6, Account: o.account,
-	}))
-	v4, v6 := s.Address()
-	own, callee := v4.String(), s.Host(Callee).IPv4.String()
-	if o.ipv6 {
-		own, callee = v6.String(), s.Host(Callee).IPv6.String()
+	if o.far == "ramble" {
+		o.lab.Phones = max(2, o.lab.Phones)
 	}
-	must[Event](t)(s.alice.Registered(ctx, 0, own))
-	if err := s.k.AwaitBindings(ctx, "bob", callee); err != nil {
+	s := scene{Lab: open(t, o.lab), six: o.ipv6}
+	var err error
+	o.kamailio.Users = []string{"alice", "bob"}
+	s.k, err = s.KamailioWith(ctx, o.kamailio)
+	possible(t, err)
+	server := ""
+	if o.named {
+		possible(t, s.DNS(ctx))
+		server = Domain
+	}
+	if o.stun {
+		at, err := s.STUN(ctx)
+		possible(t, err)
+		o.account += fmt.Sprintf("\nstun = \"stun:%s\"", at)
+	}
+	alice, bob := tonesFor(t, s.Lab)
+	callee := s.invite(t, ctx, o, bob)
+	s.alice = must[*Ramble](t)(s.Ramble(ctx, RambleOptions{
+		Binary: ramble(t), User: "alice", Says: alice, Transport: o.transport, CA: s.k.CA, IPv6: o.ipv6, Account: o.account, Config: o.config, Server: server,
+	}))
+	must[Event](t)(s.alice.Registered(ctx, 0, s.seen(s.ownAddress(s.Address())).String()))
+	if !callee.IsValid() {
+		return s
+	}
+	if err := s.k.AwaitBindings(ctx, "bob", callee.String()); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// invite starts bob, whatever kind of phone he has, and returns the address
+// that he registers; invalid if he does not.
+func (s *scene) invite(t *testing.T, ctx context.Context, o sceneOptions, says string) netip.Addr {
+	t.Helper()
+	peer := PeerOptions{User: "bob", Says: says, IPv6: o.ipv6, AutoAnswer: !o.manual}
+	host := s.Host(Callee)
+	callee := s.ownAddress(host.IPv4, host.IPv6)
+	switch o.far {
+	case "latcher":
+		s.far = must[*Latcher](t)(s.Latcher(bobSays))
+		return netip.Addr{}
+	case "ramble":
+		h := s.Phone(2)
+		s.far, s.farAt = must[*Ramble](t)(s.Ramble(ctx, RambleOptions{
+			Binary: ramble(t), Host: h.HostName(), User: "bob", Says: says, Transport: o.transport, CA: s.k.CA, IPv6: o.ipv6,
+			Account: "auto_answer = \"always\"\nallow_from = [\"any\"]",
+		})), h.HostName()
+		callee = s.ownAddress(h.Address())
+	default:
+		var err error
+		s.bob, err = s.Baresip(ctx, peer)
+		possible(t, err)
+	}
+	return callee
 }
 
 // tonesFor writes what alice says and what the other side says.
@@ -106,7 +155,10 @@ func TestCallsBaresip(t *testing.T) {
 	for _, tt := range []struct {
 		name, transport string
 		ipv6            bool
-	}{{"by UDP", "udp", false}, {"by TCP", "tcp", false}, {"by UDP over IPv6", "udp", true}} {
+	}{
+		{"by UDP", "udp", false}, {"by TCP", "tcp", false}, {"by TLS", "tls", false},
+		{"by UDP over IPv6", "udp", true}, {"by TCP over IPv6", "tcp", true}, {"by TLS over IPv6", "tls", true},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := within(t, 30*time.Second)
 			s := play(t, ctx, sceneOptions{transport: tt.transport, ipv6: tt.ipv6})
@@ -141,37 +193,41 @@ func TestCallsBaresip(t *testing.T) {
 }
 
 func TestBaresipCalls(t *testing.T) {
-	ctx := within(t, 30*time.Second)
-	s := play(t, ctx, sceneOptions{transport: "udp"})
-	wire := must[*Capture](t)(s.Capture(Phone))
-	defer wire.Stop()
-	if err := s.bob.Do("dial", "sip:alice@"+Domain); err != nil {
-		t.Fatal(err)
+	for _, transport := range []string{"udp", "tcp", "tls"} {
+		t.Run("by "+strings.ToUpper(transport), func(t *testing.T) {
+			ctx := within(t, 30*time.Second)
+			s := play(t, ctx, sceneOptions{transport: transport})
+			wire := must[*Capture](t)(s.Capture(Phone))
+			defer wire.Stop()
+			if err := s.bob.Do("dial", "sip:alice@"+Domain); err != nil {
+				t.Fatal(err)
+			}
+			e, at, err := s.alice.CallState(ctx, 0, 0, "ringing")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Direction != "in" || !strings.Contains(e.Peer, "bob") {
+				t.Errorf("an incoming call shows as %s", e.Line)
+			}
+			if _, _, err := s.alice.Do(ctx, "answer"); err != nil {
+				t.Fatal(err)
+			}
+			if _, at, err = s.alice.CallState(ctx, at, e.Call, "up"); err != nil {
+				t.Fatal(err)
+			}
+			heard(t, ctx, wire, s.Lab, 100)
+			if err := s.bob.Do("hangup", ""); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err = s.alice.CallState(ctx, at, e.Call, "ended"); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.alice.Quit(ctx); err != nil {
+				t.Error(err)
+			}
+			s.tones(t, 1500*time.Millisecond)
+		})
 	}
-	e, at, err := s.alice.CallState(ctx, 0, 0, "ringing")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.Direction != "in" || !strings.Contains(e.Peer, "bob") {
-		t.Errorf("an incoming call shows as %s", e.Line)
-	}
-	if _, _, err := s.alice.Do(ctx, "answer"); err != nil {
-		t.Fatal(err)
-	}
-	if _, at, err = s.alice.CallState(ctx, at, e.Call, "up"); err != nil {
-		t.Fatal(err)
-	}
-	heard(t, ctx, wire, s.Lab, 100)
-	if err := s.bob.Do("hangup", ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err = s.alice.CallState(ctx, at, e.Call, "ended"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.alice.Quit(ctx); err != nil {
-		t.Error(err)
-	}
-	s.tones(t, 1500*time.Millisecond)
 }
 
 func TestCallsLinphone(t *testing.T) {

@@ -9,7 +9,10 @@
 //
 // IPv6 runs beside it: fd01:: and fd02:: for the phone's uplinks, fd09::2 for
 // the pbx, fd08::2 for the callee. core forwards, and drops what comes from an
-// uplink with another uplink's source, as access networks do.
+// uplink with another uplink's source, as access networks do. More phones
+// (Options.Phones) are hosts of their own, phone2 with 10.21.0.2 and 10.22.0.2
+// and so on; Lab.Phone gives the verbs of each. Access says what an uplink
+// offers: one family or both, a NAT, a NAT64.
 //
 // The namespaces have no names. They live as long as somebody holds them: the
 // process of the lab and the programs that it started, which the kernel ends
@@ -17,7 +20,10 @@
 // its folder, which the next lab sweeps away.
 //
 //	verbs       Roam, Renumber, Blackout, Stall, MakeBeforeBreak   move.go
+//	phones      Phone(n), Uplink, Address, Wire                    handset.go
 //	programs    Exec, Kamailio, Baresip, Linphone, SIPp, Ramble    exec.go ...
+//	services    STUN (coturn), DNS (dnsmasq)                       services.go
+//	translators Outer, Rebind, Below64 (nftables, tayga)           nat.go nat64.go
 //	links       delay, jitter, loss, duplicates, reordering        wire.go
 //	figures     from packets, never from what a program says       capture.go figures.go
 package lab

@@ -101,7 +101,9 @@ func (h *Host) furnish() error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("a view of the file system: %w", err)
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); errors.Is(err, unix.EINVAL) {
+		return &Unable{"the root folder is not a mount, as in a plain chroot; bind it to itself first"}
+	} else if err != nil {
 		return fmt.Errorf("a private view of the file system: %w", err)
 	}
 	if _, err := os.Stat("/etc/resolv.conf"); err == nil {

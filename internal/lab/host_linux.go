@@ -39,23 +39,39 @@ func newHost(name, dir string, guard *safego.Guard) (*Host, error) {
 	if err := os.WriteFile(h.resolve, []byte("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"), 0o644); err != nil {
 		return nil, err
 	}
-	err := onThread(guard, func() (err error) {
-		h.ns, err = netns.New()
+	ns, err := newNamespace(guard)
+	if err != nil {
+		return nil, err
+	}
+	h.ns = ns
+	return h, h.begin()
+}
+
+// newNamespace makes a network namespace; the caller closes it.
+func newNamespace(guard *safego.Guard) (ns netns.NsHandle, err error) {
+	err = onThread(guard, func() (err error) {
+		ns, err = netns.New()
 		return err
 	})
 	if errors.Is(err, unix.EPERM) {
-		return nil, &Unable{"network namespaces need root: " + err.Error()}
+		return netns.None(), &Unable{"network namespaces need root, or a system that lets users have user namespaces: " + err.Error()}
 	} else if err != nil {
-		return nil, &Unable{"the kernel gives no network namespace: " + err.Error()}
+		return netns.None(), &Unable{"the kernel gives no network namespace: " + err.Error()}
 	}
+	return ns, nil
+}
+
+// begin makes a namespace usable: its loopback, and settings that it would
+// inherit from the machine.
+func (h *Host) begin() (err error) {
 	if h.links, err = netlink.NewHandleAt(h.ns); err != nil {
-		return h, err
+		return err
 	}
 	lo, err := h.links.LinkByName("lo")
 	if err != nil {
-		return h, err
+		return err
 	}
-	return h, errors.Join(h.links.LinkSetUp(lo), h.sysctls(map[string]string{
+	return errors.Join(h.links.LinkSetUp(lo), h.sysctls(map[string]string{
 		// New namespaces inherit from the machine, so everything that
 		// matters is said.
 		"ipv4/ip_forward":                        "0",

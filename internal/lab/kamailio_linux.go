@@ -38,9 +38,26 @@ type Kamailio struct {
 // Password of every user of the lab.
 func Password(user string) string { return "secret-of-" + user }
 
+// KamailioOptions say how the proxy behaves. The zero value knows nobody.
+type KamailioOptions struct {
+	Users []string
+	// RewriteContacts has it do what Asterisk's rewrite_contact does: the first
+	// Contact of each request is taken to be where the request came from, in a
+	// removal too. There are no GRUUs then.
+	RewriteContacts bool
+	// TLS is OpenSSL's name of the only version of TLS spoken, "TLSv1.2" or
+	// "TLSv1.3"; empty: both.
+	TLS string
+}
+
 // Kamailio starts the proxy on the pbx for these users and waits until it
 // listens.
 func (l *Lab) Kamailio(ctx context.Context, users ...string) (*Kamailio, error) {
+	return l.KamailioWith(ctx, KamailioOptions{Users: users})
+}
+
+// KamailioWith is Kamailio with more to say about it.
+func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, error) {
 	pbx := l.Host(PBX)
 	dir := filepath.Join(l.Dir, "kamailio")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -55,8 +72,9 @@ func (l *Lab) Kamailio(ctx context.Context, users ...string) (*Kamailio, error) 
 		V4, V6      netip.Addr
 		SIP, SIPS   int
 		Passwords   map[string]string
-	}{dir, Domain, pbx.IPv4, pbx.IPv6, SIPPort, SIPSPort, map[string]string{}}
-	for _, u := range users {
+		Rewrite     bool
+	}{dir, Domain, pbx.IPv4, pbx.IPv6, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts}
+	for _, u := range o.Users {
 		values.Passwords[u] = Password(u)
 	}
 	var text strings.Builder
@@ -67,7 +85,11 @@ func (l *Lab) Kamailio(ctx context.Context, users ...string) (*Kamailio, error) 
 	if err := os.WriteFile(config, []byte(text.String()), 0o644); err != nil {
 		return nil, err
 	}
-	tls := fmt.Sprintf("[server:default]\nmethod = TLSv1.2+\nprivate_key = %[1]s/key.pem\ncertificate = %[1]s/cert.pem\nverify_certificate = no\n", dir)
+	version := o.TLS
+	if version == "" {
+		version = "TLSv1.2+"
+	}
+	tls := fmt.Sprintf("[server:default]\nmethod = %[2]s\nprivate_key = %[1]s/key.pem\ncertificate = %[1]s/cert.pem\nverify_certificate = no\n", dir, version)
 	if err := os.WriteFile(filepath.Join(dir, "tls.cfg"), []byte(tls), 0o644); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"ramble/internal/safego"
 )
 
-// The hosts of every lab.
+// The hosts of every lab. More phones are called phone2, phone3 ...
 const (
 	Phone  = "phone"
 	Core   = "core"
@@ -23,7 +23,7 @@ const (
 	Callee = "callee"
 )
 
-// The phone's uplinks.
+// The uplinks of a phone.
 const (
 	WLAN = "wlan0"
 	WWAN = "wwan0"
@@ -32,7 +32,15 @@ const (
 // Options for a lab. The zero value is a lab with direct links whose files
 // are removed at the end.
 type Options struct {
-	// Emulate puts a link emulator into the phone's uplinks and the callee's
+	// Phones is how many phones there are, each a host with two uplinks of its
+	// own; 0: one.
+	Phones int
+	// WLAN and WWAN are what the uplinks of that name offer.
+	WLAN, WWAN Access
+	// OthersPlain leaves that to the first phone: the uplinks of the others have
+	// both families and no translation.
+	OthersPlain bool
+	// Emulate puts a link emulator into the phones' uplinks and the callee's
 	// link, see Wire. Without it links are as fast as the kernel is.
 	Emulate bool
 	// Dir keeps the files of the lab (logs, recordings, captures). Empty: a
@@ -42,21 +50,44 @@ type Options struct {
 	Guard *safego.Guard
 }
 
-// Lab is a running lab. Its verbs may be called from one goroutine at a time;
-// hosts and programs may be used from any.
+// Access is what an uplink offers. The zero value has both families and is
+// routed like any other network.
+type Access struct {
+	Family Family
+	// NAT translates IPv4 addresses and ports, see Outer and Rebind.
+	NAT bool
+	// NAT64 leads to the IPv4 addresses of the others below NAT64Prefix.
+	NAT64 bool
+}
+
+// Family says which families an uplink has.
+type Family int
+
+// Both is the zero value.
+const (
+	Both Family = iota
+	OnlyIPv4
+	OnlyIPv6
+)
+
+// Lab is a running lab. Its verbs, which are those of the first phone, may be
+// called from one goroutine at a time; hosts and programs may be used from any.
 type Lab struct {
+	*Handset // the first phone
+
 	Dir string // files of the programs
 
-	hosts   map[string]*Host
-	uplinks map[string]*uplink
-	wires   map[string]*Wire
-	metric  int // of the newest default route; a newer one is better
-	log     *slog.Logger
-	guard   *safego.Guard
-	keep    bool
+	hosts  map[string]*Host
+	phones []*Handset
+	wires  map[string]*Wire
+	nat64  bool // tayga runs
+	log    *slog.Logger
+	guard  *safego.Guard
+	keep   bool
 
 	mu       sync.Mutex
 	programs []*Program
+	closers  []func()             // of what is no program
 	events   map[*Program]*Output // what some report besides
 }
 
@@ -66,16 +97,16 @@ type Unable struct{ Reason string }
 
 func (u *Unable) Error() string { return "no lab here: " + u.Reason }
 
-// New builds the namespaces, the links between them and their routes. wlan0 is
-// up, wwan0 is not. Close takes all of it away; so does the end of the process,
+// New builds the namespaces, the links between them and their routes. wlan0 of
+// each phone is up, wwan0 is not. Close takes all of it away; so does the end of the process,
 // in whatever way it ends.
 func New(o Options) (*Lab, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Lab{
-		Dir: o.Dir, keep: o.Dir != "", log: o.Log, guard: o.Guard, metric: 1000,
-		hosts: map[string]*Host{}, uplinks: map[string]*uplink{}, events: map[*Program]*Output{}, wires: map[string]*Wire{},
+		Dir: o.Dir, keep: o.Dir != "", log: o.Log, guard: o.Guard,
+		hosts: map[string]*Host{}, events: map[*Program]*Output{}, wires: map[string]*Wire{},
 	}
 	sweep(os.TempDir(), o.Log)
 	if !l.keep {
@@ -85,7 +116,7 @@ func New(o Options) (*Lab, error) {
 		}
 		l.Dir = dir
 	}
-	if err := l.build(o.Emulate); err != nil {
+	if err := l.build(o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -104,12 +135,15 @@ func (l *Lab) Host(name string) *Host {
 // Close stops the programs, the youngest first, and gives the namespaces back.
 func (l *Lab) Close() error {
 	l.mu.Lock()
-	programs := l.programs
-	l.programs = nil
+	programs, closers := l.programs, l.closers
+	l.programs, l.closers = nil, nil
 	l.mu.Unlock()
 	var errs []error
 	for i := len(programs) - 1; i >= 0; i-- {
 		programs[i].Kill()
+	}
+	for _, end := range closers {
+		end()
 	}
 	for _, w := range l.wires {
 		w.close()

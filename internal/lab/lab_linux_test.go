@@ -51,6 +51,9 @@ func open(t *testing.T, o Options) *Lab {
 // with any other error.
 func possible(t *testing.T, err error) {
 	t.Helper()
+	if without, ok := errors.AsType[*NoTunnels](err); ok {
+		t.Skip(without)
+	}
 	if unable, ok := errors.AsType[*Unable](err); ok && os.Getenv("CI") != "true" {
 		t.Skip(unable)
 	}

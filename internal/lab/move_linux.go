@@ -27,118 +27,23 @@ type Move struct {
 	T06 time.Time
 	// Lost is when the old address went; for MakeBeforeBreak that is after T0.
 	// Zero when it did not go.
-	Lost     time.Time
+	Lost time.Time
+	// From, To and To6 are invalid where the uplink has no such family.
 	From, To netip.Addr // IPv4
 	To6      netip.Addr
 }
 
-// uplink is a link of a host; the phone has two.
-type uplink struct {
-	name      string
-	host      *Host
-	index     int
-	coreIface string
-	subnet    byte
-	number    byte // last part of the address; Renumber counts on
-	metric    int
-	up        bool // has address and default route
-}
-
-func (u *uplink) ipv4() netip.Addr { return ipv4(u.subnet, u.number) }
-func (u *uplink) ipv6() netip.Addr { return ipv6(u.subnet, u.number) }
-
-func (u *uplink) link() netlink.Link {
-	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: u.index, Name: u.name}}
-}
-
-// carrier sets the interface up and waits for packets to pass, or takes it down.
-func (u *uplink) carrier(on bool) error {
-	if on {
-		return u.host.links.LinkSetUp(u.link())
-	}
-	return u.host.links.LinkSetDown(u.link())
-}
-
-// plug gives the uplink its addresses and default routes, one netlink request
-// right after the other: some ten microseconds, as `ip -batch` does it.
-func (u *uplink) plug(metric int) error {
-	h := u.host.links
-	for _, a := range []netip.Addr{u.ipv4(), u.ipv6()} {
-		if err := h.AddrAdd(u.link(), address(a)); err != nil {
-			return fmt.Errorf("address %s: %w", a, err)
-		}
-	}
-	for _, gateway := range []netip.Addr{ipv4(u.subnet, 1), ipv6(u.subnet, 1)} {
-		if err := h.RouteAdd(u.route(gateway, metric)); err != nil {
-			return fmt.Errorf("route by %s: %w", gateway, err)
-		}
-	}
-	u.metric, u.up = metric, true
-	return nil
-}
-
-func (u *uplink) route(gateway netip.Addr, metric int) *netlink.Route {
-	return &netlink.Route{LinkIndex: u.index, Gw: gateway.AsSlice(), Dst: everything(gateway), Priority: metric}
-}
-
-func everything(like netip.Addr) *net.IPNet {
-	bits := like.BitLen()
-	return &net.IPNet{IP: make(net.IP, bits/8), Mask: net.CIDRMask(0, bits)}
-}
-
-// unplug takes the addresses; the kernel takes the routes along.
-func (u *uplink) unplug() error {
-	u.up = false
-	h := u.host.links
-	return errors.Join(h.AddrDel(u.link(), address(u.ipv4())), h.AddrDel(u.link(), address(u.ipv6())),
-		gone(h.RouteDel(u.route(ipv6(u.subnet, 1), u.metric))))
-}
-
-// gone is no error when what should go had gone already.
-func gone(err error) error {
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	return err
-}
-
-// better is the metric of a new default route: it wins over all before.
-func (l *Lab) better() int {
-	l.metric--
-	return l.metric
-}
-
-// Uplink names the uplink in use; empty while there is none.
-func (l *Lab) Uplink() string {
-	best := ""
-	for name, u := range l.uplinks {
-		if u.up && (best == "" || u.metric < l.uplinks[best].metric) {
-			best = name
-		}
-	}
-	return best
-}
-
-// Address is the phone's present IPv4 and IPv6 address.
-func (l *Lab) Address() (v4, v6 netip.Addr) {
-	u, ok := l.uplinks[l.Uplink()]
-	if !ok {
-		return netip.Addr{}, netip.Addr{}
-	}
-	return u.ipv4(), u.ipv6()
-}
-
 // Roam loses the present uplink and, after gap without any network, has the
 // other one. The carrier of the new one is there a little earlier.
-func (l *Lab) Roam(ctx context.Context, to string, gap time.Duration) (Move, error) {
-	from, ok := l.uplinks[l.Uplink()]
-	target := l.uplinks[to]
+func (h *Handset) Roam(ctx context.Context, to string, gap time.Duration) (Move, error) {
+	from, ok := h.uplinks[h.Uplink()]
+	target := h.uplinks[to]
 	if !ok || target == nil || target == from {
-		return Move{}, fmt.Errorf("no roam from %q to %q", l.Uplink(), to)
+		return Move{}, fmt.Errorf("no roam from %q to %q", h.Uplink(), to)
 	}
-	m := Move{From: from.ipv4()}
+	m := Move{From: from.address(true)}
 	if gap < carrierLead {
-		if err := l.raise(ctx, target); err != nil {
+		if err := target.raise(ctx); err != nil {
 			return m, err
 		}
 	}
@@ -153,96 +58,46 @@ func (l *Lab) Roam(ctx context.Context, to string, gap time.Duration) (Move, err
 		if err := wait(ctx, gap-carrierLead); err != nil {
 			return m, err
 		}
-		if err := l.raise(ctx, target); err != nil {
+		if err := target.raise(ctx); err != nil {
 			return m, err
 		}
 	}
-	return l.arrive(m, target)
+	return h.arrive(m, target)
 }
 
-// raise has carrier on u, and waits until it carries. The kernel looks at new
-// carriers up to a second late, and until then IPv6 sends nothing.
-func (l *Lab) raise(ctx context.Context, u *uplink) error {
-	if err := u.carrier(true); err != nil {
-		return err
-	}
-	if err := wait(ctx, carrierLead); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	core := l.hosts[Core]
-	for {
-		near, err := u.host.links.LinkByIndex(u.index)
-		if err != nil {
-			return err
-		}
-		far, err := core.links.LinkByName(u.coreIface)
-		if err != nil {
-			return err
-		}
-		if near.Attrs().OperState == netlink.OperUp && far.Attrs().OperState == netlink.OperUp {
-			return nil
-		}
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
-			return fmt.Errorf("carrier of %s: %w", u.name, err)
-		}
-	}
-}
-
-func (l *Lab) arrive(m Move, u *uplink) (Move, error) {
-	if err := u.plug(l.better()); err != nil {
+func (h *Handset) arrive(m Move, u *uplink) (Move, error) {
+	if err := u.plug(h.better()); err != nil {
 		return m, err
 	}
-	m.T0, m.To, m.To6 = time.Now(), u.ipv4(), u.ipv6()
+	m.T0, m.To, m.To6 = time.Now(), u.address(true), u.address(false)
 	err := u.reachable()
 	m.T06 = time.Now()
 	return m, err
 }
 
-// reachable waits until packets to the new IPv6 address are taken. The kernel
-// makes that route in the background, late on a busy machine, and the answer of
-// the router that comes before it is lost: a second then passes.
-func (u *uplink) reachable() error {
-	own := &netlink.Route{
-		Dst:   &net.IPNet{IP: u.ipv6().AsSlice(), Mask: net.CIDRMask(128, 128)},
-		Table: unix.RT_TABLE_LOCAL,
-	}
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		found, err := u.host.links.RouteListFiltered(unix.AF_INET6, own, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_DST)
-		if err != nil {
-			return err
-		}
-		if len(found) > 0 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s is not reachable at %s", u.host.Name, u.ipv6())
-}
-
 // Renumber gives the present uplink another address in the same network.
-func (l *Lab) Renumber() (Move, error) {
-	u, ok := l.uplinks[l.Uplink()]
+func (h *Handset) Renumber() (Move, error) {
+	u, ok := h.uplinks[h.Uplink()]
 	if !ok {
 		return Move{}, errors.New("no uplink to renumber")
 	}
-	m := Move{From: u.ipv4()}
+	m := Move{From: u.address(true)}
 	if err := u.unplug(); err != nil {
 		return m, err
 	}
 	m.Lost = time.Now()
 	u.number++
-	return l.arrive(m, u)
+	return h.arrive(m, u)
 }
 
 // Blackout loses the present uplink for d; then it is back with the same
 // address.
-func (l *Lab) Blackout(ctx context.Context, d time.Duration) (Move, error) {
-	u, ok := l.uplinks[l.Uplink()]
+func (h *Handset) Blackout(ctx context.Context, d time.Duration) (Move, error) {
+	u, ok := h.uplinks[h.Uplink()]
 	if !ok {
 		return Move{}, errors.New("no uplink to lose")
 	}
-	m := Move{From: u.ipv4()}
+	m := Move{From: u.address(true)}
 	if err := u.unplug(); err != nil {
 		return m, err
 	}
@@ -253,24 +108,24 @@ func (l *Lab) Blackout(ctx context.Context, d time.Duration) (Move, error) {
 	if err := wait(ctx, d-carrierLead); err != nil {
 		return m, err
 	}
-	if err := l.raise(ctx, u); err != nil {
+	if err := u.raise(ctx); err != nil {
 		return m, err
 	}
-	return l.arrive(m, u)
+	return h.arrive(m, u)
 }
 
 // MakeBeforeBreak has both uplinks for overlap, the new one preferred, and then
 // loses the old one. It returns when the old one is gone.
-func (l *Lab) MakeBeforeBreak(ctx context.Context, to string, overlap time.Duration) (Move, error) {
-	from, ok := l.uplinks[l.Uplink()]
-	target := l.uplinks[to]
+func (h *Handset) MakeBeforeBreak(ctx context.Context, to string, overlap time.Duration) (Move, error) {
+	from, ok := h.uplinks[h.Uplink()]
+	target := h.uplinks[to]
 	if !ok || target == nil || target == from {
-		return Move{}, fmt.Errorf("no move from %q to %q", l.Uplink(), to)
+		return Move{}, fmt.Errorf("no move from %q to %q", h.Uplink(), to)
 	}
-	if err := l.raise(ctx, target); err != nil {
+	if err := target.raise(ctx); err != nil {
 		return Move{}, err
 	}
-	m, err := l.arrive(Move{From: from.ipv4()}, target)
+	m, err := h.arrive(Move{From: from.address(true)}, target)
 	if err != nil {
 		return m, err
 	}
@@ -286,12 +141,17 @@ func (l *Lab) MakeBeforeBreak(ctx context.Context, to string, overlap time.Durat
 
 // Stall makes the uplink carry nothing, without any sign of it on the phone;
 // the function that it returns ends that.
-func (l *Lab) Stall(uplink string) (end func() error, err error) {
-	u, ok := l.uplinks[uplink]
+func (h *Handset) Stall(uplink string) (end func() error, err error) {
+	u, ok := h.uplinks[uplink]
 	if !ok {
 		return nil, fmt.Errorf("no uplink %q", uplink)
 	}
-	core := l.hosts[Core]
+	return stall(u.core, u.coreIface, address(ipv4(u.subnet, 0)).IPNet, address(ipv6(u.subnet, 0)).IPNet)
+}
+
+// stall has core drop what comes in by an interface and what goes to the
+// networks behind it, until end.
+func stall(core *Host, iface string, networks ...*net.IPNet) (end func() error, err error) {
 	var rules []*netlink.Rule
 	end = func() error {
 		var errs []error
@@ -301,16 +161,16 @@ func (l *Lab) Stall(uplink string) (end func() error, err error) {
 		rules = nil
 		return errors.Join(errs...)
 	}
-	for _, like := range []netip.Addr{ipv4(u.subnet, 0), ipv6(u.subnet, 0)} {
+	for _, to := range networks {
 		in, out := netlink.NewRule(), netlink.NewRule()
-		in.IifName, out.Dst = u.coreIface, address(like).IPNet
+		in.IifName, out.Dst = iface, to
 		for _, r := range []*netlink.Rule{in, out} {
 			r.Type, r.Family, r.Priority = unix.FR_ACT_BLACKHOLE, unix.AF_INET, 100
-			if like.Is6() {
+			if to.IP.To4() == nil {
 				r.Family = unix.AF_INET6
 			}
 			if err := core.links.RuleAdd(r); err != nil {
-				return nil, errors.Join(fmt.Errorf("stalling %s: %w", uplink, err), end())
+				return nil, errors.Join(fmt.Errorf("stalling %s: %w", iface, err), end())
 			}
 			rules = append(rules, r)
 		}

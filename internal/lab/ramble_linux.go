@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,9 +21,14 @@ type RambleOptions struct {
 	Transport string // udp, tcp, tls; empty: udp
 	CA        string // PEM file of the authority to believe; for tls
 	IPv6      bool   // reach the proxy by IPv6
+	Server    string // of the proxy, instead of its address: needs DNS where it is a name
 	Says      string // WAV file; empty: nothing is said
+	Stats     string // how often calls tell of their packets, "200ms"; empty: at their end
 	Config    string // more lines for the end of the configuration
 	Account   string // more lines for the account
+	ByDNS     bool   // look the domain's servers up, instead of being told the proxy; transport auto unless said
+	Sound     string // sound system, for --audio; empty: Says and a recording
+	Env       []string
 }
 
 // Ramble is a running `ramble headless`.
@@ -62,40 +68,37 @@ type Event struct {
 	Line   string  `json:"-"` // as it came
 }
 
+// server is the proxy as this phone reaches it.
+func (o *RambleOptions) server(l *Lab) string {
+	host, port := l.Host(PBX).IPv4, uint16(SIPPort)
+	if o.IPv6 {
+		host = l.Host(PBX).IPv6
+	}
+	if o.Transport == "tls" {
+		port = SIPSPort
+	}
+	if o.Server != "" {
+		return fmt.Sprint(o.Server, ":", port)
+	}
+	return netip.AddrPortFrom(host, port).String()
+}
+
 // Ramble starts the phone and waits until it is ready for commands. Whether it
 // is registered then is for the caller to see.
 func (l *Lab) Ramble(ctx context.Context, o RambleOptions) (*Ramble, error) {
 	if o.Host == "" {
 		o.Host = Phone
 	}
-	if o.Transport == "" {
+	if o.Transport == "" && !o.ByDNS {
 		o.Transport = "udp"
 	}
+	o.Transport = cmp.Or(o.Transport, "auto")
 	dir := filepath.Join(l.Dir, "ramble-"+o.User)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	pbx := l.Host(PBX).IPv4
-	if o.IPv6 {
-		pbx = l.Host(PBX).IPv6
-	}
-	server := netip.AddrPortFrom(pbx, SIPPort)
-	if o.Transport == "tls" {
-		server = netip.AddrPortFrom(pbx, SIPSPort)
-		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
-	}
-	text := fmt.Sprintf(`[[account]]
-name = "lab"
-uri = "sip:%s@%s"
-password = "%s"
-registrar = "sip:%s"
-proxy = "sip:%s"
-transport = "%s"
-%s
-%s
-`, o.User, Domain, Password(o.User), server, server, o.Transport, o.Account, o.Config)
 	config := filepath.Join(dir, "config.toml")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(l.rambleFile(o)), 0o600); err != nil {
 		return nil, err
 	}
 	r := &Ramble{Recording: filepath.Join(dir, "heard.wav")}
@@ -103,10 +106,9 @@ transport = "%s"
 	if o.Says != "" {
 		sound = "file:in=" + o.Says + ",out=" + r.Recording
 	}
-	p, err := l.Exec(o.Host, Command{
-		Name: "ramble-" + o.User, Path: o.Binary, Input: true,
-		Args: []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug"},
-	})
+	sound = cmp.Or(o.Sound, sound)
+	args := []string{"headless", "--config", config, "--audio", sound, "--log-file", "-", "--log-level", "debug", "--stats", cmp.Or(o.Stats, "0s")}
+	p, err := l.Exec(o.Host, Command{Name: "ramble-" + o.User, Path: o.Binary, Input: true, Env: o.Env, Args: args})
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +117,24 @@ transport = "%s"
 		return nil, fmt.Errorf("%w\n%s", err, p.Output.Tail(40))
 	}
 	return r, nil
+}
+
+// rambleFile is its configuration.
+func (l *Lab) rambleFile(o RambleOptions) string {
+	if o.Transport == "tls" {
+		o.Account += fmt.Sprintf("\ntls_ca = %q", o.CA)
+	}
+	if !o.ByDNS {
+		o.Account += fmt.Sprintf("\nregistrar = \"sip:%[1]s\"\nproxy = \"sip:%[1]s\"", o.server(l))
+	}
+	return fmt.Sprintf(`[[account]]
+name = "lab"
+uri = "sip:%s@%s"
+password = "%s"
+transport = "%s"
+%s
+%s
+`, o.User, Domain, Password(o.User), o.Transport, o.Account, o.Config)
 }
 
 // Expect waits for an event, not before line from, and returns it with the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -18,37 +19,31 @@ var (
 	far   = flag.Bool("lab.far", false, "measure with 40 ms one-way delay too")
 	table = flag.String("lab.table", "", "append the tables to this `file`")
 	pcap  = flag.String("lab.pcap", "", "keep captures in this `folder`")
-	// compare is for TestLinphoneRoams.
-	compare = flag.Bool("lab.compare", false, "measure linphone-cli beside it")
 )
 
 // variant is one way for the network to move under a call.
 type variant struct {
-	name string
-	move func(context.Context, *Lab) (Move, error)
-	lost int // packets that may be lost in each direction, where figures are taken; -1: any
+	name  string
+	move  func(context.Context, *Lab) (Move, error)
+	lost  int           // packets that may be lost in each direction, where figures are taken; -1: any
+	takes time.Duration // how long the move itself lasts, beyond 5 s
 }
 
-func other(l *Lab) string {
-	if l.Uplink() == WLAN {
-		return WWAN
-	}
-	return WLAN
-}
+func other(l *Lab) string { return l.Other() }
 
 func variants() []variant {
 	return []variant{
-		{"other uplink at once", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, other(l), 0) }, -1},
-		{"other uplink after 5 s of nothing", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, other(l), 5*time.Second) }, -1},
-		{"renumbered", func(_ context.Context, l *Lab) (Move, error) { return l.Renumber() }, -1},
-		{"same address back after 2 s", func(ctx context.Context, l *Lab) (Move, error) { return l.Blackout(ctx, 2*time.Second) }, -1},
+		{"other uplink at once", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, other(l), 0) }, -1, 0},
+		{"other uplink after 5 s of nothing", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, other(l), 5*time.Second) }, -1, 0},
+		{"renumbered", func(_ context.Context, l *Lab) (Move, error) { return l.Renumber() }, -1, 0},
+		{"same address back after 2 s", func(ctx context.Context, l *Lab) (Move, error) { return l.Blackout(ctx, 2*time.Second) }, -1, 0},
 		{"make before break, 0.3 s of both", func(ctx context.Context, l *Lab) (Move, error) {
 			return l.MakeBeforeBreak(ctx, other(l), 300*time.Millisecond)
-		}, 0},
+		}, 0, 0},
 	}
 }
 
-// caller is what the roaming test needs of a phone under test.
+// caller is what the roaming tests need of a phone, at either end.
 type caller interface {
 	call(ctx context.Context, target string) error
 	hangUp(ctx context.Context) error
@@ -124,79 +119,142 @@ func flowing(ctx context.Context, c *Capture, own netip.Addr, since time.Time, p
 	}
 }
 
-// oneMove makes a call, moves the phone under it, and hangs up: by bob or by the
-// phone itself. What fails of the call is told
-// to complain: for the phone under test that is t.Error.
-func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant, byBob bool, complain func(...any)) Figures {
+// trial is what one move under a call came to.
+type trial struct {
+	Figures
+	survived bool // audio both ways after the move
+	hungUp   bool // the hang-up arrived
+	stale    int  // bindings of before that the registrar still has
+	move     Move
+}
+
+// ownAddress is the address by which the call reaches the phone, of the two
+// that it has.
+func (s scene) ownAddress(v4, v6 netip.Addr) netip.Addr {
+	if s.six && v6.IsValid() || !v4.IsValid() {
+		return v6
+	}
+	return v4
+}
+
+// seen is the phone's address as others see it.
+func (s scene) seen(own netip.Addr) netip.Addr {
+	if outer := s.Outer(s.Uplink()); outer.IsValid() && own.Is4() {
+		return outer
+	}
+	return own
+}
+
+// oneMove makes a call, moves the phone under it, and hangs up: by the other
+// side or by the phone itself. What fails of the call is told to complain: for
+// the phone under test that is t.Error.
+func oneMove(t *testing.T, ctx context.Context, s scene, phone caller, v variant, byFar bool, complain func(...any)) trial {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second+v.takes)
 	defer cancel()
-	captures := map[string]*Capture{Phone: nil, Callee: nil}
-	for host := range captures {
-		captures[host] = must[*Capture](t)(s.Capture(host))
-		defer captures[host].Stop()
-	}
-	keep := func() {
-		if *pcap == "" && !t.Failed() {
-			return
-		}
-		dir := *pcap
-		if dir == "" {
-			dir = os.TempDir()
-		}
-		for host, c := range captures {
-			path := filepath.Join(dir, strings.NewReplacer("/", "-", " ", "_").Replace(t.Name())+"-"+host+".pcap")
-			t.Log("captured: ", path, c.WriteFile(path))
-		}
-	}
+	r := trial{Figures: Figures{Registered: Never, FirstOut: Never, FirstIn: Never}}
+	captures, keep := s.captured(t)
 	defer keep()
-	at := s.bob.Events.Len()
-	if err := phone.call(ctx, "sip:bob@"+Domain); err != nil {
+	if err := phone.call(ctx, s.target()); err != nil {
 		complain(err)
-		return Figures{Registered: Never, FirstOut: Never, FirstIn: Never}
+		return r
 	}
-	own, _ := s.Address()
-	if err := flowing(ctx, captures[Phone], own, time.Time{}, 50); err != nil {
+	before := s.ownAddress(s.Address())
+	if err := flowing(ctx, captures[Phone], before, time.Time{}, 50); err != nil {
 		complain("before the move: ", err)
-		return Figures{Registered: Never, FirstOut: Never, FirstIn: Never}
+		return r
+	}
+	// The move comes at any moment between two packets of the peer: first in is
+	// the time until its next one.
+	if err := wait(ctx, rand.N(20*time.Millisecond)); err != nil {
+		t.Fatal(err)
 	}
 	m, err := v.move(ctx, s.Lab)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.move = m
+	own := s.ownAddress(m.To, m.To6)
 	healed, cancelHealed := context.WithTimeout(ctx, 15*time.Second)
 	defer cancelHealed()
-	if err := flowing(healed, captures[Phone], m.To, later(m.T0, m.Lost), 75); err != nil {
+	if err := flowing(healed, captures[Phone], own, later(m.T0, m.Lost), 75); err != nil {
 		complain("after the move: ", err)
-	}
-	if err := s.k.AwaitBindings(healed, "alice", m.To.String()); err != nil {
-		complain(err)
-	}
-	f := Measure(m, captures[Phone].Packets(), captures[Callee].Packets(), s.Host(Callee).IPv4)
-	if r, ok := phone.(*Ramble); ok && f.Registered == Never {
-		f.Registered = saidRegistered(healed, r, m)
-	}
-	if byBob {
-		if err := s.bob.Do("hangup", ""); err != nil {
-			complain(err)
-		} else if err := phone.ended(healed); err != nil {
-			complain("bob hung up: ", err)
-		}
 	} else {
-		if err := phone.hangUp(healed); err != nil {
-			complain(err)
-		} else if _, _, err := s.bob.Expect(healed, at, "CALL_CLOSED"); err != nil {
-			complain("the phone hung up: ", err)
+		r.survived = true
+	}
+	settled, cancelSettled := context.WithTimeout(ctx, 3*time.Second)
+	defer cancelSettled()
+	if err := s.k.AwaitBindings(settled, "alice", s.seen(own).String()); err != nil {
+		complain(err)
+		bindings, _ := s.k.Bindings(ctx, "alice")
+		r.stale = stale(bindings, s.seen(own))
+	}
+	peer := s.farAddress(own.Is6())
+	r.Figures = Measure(m, captures[Phone].Packets(), captures[s.farHost()].Packets(), peer)
+	if x, ok := phone.(*Ramble); ok && r.Registered == Never {
+		r.Registered = saidRegistered(settled, x, m, s.seen(own))
+	}
+	r.hungUp = hangUp(ctx, phone, s.farEnd(), byFar, complain)
+	return r
+}
+
+// captured begins to capture at both ends of the call; keep ends that, and
+// keeps the captures where that was asked for or the test failed.
+func (s scene) captured(t *testing.T) (captures map[string]*Capture, keep func()) {
+	captures = map[string]*Capture{Phone: nil, s.farHost(): nil}
+	for host := range captures {
+		captures[host] = must[*Capture](t)(s.Capture(host))
+	}
+	return captures, func() {
+		dir := *pcap
+		if dir == "" {
+			dir = os.TempDir()
+		}
+		for host, c := range captures {
+			c.Stop()
+			if *pcap == "" && !t.Failed() {
+				continue
+			}
+			path := filepath.Join(dir, strings.NewReplacer("/", "-", " ", "_").Replace(t.Name())+"-"+host+".pcap")
+			t.Log("captured: ", path, c.WriteFile(path))
 		}
 	}
-	return f
+}
+
+// hangUp ends the call at one end and reports whether the other end knows.
+func hangUp(ctx context.Context, phone, far caller, byFar bool, complain func(...any)) bool {
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+	defer cancel()
+	first, second, who := phone, far, "the phone hung up: "
+	if byFar {
+		first, second, who = far, phone, "the far end hung up: "
+	}
+	if err := first.hangUp(ctx); err != nil {
+		complain(who, err)
+	}
+	if err := second.ended(ctx); err != nil {
+		complain(who, err)
+		return false
+	}
+	return true
+}
+
+// stale counts contacts that are not at an address.
+func stale(contacts []string, own netip.Addr) int {
+	n := 0
+	for _, c := range contacts {
+		if !mentions([]string{c}, own) {
+			n++
+		}
+	}
+	return n
 }
 
 // saidRegistered is T_reg by the phone's own word: TLS hides the REGISTER's
 // answer from the capture.
-func saidRegistered(ctx context.Context, r *Ramble, m Move) time.Duration {
+func saidRegistered(ctx context.Context, r *Ramble, m Move, seen netip.Addr) time.Duration {
 	e, _, err := r.Expect(ctx, 0, "registration after the move", func(e Event) bool {
-		return e.Type == "registration" && e.State == "registered" && e.At.After(m.T0) && strings.Contains(e.Contact, m.To.String())
+		return e.Type == "registration" && e.State == "registered" && e.At.After(m.T0) && mentions([]string{e.Contact}, seen)
 	})
 	if err != nil {
 		return Never
@@ -241,7 +299,7 @@ func roamRamble(t *testing.T, v variant, transport string, delay time.Duration) 
 	s.Delay(delay)
 	var figures []Figures
 	for run := range max(2, *runs) {
-		f := oneMove(t, ctx, s, s.alice, v, run%2 == 1, t.Error)
+		f := oneMove(t, ctx, s, s.alice, v, run%2 == 1, t.Error).Figures
 		if t.Failed() {
 			return
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
 )
 
 // SIPpOptions say which side SIPp plays. Its scenarios are strict: what is not
@@ -43,11 +42,5 @@ func (l *Lab) SIPp(ctx context.Context, o SIPpOptions) (*Program, error) {
 	if err != nil || o.Remote.IsValid() {
 		return p, err
 	}
-	// A server says nothing about being ready; its port does.
-	for !listensUDP(l.Host(o.Host), SIPPort) {
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("sipp does not listen: %w\n%s", err, p.Output.Tail(20))
-		}
-	}
-	return p, nil
+	return p, l.listening(ctx, p, o.Host, SIPPort)
 }

@@ -6,28 +6,49 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
+// mostPhones have a subnet for each of their uplinks.
+const mostPhones = 24
+
 // access is one link of core, with the host at its other end.
 type access struct {
 	host, iface string
 	core        string // interface of core
-	subnet      byte   // 10.N.0.0/24, fd0N::/64
+	subnet      byte   // 10.N.0.0/24, fd and N in hexadecimal::/64
 	emulated    bool   // in labs with emulators: delay stands where it is far
 	up          bool
+	offers      Access
+	phone       *Handset // nil: a fixed host
 }
 
-// The phone and the callee are far, the pbx is where core is: a delay of 40 ms
-// makes 80 ms round trip to the proxy and 160 ms to the callee by way of it.
-func plan() []access {
+// servers are the hosts that stay where they are. The phones and the callee
+// are far, the pbx is where core is: a delay of 40 ms makes 80 ms round trip to
+// the proxy and 160 ms to the callee by way of it.
+func servers() []access {
 	return []access{
-		{Phone, WLAN, "wlan", 1, true, true},
-		{Phone, WWAN, "wwan", 2, true, false},
-		{PBX, "eth0", "pbx", 9, false, true},
-		{Callee, "eth0", "callee", 8, true, true},
+		{host: PBX, iface: "eth0", core: "pbx", subnet: 9, up: true},
+		{host: Callee, iface: "eth0", core: "callee", subnet: 8, emulated: true, up: true},
+	}
+}
+
+// links are the uplinks of the nth phone: 10.1 and 10.2 of the first, 10.21 and
+// 10.22 of the second, and so on.
+func (h *Handset) links(n int, o Options) []access {
+	base, suffix := byte(0), ""
+	if n > 1 {
+		base, suffix = byte(10*n), strconv.Itoa(n)
+		if o.OthersPlain {
+			o.WLAN, o.WWAN = Access{}, Access{}
+		}
+	}
+	return []access{
+		{h.host.Name, WLAN, "wlan" + suffix, base + 1, true, true, o.WLAN, h},
+		{h.host.Name, WWAN, "wwan" + suffix, base + 2, true, false, o.WWAN, h},
 	}
 }
 
@@ -37,8 +58,15 @@ func ipv6(subnet, host byte) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfd, 1: subnet, 15: host})
 }
 
-func (l *Lab) build(emulate bool) error {
-	for _, name := range []string{Core, Phone, PBX, Callee} {
+func (l *Lab) build(o Options) error {
+	if o.Phones > mostPhones {
+		return fmt.Errorf("%d phones: a lab has room for %d", o.Phones, mostPhones)
+	}
+	names := []string{Core, PBX, Callee, Phone}
+	for n := 2; n <= o.Phones; n++ {
+		names = append(names, Phone+strconv.Itoa(n))
+	}
+	for _, name := range names {
 		h, err := newHost(name, l.Dir, l.guard)
 		if h != nil {
 			l.hosts[name] = h
@@ -54,15 +82,22 @@ func (l *Lab) build(emulate bool) error {
 	}); err != nil {
 		return err
 	}
-	// Else a dying socket's packet asks for the new gateway in the name of the
-	// old address, gets no answer, and the next question comes a second later.
-	if err := l.hosts[Phone].sysctls(map[string]string{
-		"ipv4/conf/all/arp_announce": "2", "ipv4/conf/default/arp_announce": "2",
-	}); err != nil {
-		return err
+	plan := servers()
+	for i, name := range names[3:] {
+		// Else a dying socket's packet asks for the new gateway in the name of the
+		// old address, gets no answer, and the next question comes a second later.
+		if err := l.hosts[name].sysctls(map[string]string{
+			"ipv4/conf/all/arp_announce": "2", "ipv4/conf/default/arp_announce": "2",
+		}); err != nil {
+			return err
+		}
+		h := &Handset{host: l.hosts[name], uplinks: map[string]*uplink{}, metric: 1000, lab: l}
+		l.phones = append(l.phones, h)
+		plan = append(plan, h.links(i+1, o)...)
 	}
-	for _, a := range plan() {
-		if err := l.connect(a, emulate && a.emulated); err != nil {
+	l.Handset = l.phones[0]
+	for _, a := range plan {
+		if err := l.connect(a, o.Emulate && a.emulated); err != nil {
 			return fmt.Errorf("link %s of %s: %w", a.iface, a.host, err)
 		}
 	}
@@ -103,21 +138,26 @@ func (l *Lab) connect(a access, emulated bool) error {
 		return err
 	}
 	u := &uplink{
-		name: a.iface, host: host, index: link.Attrs().Index, coreIface: a.core,
-		subnet: a.subnet, number: 2,
+		name: a.iface, host: host, core: core, index: link.Attrs().Index, coreIface: a.core,
+		access: a.offers, subnet: a.subnet, number: 2,
 	}
-	if a.host == Phone {
-		l.uplinks[a.iface] = u
+	metric := 1000
+	if a.phone != nil {
+		a.phone.uplinks[a.iface] = u
+		metric = a.phone.better()
+		if err := l.translators(context.Background(), u); err != nil {
+			return err
+		}
 	} else {
-		host.IPv4, host.IPv6 = u.ipv4(), u.ipv6()
+		host.IPv4, host.IPv6 = u.address(true), u.address(false)
 	}
 	if !a.up {
 		return nil
 	}
-	if err := l.raise(context.Background(), u); err != nil {
+	if err := u.raise(context.Background()); err != nil {
 		return err
 	}
-	if err := u.plug(l.better()); err != nil {
+	if err := u.plug(metric); err != nil {
 		return err
 	}
 	return u.reachable()
@@ -151,6 +191,11 @@ func (h *Host) raise(iface string, addrs ...netip.Addr) error {
 		}
 	}
 	return nil
+}
+
+// hostNet is the network of one address.
+func hostNet(a netip.Addr) *net.IPNet {
+	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
 }
 
 // address is a as netlink wants it: without duplicate address detection, which

@@ -47,15 +47,13 @@ func (l *Lab) newWire(name string) (*Wire, error) {
 	return w, h.sysctls(map[string]string{"ipv6/conf/all/disable_ipv6": "1", "ipv6/conf/default/disable_ipv6": "1"})
 }
 
-// Wire is the emulator of one of the phone's uplinks, or with Callee that of the
-// callee's link. It is nil in a lab without emulators.
+// Wire is the emulator of one of the first phone's uplinks, or with Callee that
+// of the callee's link. It is nil in a lab without emulators.
 func (l *Lab) Wire(link string) *Wire {
-	for _, a := range plan() {
-		if a.iface == link || a.host == link && link != Phone {
-			return l.wires[a.core]
-		}
+	if link == Callee {
+		return l.wires["callee"]
 	}
-	return nil
+	return l.Handset.Wire(link)
 }
 
 // Delay sets the same delay in both directions of every emulator.

@@ -65,7 +65,8 @@ type (
 	Focus struct{ Call CallID }
 	// Swap holds the current call and resumes the other.
 	Swap struct{}
-	// Redial calls the last dialled target, or the given ended call's peer, again.
+	// Redial calls the last dialled target, or the given ended call's peer,
+	// again; of an earlier run too (see Past).
 	Redial struct{ Call CallID }
 	// ListAudio asks for the microphones and loudspeakers there are; Reply has
 	// them.

@@ -14,7 +14,10 @@ type Roam struct {
 	Steps    []RoamStep
 	Total    time.Duration // first sign to proven; 0 until done
 	Calls    []RoamCall    // filled when done
-	Failure  string        // which step failed and what happens next
+	Failure  string        // which step failed and what happens next, in words
+
+	FailedStep StepName // the step of that; empty unless it failed
+	Next       []string // what helps: names of commands and of keys' actions ("register", "refresh", "hangup", "redial", "restart")
 }
 
 // RoamPhase is how a roam stands.
@@ -66,5 +69,7 @@ type RoamCall struct {
 	GapIn    time.Duration // last packet in on the old path to the first in on the new
 	GapOut   time.Duration // the same for packets we sent
 	LostIn   uint64
-	Measured bool // false: no audio was due (held), the gaps mean nothing
+	Measured bool   // false: no audio was due (held), the gaps mean nothing
+	Peer     string // URI
+	Name     string // display name; empty when none
 }

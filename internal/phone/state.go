@@ -9,8 +9,16 @@ import (
 // in one run. It is not the SIP Call-ID.
 type CallID int
 
-// RoamID numbers a roam: 1, 2, 3 ..., over all accounts.
+// RoamID numbers a roam: 1, 2, 3 ..., over all accounts of one run.
 type RoamID int
+
+// Past is what earlier runs left in the history, oldest first; the receivers
+// share it and never change it. Its calls and roams have negative numbers, -1
+// is the latest. The call numbers within a roam are those of its own run.
+type Past struct {
+	Calls []Call
+	Roams []Roam
+}
 
 // Epoch counts the paths of one account; it only grows.
 type Epoch uint64
@@ -23,6 +31,7 @@ type State struct {
 	Calls    []Call    // by number; ended calls stay until the next one starts or a while has passed
 	Network  Network
 	Roams    []Roam // oldest first, the last few
+	Past     Past   // of earlier runs
 	Audio    Audio
 	Refused  Refused // who was not allowed to make the phone ring
 	Current  CallID  // the call that keys without a number mean; 0 none

@@ -51,7 +51,7 @@ func (s System) ListenPacket(ctx context.Context, local netip.AddrPort, iface st
 	if err != nil {
 		return nil, explain("UDP", local, iface, err)
 	}
-	return c, nil
+	return hearing(c, network("udp", local)), nil
 }
 
 // Listen opens a TCP listener; see ListenPacket.

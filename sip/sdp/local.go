@@ -39,7 +39,8 @@ type Local struct {
 
 	inUse    Codec // agreed last; Name "" before
 	narrow   bool
-	offering bool // an offer of ours waits for its answer
+	offering bool                                 // an offer of ours waits for its answer
+	answered func(at, rtcp netip.AddrPort) []byte // writes our last answer; nil: an offer came after it
 	at       netip.AddrPort
 	dir      Direction
 
@@ -140,7 +141,7 @@ func (l *Local) Offer(at, rtcp netip.AddrPort, dir Direction) []byte {
 			}
 		}
 	}
-	l.at, l.dir, l.offering = at, dir, true
+	l.at, l.dir, l.offering, l.answered = at, dir, true, nil
 	l.body = l.describe(at, rtcp, dir, append(formats[:len(formats):len(formats)], events...), PTime, true)
 	l.version++
 	return l.whole()
@@ -157,6 +158,17 @@ func (l *Local) answer(body []byte) []byte {
 		l.body = body
 		l.version++
 	}
+	return l.whole()
+}
+
+// Elsewhere is our last answer with other addresses, for a peer that did not
+// acknowledge it before they went away. It is the same version: the peer sees
+// one of the two. Nil: the last description was no answer.
+func (l *Local) Elsewhere(at, rtcp netip.AddrPort) []byte {
+	if l.answered == nil {
+		return nil
+	}
+	l.at, l.body = at, l.answered(at, rtcp)
 	return l.whole()
 }
 

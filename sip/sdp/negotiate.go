@@ -38,7 +38,22 @@ func (l *Local) Answer(remote Session, at, rtcp netip.AddrPort, dir Direction) (
 	l.proto, l.at, l.offering = remote.Audio.Protocol, at, false
 	l.dir = dir.And(remote.Audio.Direction.Reverse())
 	n = l.settle(remote.Audio, theirs, chosen)
-	return l.answer(l.describe(at, rtcp, l.dir, chosen, n.PTime, n.Mux)), n, nil
+	agreed := l.dir
+	l.answered = func(at, rtcp netip.AddrPort) []byte {
+		return l.describe(at, rtcp, agreed, chosen, n.PTime, n.Mux)
+	}
+	return l.answer(l.answered(at, rtcp)), n, nil
+}
+
+// Preview is Accept for what stands in a provisional response that is not
+// reliable: a promise of the answer, which is still to come and may come
+// otherwise, from another fork for one (RFC 3261 13.2.1).
+func (l *Local) Preview(remote Session) (Negotiated, error) {
+	n, err := l.Accept(remote)
+	if err == nil {
+		l.offering = true
+	}
+	return n, err
 }
 
 // Accept takes the peer's answer to our last offer. The error is an *Error

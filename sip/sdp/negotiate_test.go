@@ -305,3 +305,47 @@ func TestOffer_and_answer_agree(t *testing.T) {
 		t.Errorf("%+v\n%+v", na, nb)
 	}
 }
+
+func TestAnswer_moves_elsewhere_as_the_same_version(t *testing.T) {
+	l, peer := local(pcmu), NewLocal(netip.MustParseAddr("192.0.2.9"), 5, []Codec{pcmu})
+	offer := mustParse(t, peer.Offer(ap("192.0.2.9:7000"), none, SendRecv))
+	if l.Elsewhere(ap("198.51.100.4:5000"), none) != nil {
+		t.Error("nothing was answered yet")
+	}
+	first, _, err := l.Answer(offer, ap("192.0.2.1:4000"), none, SendOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := l.Elsewhere(ap("198.51.100.4:5000"), none)
+	want := strings.NewReplacer("c=IN IP4 192.0.2.1", "c=IN IP4 198.51.100.4", "audio 4000", "audio 5000").Replace(string(first))
+	if string(moved) != want {
+		t.Errorf("got\n%s\nwant\n%s", moved, want)
+	}
+	if v := l.Version(); v != 1 {
+		t.Errorf("version %d: the peer sees one of the two", v)
+	}
+	l.Offer(ap("198.51.100.4:5000"), none, SendRecv)
+	if l.Elsewhere(ap("198.51.100.5:5000"), none) != nil {
+		t.Error("the last description was an offer")
+	}
+}
+
+func TestPreview_leaves_the_answer_to_come(t *testing.T) {
+	l, peer := local(pcmu, pcma), NewLocal(netip.MustParseAddr("192.0.2.9"), 5, []Codec{pcmu})
+	offer := mustParse(t, l.Offer(ap("192.0.2.1:4000"), none, SendRecv))
+	body, _, err := peer.Answer(offer, ap("192.0.2.9:7000"), none, SendRecv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // two forks
+		if n, err := l.Preview(mustParse(t, body)); err != nil || n.Remote != ap("192.0.2.9:7000") {
+			t.Fatalf("%+v, %v", n, err)
+		}
+	}
+	if _, err := l.Accept(mustParse(t, body)); err != nil {
+		t.Error(err)
+	}
+	if _, err := l.Preview(mustParse(t, body)); err == nil {
+		t.Error("the offer was answered")
+	}
+}

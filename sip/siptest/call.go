@@ -70,6 +70,12 @@ type PeerCall struct {
 	acks   map[uint32][]byte
 	unack  map[uint32]*answered // our 2xx to INVITEs that wait for their ACK
 	invite *incoming            // theirs, nil once answered
+	rel    *reliable            // of ours that waits for its PRACK, or had it
+	// settled: the offer was answered before the 2xx, by a reliable response
+	settled bool
+	// refreshing is their re-INVITE whose answer is held back; nil: none.
+	refreshing *incoming
+	refreshEnd chan struct{} // closed when that was cancelled
 }
 
 func (p *Peer) newCall(d dialog, in bool, cancel context.CancelFunc) *PeerCall {
@@ -177,9 +183,15 @@ func (c *PeerCall) agreed(n sdp.Negotiated) {
 
 // mediaAddr is where audio is wanted; without media it is a port of the right
 // address that is the call's alone, and where nobody need listen.
-func (c *PeerCall) mediaAddr(ctx context.Context) (netip.AddrPort, error) {
+// remote is where the other side wants audio, invalid while that is unknown.
+func (c *PeerCall) mediaAddr(ctx context.Context, remote netip.Addr) (netip.AddrPort, error) {
 	if c.media == nil {
 		return netip.AddrPortFrom(c.p.Addr().Addr(), uint16(20000+2*(sessionID(c.d.localTag)%20000))), nil
+	}
+	if m, ok := c.media.(interface {
+		LocalFor(ctx context.Context, remote netip.Addr) (netip.AddrPort, error)
+	}); ok && remote.IsValid() {
+		return m.LocalFor(ctx, remote)
 	}
 	return c.media.Local(ctx)
 }
@@ -250,6 +262,7 @@ func (c *PeerCall) build(method sip.RequestMethod, seq uint32, body []byte) *sip
 	if method != sip.BYE && method != sip.ACK {
 		req.AppendHeader(&sip.ContactHeader{Address: contact})
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(c.p.supported())
 	}
 	if body != nil {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))

@@ -55,7 +55,7 @@ func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := p.newCall(d, false, cancel)
 	c.modify <- struct{}{}
-	at, err := c.mediaAddr(ctx)
+	at, err := c.mediaAddr(ctx, netip.Addr{})
 	if err != nil {
 		cancel()
 		c.finish(0, err.Error(), false)
@@ -76,10 +76,19 @@ func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 // dial runs the INVITE to its end. The right to modify is given back before
 // the ACK leaves, as the peer may send a re-INVITE right after it.
 func (c *PeerCall) dial(ctx context.Context, body []byte) {
-	build := func() *sip.Request { return c.request(sip.INVITE, body) }
+	build := func() *sip.Request {
+		req := c.request(sip.INVITE, body)
+		if c.p.o.Headers != nil {
+			for _, h := range c.p.o.Headers() {
+				req.AppendHeader(h)
+			}
+		}
+		return req
+	}
 	res, err := c.p.authorized(ctx, build, c.nextHop(), func(res *sip.Response) {
 		if res.StatusCode >= 180 {
 			c.change(func(s *CallState) { s.Phase = Ringing })
+			c.prack(ctx, res)
 		}
 	})
 	switch {

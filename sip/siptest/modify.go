@@ -59,7 +59,7 @@ func (c *PeerCall) refresh(ctx context.Context, method sip.RequestMethod, body [
 		}
 	}
 	defer release()
-	at, err := c.mediaAddr(ctx)
+	at, err := c.mediaAddr(ctx, c.State().Media.Remote.Addr())
 	if err != nil {
 		return err
 	}

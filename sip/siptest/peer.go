@@ -32,9 +32,17 @@ type PeerOptions struct {
 	// goroutine of its own and may wait, but must come back when the call's
 	// Done is closed.
 	OnInvite func(*PeerCall) Decision
+	// Headers makes what is added to an INVITE that begins a call: "Require:
+	// 100rel" or "Expires" for instance; nil adds nothing.
+	Headers func() []sip.Header
+	// NoReplaces: INVITEs that require Replaces are answered 420.
+	NoReplaces bool
 	// OnRequest may answer a request inside a call otherwise than the book
 	// says; nil from it lets it be. It must not wait.
 	OnRequest func(*PeerCall, *sip.Request) *Reply
+	// OnRefresh holds back the answer to a re-INVITE until the channel is
+	// closed or the request is cancelled; nil, or nil from it, answers at once.
+	OnRefresh func(*PeerCall) <-chan struct{}
 	// OnChange hears every change of a call. It must not wait.
 	OnChange func(*PeerCall, CallState)
 	// Media makes the media of a call; nil, or nil from it, is none.
@@ -47,11 +55,18 @@ type PeerOptions struct {
 
 // Decision is what becomes of an incoming call.
 type Decision struct {
-	Ring time.Duration // 180 first, the rest after this time
-	Code int           // 300 to 699 refuses with it; anything else accepts
+	Ring  time.Duration // 180 first, the rest after this time
+	Early bool          // 183 with media in place of the 180
+	// Reliable, with Early: it wants a PRACK, and the media may be changed by
+	// UPDATE before the answer.
+	Reliable bool
+	Until    <-chan struct{} // the rest not before it is closed; nil does not wait
+	Code     int             // 300 to 699 refuses with it; anything else accepts
 }
 
-// Media is one call's audio, which this package knows nothing of.
+// Media is one call's audio, which this package knows nothing of. Media with a
+// method LocalFor(ctx, remote netip.Addr), which is Local for a peer that wants
+// audio at remote, are of more than one family.
 type Media interface {
 	// Local is where audio is wanted. It is asked for each description that is
 	// sent and should be quick after the first time.
@@ -194,6 +209,10 @@ func (p *Peer) Count(method string) int {
 	return p.counts[method]
 }
 
+// Rings is how many calls made it ring, or were answered unasked; those that
+// replaced another are not counted.
+func (p *Peer) Rings() int { return p.Count("ring") }
+
 // Calls are those that have not ended, in no order.
 func (p *Peer) Calls() []*PeerCall {
 	p.mu.Lock()
@@ -326,8 +345,8 @@ func (p *Peer) find(callID, ourTag, theirTag string) *PeerCall {
 }
 
 // allow is what a Peer knows.
-const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO"
+const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS, INFO"
 
 func allowed(m sip.RequestMethod) bool {
-	return slices.Contains([]sip.RequestMethod{sip.BYE, sip.UPDATE, sip.INVITE, sip.OPTIONS, sip.INFO, sip.MESSAGE, sip.NOTIFY}, m)
+	return slices.Contains([]sip.RequestMethod{sip.BYE, sip.UPDATE, sip.PRACK, sip.INVITE, sip.OPTIONS, sip.INFO, sip.MESSAGE, sip.NOTIFY}, m)
 }

@@ -3,6 +3,7 @@ package siptest
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -332,5 +333,13 @@ func (p *proxy) ours(u *sip.Uri) bool {
 		return true
 	}
 	a, ok := uriAddr(u)
-	return ok && a == p.wire.local
+	return ok && (a == p.wire.local || a.Port() == p.wire.local.Port() && slices.Contains(p.r.o.Self, a.Addr()))
+}
+
+// self is the address by which the server calls itself.
+func (p *proxy) self() netip.AddrPort {
+	if len(p.r.o.Self) > 0 {
+		return netip.AddrPortFrom(p.r.o.Self[0], p.wire.local.Port())
+	}
+	return p.wire.local
 }

@@ -20,6 +20,7 @@ import (
 // 127.0.0.1 over UDP and TCP.
 type Options struct {
 	Addr       netip.AddrPort    // port 0: any; the same port for all transports
+	Self       []netip.Addr      // where Addr is unspecified: the server's own, the one it calls itself by first
 	Realm      string            // also the domain that is served, beside the address; "" is ramble.test
 	Users      map[string]string // name -> password; "" lets the user in without one
 	Algorithms []string          // offered in this order; nil is MD5

@@ -129,7 +129,7 @@ func (p *proxy) forward(tx *transaction, req *sip.Request, next *sip.Uri, inDial
 		}
 	}
 	branch := branchOf(tx.key)
-	via := newVia(p.wire.local, t, branch)
+	via := newVia(p.self(), t, branch)
 	trying := respond(req, 100, "", "", nil)
 	req.PrependHeader(via)
 	tx.req, tx.raw, tx.down = req, []byte(req.String()), down
@@ -157,7 +157,7 @@ func (p *proxy) forward(tx *transaction, req *sip.Request, next *sip.Uri, inDial
 }
 
 func (p *proxy) recordRoute(t Transport) sip.Header {
-	u := makeURI("", p.wire.local, t)
+	u := makeURI("", p.self(), t)
 	u.UriParams = append(u.UriParams, sip.HeaderKV{K: "lr"})
 	return &sip.RecordRouteHeader{Address: u}
 }

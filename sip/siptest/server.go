@@ -104,12 +104,13 @@ func (p *Peer) send(srv *served, res *sip.Response) {
 	p.mu.Unlock()
 	_ = w.send(srv.to, raw)
 	if res.CSeq().MethodName == sip.INVITE && res.StatusCode >= 300 && srv.to.stream == nil {
-		p.repeat(w, srv.to, raw, srv.acked, nil)
+		p.repeat(w, srv.to, raw, srv.acked, nil, nil)
 	}
 }
 
-// repeat sends raw again and again until acked or done is closed.
-func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{}) {
+// repeat sends raw again and again until acked or done is closed. late is called
+// when neither was in time; it may be nil.
+func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{}, late func()) {
 	p.spawn("peer repeat", func() {
 		limit := time.NewTimer(deadline)
 		defer limit.Stop()
@@ -122,6 +123,9 @@ func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{})
 			case <-acked:
 			case <-done:
 			case <-limit.C:
+				if late != nil {
+					late()
+				}
 			case <-w.done:
 			}
 			again.Stop()
@@ -143,9 +147,13 @@ func (p *Peer) cancelled(req *sip.Request, mine *served) {
 	for _, c := range p.Calls() {
 		c.mu.Lock()
 		hit := c.invite != nil && c.invite.srv == target
+		again := c.refreshing != nil && c.refreshing.srv == target
 		c.mu.Unlock()
-		if hit {
+		switch {
+		case hit:
 			c.reject(487, "cancelled")
+		case again:
+			c.dropRefresh()
 		}
 	}
 }
@@ -156,6 +164,16 @@ func (p *Peer) invited(req *sip.Request, srv *served, from flow) {
 	if err != nil {
 		p.refuseSDP(req, srv, err)
 		return
+	}
+	old, code := p.replaced(req)
+	if code != 0 {
+		p.reply(req, srv, code)
+		return
+	}
+	if old == nil {
+		p.mu.Lock()
+		p.counts["ring"]++
+		p.mu.Unlock()
 	}
 	d := dialog{
 		callID: req.CallID().Value(), localTag: newTag(), remoteTag: tagOf(req.From().Params),
@@ -178,6 +196,10 @@ func (p *Peer) invited(req *sip.Request, srv *served, from flow) {
 	p.send(srv, respond(req, 100, "", "", nil))
 	p.spawn("peer answer", func() {
 		defer cancel()
+		if old != nil {
+			c.supersede(ctx, old, offer)
+			return
+		}
 		c.decide(ctx, offer)
 	})
 }
@@ -214,10 +236,27 @@ func (c *PeerCall) decide(ctx context.Context, offer *sdp.Session) {
 	if c.p.o.OnInvite != nil {
 		d = c.p.o.OnInvite(c)
 	}
+	if d.Early {
+		if err := c.early(ctx, offer, d.Reliable); err != nil {
+			c.reject(500, err.Error())
+			return
+		}
+	}
 	if d.Ring > 0 {
-		c.Ring()
+		if !d.Early {
+			c.Ring()
+		}
 		select {
 		case <-time.After(d.Ring):
+		case <-c.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+	if d.Until != nil {
+		select {
+		case <-d.Until:
 		case <-c.done:
 			return
 		case <-ctx.Done():
@@ -268,7 +307,15 @@ func (c *PeerCall) reject(code int, reason string) {
 
 // accept answers an incoming call.
 func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
-	body, n, err := c.answer(ctx, offer)
+	c.mu.Lock()
+	settled := c.settled
+	c.mu.Unlock()
+	var body []byte
+	var n sdp.Negotiated
+	var err error
+	if !settled {
+		body, n, err = c.answer(ctx, offer)
+	}
 	if err != nil {
 		in := c.take()
 		if in != nil {
@@ -282,18 +329,24 @@ func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
 	if in == nil {
 		return nil // cancelled meanwhile
 	}
-	if offer != nil {
+	if offer != nil && !settled {
 		c.agreed(n)
 	}
 	c.change(func(s *CallState) { s.Phase = Up })
-	<-c.modify
+	if !settled {
+		<-c.modify
+	}
 	c.confirm(in.req, in.srv, body, offer == nil)
 	return nil
 }
 
 // answer makes our description: to an offer, or an offer where there is none.
 func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte, n sdp.Negotiated, err error) {
-	at, err := c.mediaAddr(ctx)
+	remote := c.State().Media.Remote.Addr()
+	if offer != nil {
+		remote = offer.Audio.Addr.Addr()
+	}
+	at, err := c.mediaAddr(ctx, remote)
 	if err != nil {
 		return nil, n, err
 	}
@@ -305,13 +358,18 @@ func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte,
 	return c.local.Answer(*offer, at, netip.AddrPort{}, c.dir)
 }
 
-// confirm sends the 2xx to an INVITE until its ACK comes (RFC 3261 13.3.1.4).
+// confirm sends the 2xx to an INVITE until its ACK comes, and ends a new call
+// when it does not (RFC 3261 13.3.1.4).
 func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered bool) {
 	a := &answered{acked: make(chan struct{}), offered: offered}
 	c.mu.Lock()
 	c.unack[req.CSeq().SeqNo] = a
 	c.mu.Unlock()
-	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow))
+	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow), c.p.supported())
 	c.p.send(srv, res)
-	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done)
+	var late func()
+	if !req.To().Params.Has("tag") { // many let a re-INVITE be
+		late = c.unacknowledged
+	}
+	c.p.repeat(c.p.now(), srv.to, []byte(res.String()), a.acked, c.done, late)
 }

@@ -61,6 +61,8 @@ func (c *PeerCall) within(req *sip.Request, srv *served, from flow) {
 		c.cancel()
 	case sip.INVITE, sip.UPDATE:
 		c.refreshed(req, srv)
+	case sip.PRACK:
+		c.pracked(req, srv)
 	default:
 		c.p.reply(req, srv, 200)
 	}
@@ -71,13 +73,21 @@ func (c *PeerCall) within(req *sip.Request, srv *served, from flow) {
 func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
 	select {
 	case c.modify <- struct{}{}:
+		if c.heldBack(req, srv) {
+			return
+		}
 		defer func() { <-c.modify }()
 	default:
 		if len(req.Body()) > 0 || req.Method == sip.INVITE {
-			c.p.reply(req, srv, 491)
+			c.busy(req, srv)
 			return
 		}
 	}
+	c.follow(req, srv)
+}
+
+// follow answers a refresh.
+func (c *PeerCall) follow(req *sip.Request, srv *served) {
 	offer, err := offerOf(req)
 	if err != nil {
 		c.p.refuseSDP(req, srv, err)
@@ -102,7 +112,7 @@ func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
 	if req.Method == sip.INVITE {
 		c.confirm(req, srv, body, offer == nil)
 	} else {
-		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader()))
+		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader(), c.p.supported()))
 	}
 }
 

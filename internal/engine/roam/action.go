@@ -53,12 +53,27 @@ type (
 		Call  CallID
 	}
 	// Repair makes one call whole on the epoch. One of Repaired and
-	// RepairFailed follows, unless the stack is closed or the call gone.
+	// RepairFailed follows, unless the stack is closed or the call gone. One
+	// ByReplaces takes the place of the one in flight, whose end then falls.
 	Repair struct {
 		Epoch   Epoch
 		Call    CallID
 		How     How
 		Attempt int // 1, 2, ...
+	}
+	// Probe asks the server for any sign of life on the epoch's stack, because
+	// the call fell silent. One of ProbeAnswered and ProbeFailed follows, unless
+	// the stack is closed.
+	Probe struct {
+		Epoch Epoch
+		Call  CallID
+	}
+	// AskCaller asks, by the epoch's stack, whether who rings us still does: a
+	// CANCEL may have been lost with the path. Nothing follows; a caller that
+	// is gone ends the call.
+	AskCaller struct {
+		Epoch Epoch
+		Call  CallID
 	}
 	// EndCall ends a call locally; Reason is for the user.
 	EndCall struct {
@@ -116,6 +131,8 @@ func (Unregister) action()  {}
 func (MoveMedia) action()   {}
 func (SwitchMedia) action() {}
 func (Repair) action()      {}
+func (Probe) action()       {}
+func (AskCaller) action()   {}
 func (EndCall) action()     {}
 func (LoseCall) action()    {}
 func (KeepCalls) action()   {}
@@ -135,17 +152,21 @@ const (
 	ByNewInvite              // CANCEL the unanswered call by the new path, then INVITE anew
 	ByAnswer                 // answer their offer with the new address, then refresh
 	ByPlainCodecs            // once more with only the codecs in use (after 488, 606)
+	ByEarlyUpdate            // UPDATE moves the early media; the INVITE stays where it is
+	ByReplaces               // INVITE with Replaces to the peer's address of record (RFC 3891)
 )
 
 func (h How) String() string {
-	return [...]string{"re-INVITE", "UPDATE", "CANCEL, re-INVITE", "CANCEL, INVITE", "answer, re-INVITE", "re-INVITE, codecs in use"}[h]
+	return [...]string{"re-INVITE", "UPDATE", "CANCEL, re-INVITE", "CANCEL, INVITE", "answer, re-INVITE", "re-INVITE, codecs in use", "UPDATE, early media", "INVITE with Replaces"}[h]
 }
 
 // method is the request that the peer sees in the end, for the timeline.
 func (h How) method() string {
 	switch h {
-	case ByUpdate:
+	case ByUpdate, ByEarlyUpdate:
 		return "UPDATE"
+	case ByReplaces:
+		return "INVITE with Replaces"
 	case ByNewInvite:
 		return "INVITE"
 	default:

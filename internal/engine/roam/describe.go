@@ -29,6 +29,8 @@ func Describe(a Action, zero time.Time) string {
 		return text
 	case Unregister:
 		return fmt.Sprintf("unregister %d", a.Epoch)
+	case Probe:
+		return fmt.Sprintf("probe %d, call %d is silent", a.Epoch, a.Call)
 	case Announce:
 		if !a.At.IsValid() {
 			return fmt.Sprintf("announce %d: its own address", a.Epoch)
@@ -40,7 +42,7 @@ func Describe(a Action, zero time.Time) string {
 		return fmt.Sprintf("lose call %d: %s", a.Call, a.Reason)
 	case KeepCalls:
 		return "keep calls until " + moment(a.Until, zero)
-	case MoveMedia, SwitchMedia, Repair:
+	case MoveMedia, SwitchMedia, Repair, AskCaller:
 		return describeCall(a)
 	default:
 		return describeRoam(a, zero)
@@ -56,6 +58,8 @@ func describeCall(a Action) string {
 			when = "at once"
 		}
 		return fmt.Sprintf("move media %d of call %d to %s, sending %s", a.Epoch, a.Call, a.Path, when)
+	case AskCaller:
+		return fmt.Sprintf("ask the caller %d of call %d", a.Epoch, a.Call)
 	case SwitchMedia:
 		return fmt.Sprintf("switch media %d of call %d", a.Epoch, a.Call)
 	case Repair:
@@ -143,6 +147,10 @@ func DescribeEvent(e Event, zero time.Time) string {
 		return text + quoted(e.Detail)
 	case RegisterFailed:
 		return fmt.Sprintf("register-failed %d ", e.Epoch) + failureWords(e.Failure)
+	case ProbeAnswered:
+		return fmt.Sprintf("probe-answered %d", e.Epoch) + quoted(e.Detail)
+	case ProbeFailed:
+		return fmt.Sprintf("probe-failed %d ", e.Epoch) + failureWords(e.Failure)
 	case Unregistered:
 		return fmt.Sprintf("unregistered %d", e.Epoch)
 	case UnregisterFailed:
@@ -175,6 +183,10 @@ func describeCallEvent(e Event) string {
 		return fmt.Sprintf("repaired %d call %d", e.Epoch, e.Call) + quoted(e.Detail)
 	case RepairFailed:
 		return fmt.Sprintf("repair-failed %d call %d ", e.Epoch, e.Call) + failureWords(e.Failure)
+	case AudioStopped:
+		return fmt.Sprintf("audio-stopped call %d for=%s", e.Call, brief(e.For))
+	case AudioBack:
+		return fmt.Sprintf("audio-back call %d", e.Call)
 	case Heard:
 		return fmt.Sprintf("heard %d call %d in=%s out=%s lost=%d", e.Epoch, e.Call, brief(e.GapIn), brief(e.GapOut), e.LostIn)
 	default:
@@ -189,6 +201,14 @@ func callWords(c Call) string {
 	}
 	if c.OwnsCallID {
 		text += " owner"
+	}
+	for _, f := range []struct {
+		on   bool
+		word string
+	}{{c.OfferLost, " lost"}, {c.Early, " early"}, {c.Replaceable, " replaceable"}} {
+		if f.on {
+			text += f.word
+		}
 	}
 	if c.Epoch != 0 {
 		text += fmt.Sprintf(" epoch=%d", c.Epoch)

@@ -13,9 +13,10 @@
 //	path.go      a path changed, went or came
 //	stack.go     stacks are opened, lost, kept beside the new one, closed
 //	register.go  REGISTER, one at a time
-//	repair.go    the two tables: what is done for a call in each state, and
-//	             what follows each answer
+//	repair.go    the first table: what is done for a call in each state
+//	answer.go    the second: what follows each answer
 //	call.go      calls come, change and go; their media
+//	silence.go   audio stops on a path that looks whole
 //	timeline.go  the lines of a roam, how it ends, the last resort
 //
 // # Epochs

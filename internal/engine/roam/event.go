@@ -140,6 +140,23 @@ type (
 		GapIn, GapOut time.Duration
 		LostIn        uint64
 	}
+	// AudioStopped: of a call on an intact path nothing has been heard for so
+	// long, although audio should flow. AudioBack: it flows again, or need not.
+	AudioStopped struct {
+		Call CallID
+		For  time.Duration
+	}
+	AudioBack struct{ Call CallID }
+	// ProbeAnswered: the server gave a sign of life on the epoch's stack.
+	ProbeAnswered struct {
+		Epoch  Epoch
+		Detail string
+	}
+	// ProbeFailed: it gave none in time.
+	ProbeFailed struct {
+		Epoch   Epoch
+		Failure Failure
+	}
 	// Tick: the time that Next asked for has come.
 	Tick struct{}
 )
@@ -163,6 +180,10 @@ func (MediaMoveFailed) event()  {}
 func (Repaired) event()         {}
 func (RepairFailed) event()     {}
 func (Heard) event()            {}
+func (AudioStopped) event()     {}
+func (AudioBack) event()        {}
+func (ProbeAnswered) event()    {}
+func (ProbeFailed) event()      {}
 func (Tick) event()             {}
 
 // Force is what the user asked for.
@@ -183,6 +204,15 @@ type Call struct {
 	State      CallState
 	AudioDue   bool // audio should be arriving (not held, not recvonly at the peer)
 	OwnsCallID bool // we made the Call-ID: decides the wait after 491 (RFC 3261 14.1)
+	// OfferLost: OfferPending, and its transaction ended without an answer; the
+	// server may still hold it.
+	OfferLost bool
+	// Early: Calling, with early media that an UPDATE may move (RFC 3311): its
+	// answer came reliably and the peer allows UPDATE.
+	Early bool
+	// Replaceable: up, and the peer can be asked by its address of record to
+	// replace the dialog (RFC 3891), should it have moved as well.
+	Replaceable bool
 	// Epoch is that of the stack on which the call began; 0: the present one.
 	// Read when the call is added.
 	Epoch Epoch

@@ -17,6 +17,7 @@ type law struct {
 	alias      map[Epoch]Epoch   // Keep: epoch -> the one it was opened under
 	register   Epoch             // in flight
 	unregister Epoch             // in flight
+	probe      Epoch             // in flight
 	repairs    map[CallID]Epoch  // in flight
 	calls      map[CallID]bool   // told of and not gone, ended or lost
 	roam       Epoch             // in progress
@@ -82,6 +83,10 @@ func (l *law) note(e Event) {
 		l.repairEnded(e.Call, e.Epoch)
 	case RepairFailed:
 		l.repairEnded(e.Call, e.Epoch)
+	case ProbeAnswered:
+		l.probeEnded(e.Epoch)
+	case ProbeFailed:
+		l.probeEnded(e.Epoch)
 	case CallAdded:
 		l.calls[e.Call.ID] = true
 	case CallGone:
@@ -93,6 +98,12 @@ func (l *law) note(e Event) {
 func (l *law) registerEnded(e Epoch) {
 	if l.register == e {
 		l.register = 0
+	}
+}
+
+func (l *law) probeEnded(e Epoch) {
+	if l.root(l.probe) == l.root(e) {
+		l.probe = 0
 	}
 }
 
@@ -138,7 +149,9 @@ func (l *law) action(a Action) error {
 		l.register = a.Epoch
 		return l.stands(a.Epoch)
 	case Unregister:
-		if l.register != 0 {
+		// One of an older stack that lives on is abandoned, as above; the
+		// removal is sent after its end.
+		if l.register != 0 && l.root(l.register) == l.root(a.Epoch) {
 			return fmt.Errorf("the REGISTER of %d is in flight", l.register)
 		}
 		if l.unregister != 0 && l.root(l.unregister) == l.root(a.Epoch) {
@@ -150,6 +163,15 @@ func (l *law) action(a Action) error {
 		if at := a.At; at.IsValid() && (!at.Addr().IsGlobalUnicast() || at.Port() == 0) {
 			return errors.New("nobody can be reached there")
 		}
+		return l.stands(a.Epoch)
+	case Probe:
+		switch {
+		case l.probe != 0:
+			return fmt.Errorf("the probe of %d is in flight", l.probe)
+		case l.roam != 0:
+			return errors.New("a roam is in progress")
+		}
+		l.probe = a.Epoch
 		return l.stands(a.Epoch)
 	case Began, Routed, Stepped, Finished, KeepCalls:
 		return l.timeline(a)
@@ -171,6 +193,9 @@ func (l *law) close(e Epoch) error {
 	}
 	if l.unregister != 0 && l.root(l.unregister) == root {
 		l.unregister = 0
+	}
+	if l.root(l.probe) == root {
+		l.probe = 0
 	}
 	for id, flight := range l.repairs {
 		if l.root(flight) == root {
@@ -196,7 +221,7 @@ func (l *law) callAction(a Action) error {
 		}
 	case Repair:
 		id = a.Call
-		if l.repairs[id] != 0 {
+		if l.repairs[id] != 0 && a.How != ByReplaces {
 			return errors.New("a repair of that call is in flight")
 		}
 		if l.roam == 0 {
@@ -204,6 +229,8 @@ func (l *law) callAction(a Action) error {
 		}
 		l.repairs[id] = a.Epoch
 		err = l.stands(a.Epoch)
+	case AskCaller:
+		id, err = a.Call, l.stands(a.Epoch)
 	case EndCall:
 		id = a.Call
 		defer delete(l.calls, id)

@@ -22,6 +22,7 @@ type Machine struct {
 	reg   registration
 	calls []*call // in the order they came
 	roam  *roam   // in progress; nil: none
+	probe Epoch   // of the Probe in flight; 0 none
 	lost  losses
 
 	keepUntil time.Time // no network: calls end then
@@ -97,12 +98,16 @@ func (m *Machine) Next() time.Time {
 	for _, c := range m.calls {
 		want(c.due)
 		want(c.media.due)
+		if c.silent() && c.hush.until.After(m.now) {
+			want(c.hush.until)
+		}
 	}
 	return next
 }
 
 // Step takes an event and returns what is to be done about it, in that order.
 // Events whose epoch, call or moment has passed return nothing.
+// Long: one line for each event.
 func (m *Machine) Step(now time.Time, e Event) []Action {
 	m.now, m.out = now, nil
 	switch e := e.(type) {
@@ -148,6 +153,14 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 		m.repairFailed(e)
 	case Heard:
 		m.heard(e)
+	case AudioStopped:
+		m.audioStopped(e)
+	case AudioBack:
+		m.audioBack(e.Call)
+	case ProbeAnswered:
+		m.probeAnswered(e)
+	case ProbeFailed:
+		m.probeFailed(e)
 	case Tick:
 		m.tick()
 	}
@@ -232,6 +245,7 @@ func (m *Machine) settle() {
 	if m.roam == nil {
 		m.closeKept("nobody needs it any more")
 	}
+	m.listen()
 }
 
 // forget drops a call that ended; why ends its lines in the timeline.

@@ -147,6 +147,14 @@ func (w *words) event() Event {
 			h.LostIn = must(strconv.ParseUint(s, 10, 64))
 		}
 		return h
+	case "audio-stopped":
+		return AudioStopped{Call: w.call(), For: w.duration("for=")}
+	case "audio-back":
+		return AudioBack{Call: w.call()}
+	case "probe-answered":
+		return ProbeAnswered{Epoch: w.epoch(), Detail: w.text()}
+	case "probe-failed":
+		return ProbeFailed{Epoch: w.epoch(), Failure: w.failure()}
 	case "tick":
 		return Tick{}
 	default:
@@ -195,6 +203,7 @@ func (w *words) condition() (c Call) {
 	}
 	c.AudioDue = w.flag("audio")
 	c.OwnsCallID = w.flag("owner")
+	c.OfferLost, c.Early, c.Replaceable = w.flag("lost"), w.flag("early"), w.flag("replaceable")
 	if s, ok := w.opt("epoch="); ok {
 		c.Epoch = Epoch(must(strconv.Atoi(s)))
 	}

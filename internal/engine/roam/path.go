@@ -80,7 +80,7 @@ func (m *Machine) begin(ch change) {
 	m.leaveStack(ch, overtaking)
 	m.path = ch.path
 	m.reg.newStack()
-	m.stack = stack{}
+	m.stack, m.probe = stack{}, 0
 	if !m.path.Valid() {
 		m.offline()
 		return

@@ -28,6 +28,11 @@ type Policy struct {
 	// ProofWait is how long after the 2xx audio may take to arrive before the
 	// call is refreshed once more.
 	ProofWait time.Duration
+	// ReplaceWait is how long a refresh may go unanswered, while the server does
+	// answer, until the peer is looked for by its address of record: it may have
+	// moved too. Who did not make the Call-ID waits as long again and a little
+	// more, so that the two do not cross.
+	ReplaceWait time.Duration
 	// RegisterBackoff are the upper bounds of the waits after a failed
 	// REGISTER or a stack that could not be opened; the last one repeats.
 	RegisterBackoff []time.Duration
@@ -47,7 +52,8 @@ const (
 )
 
 const (
-	maxGlares   = 4                // answers of 491 to one repair before it counts as failed
+	maxGlares   = 4                // answers of 491 to one repair that may be crossings; more are an INVITE to where we were
+	maxReplaces = 4                // INVITEs with Replaces in one repair
 	shortestTry = time.Second      // between tries once Retries are used up, whatever they say
 	youngDeath  = 30 * time.Second // a stack that answered nothing and lived no longer is opened anew with a back-off
 )
@@ -67,6 +73,9 @@ func (p Policy) complete() Policy {
 	}
 	if p.ProofWait <= 0 {
 		p.ProofWait = 2 * time.Second
+	}
+	if p.ReplaceWait <= 0 {
+		p.ReplaceWait = time.Second
 	}
 	if len(p.RegisterBackoff) == 0 {
 		p.RegisterBackoff = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second}
@@ -110,6 +119,15 @@ func (p Policy) retryWait(used int, retryAfter time.Duration) (wait time.Duratio
 		return max(p.Retries[used], retryAfter), false
 	}
 	return max(p.Retries[len(p.Retries)-1], retryAfter, shortestTry), true
+}
+
+// replaceWait is how long a refresh may go unanswered until the peer is looked
+// for by its address of record.
+func (p Policy) replaceWait(ownsCallID bool) time.Duration {
+	if ownsCallID {
+		return p.ReplaceWait
+	}
+	return p.ReplaceWait * 9 / 4
 }
 
 // GlareWait is the wait after a 491 (RFC 3261 14.1).

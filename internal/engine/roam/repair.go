@@ -14,6 +14,7 @@ type call struct {
 	flight   Epoch // of the Repair in flight; 0 none. There is never a second
 	how      How   // of the last Repair
 	redo     bool  // what is in flight announces an address that is out of date
+	unplaced bool  // it was sent before the REGISTER's 2xx came
 	due      time.Time
 	deadline time.Time // no new try after it
 	tries    tries
@@ -22,6 +23,8 @@ type call struct {
 	why      string // it was given up
 	part     bool   // of the present roam
 	gap      Gap
+	quiet    quiet
+	hush     hush
 	mappedAt time.Time // its media were last seen elsewhere
 }
 
@@ -48,6 +51,10 @@ type tries struct {
 	retries  int  // waits taken from Policy.Retries
 	glares   int  // 491
 	plain    bool // only the codecs in use
+	noUpdate bool // the peer does not know UPDATE after all
+	early    bool // the early media were moved, or cannot be
+	replaces int  // INVITEs with Replaces
+	replace  bool // the next try is one: the peer is not where it was
 	repeated bool // refreshed once more because no audio came
 }
 
@@ -75,7 +82,8 @@ const (
 // prepare begins the repair of a call for the present epoch. move: with new
 // media sockets, on which we send at once or only after the 2xx.
 func (m *Machine) prepare(c *call, move, atOnce bool) {
-	c.part, c.gap = true, Gap{Call: c.ID}
+	c.part, c.gap, c.quiet.tried = true, Gap{Call: c.ID}, true
+	c.quiet.seen = false
 	c.tries, c.why, c.due, c.media.due = tries{}, "", time.Time{}, time.Time{}
 	c.deadline = m.graceEnds()
 	if !m.live(c.flight) {
@@ -86,7 +94,7 @@ func (m *Machine) prepare(c *call, move, atOnce bool) {
 	case c.State == RingingHere:
 		c.stage = whole // the answer will carry the new address
 		return
-	case c.State == Calling && m.live(c.home):
+	case c.State == Calling && m.live(c.home) && !(c.Early && move && m.policy.Refresh != None):
 		c.stage = left
 		return
 	}
@@ -120,7 +128,7 @@ func (c *call) pause() {
 func (m *Machine) tryAgain(c *call) {
 	c.stage, c.part, c.due, c.why = blocked, true, time.Time{}, ""
 	c.deadline = m.graceEnds()
-	c.tries = tries{attempts: c.tries.attempts, plain: c.tries.plain}
+	c.tries = tries{attempts: c.tries.attempts, plain: c.tries.plain, noUpdate: c.tries.noUpdate}
 	if c.media.state != settled {
 		m.moveMedia(c, c.media.path, c.media.switched || c.media.hurry)
 	}
@@ -141,8 +149,25 @@ func (m *Machine) tryRepair(c *call) {
 		m.refreshed(c) // the peer latches, or never learns
 		return
 	}
-	c.stage, c.flight, c.how = inFlight, m.epoch, how
+	m.ask(c, how)
+}
+
+// ask asks for a repair.
+func (m *Machine) ask(c *call, how How) {
+	c.stage, c.flight, c.how, c.due = inFlight, m.epoch, how, time.Time{}
+	c.unplaced = m.reg.pending()
 	c.tries.attempts++
+	switch {
+	case how == ByReplaces:
+		c.tries.replaces++
+		c.tries.replace = false
+	case c.Replaceable && c.up() && c.tries.replaces < maxReplaces:
+		wait := m.policy.replaceWait(c.OwnsCallID)
+		if how == ByAnswer {
+			wait *= 2 // the ACK comes first
+		}
+		c.due = m.now.Add(wait)
+	}
 	m.do(Repair{Epoch: m.epoch, Call: c.ID, How: how, Attempt: c.tries.attempts})
 	detail := how.String() + " sent"
 	if c.tries.attempts > 1 {
@@ -159,22 +184,27 @@ func (m *Machine) row(c *call) (how How, ok bool) {
 		c.stage = whole
 		return 0, false
 	case Calling:
-		if m.live(c.home) {
-			c.stage = left
-			return 0, false
+		if !m.live(c.home) {
+			return ByNewInvite, true
 		}
-		return ByNewInvite, true
+		if c.Early && !c.tries.early && m.policy.Refresh != None {
+			return ByEarlyUpdate, true
+		}
+		c.stage = left
+		return 0, false
 	case OfferPending:
 		// On a path that lives its answer will come, and a second offer before
 		// that would be answered 491.
-		return ByCancelFirst, !m.live(c.offerOn)
+		return ByCancelFirst, c.OfferLost || !m.live(c.offerOn)
 	case AnswerDue:
 		return ByAnswer, true
 	}
 	switch {
+	case c.tries.replace && c.Replaceable:
+		return ByReplaces, true
 	case c.tries.plain:
 		return ByPlainCodecs, true
-	case m.policy.Refresh == Update:
+	case m.policy.Refresh == Update && !c.tries.noUpdate:
 		return ByUpdate, true
 	default:
 		return ByReinvite, true
@@ -186,9 +216,14 @@ func (m *Machine) repaired(e Repaired) {
 	if c == nil || c.flight == 0 || c.flight != e.Epoch {
 		return
 	}
-	c.flight, c.home = 0, e.Epoch
+	c.flight = 0
 	m.answered()
 	m.end("repair", c.ID, true, or(e.Detail, c.how.method()+" 200 OK"))
+	if c.how == ByEarlyUpdate {
+		m.earlyMoved(c, true)
+		return
+	}
+	c.home = e.Epoch
 	switch {
 	case c.stage == failed: // too late for the roam, but not for the call
 		c.stage, c.redo, c.why = whole, false, ""
@@ -201,12 +236,28 @@ func (m *Machine) repaired(e Repaired) {
 	}
 }
 
+// earlyMoved: the early media are where they belong, or stay on the old path.
+// The INVITE is still there.
+func (m *Machine) earlyMoved(c *call, ok bool) {
+	c.tries.early, c.redo, c.due = true, false, time.Time{}
+	if ok {
+		m.switchMedia(c)
+	}
+	if c.stage == inFlight {
+		c.stage = blocked
+		m.tryRepair(c)
+	}
+}
+
 // refreshed: the peer knows the new address. The call is proven when audio
 // arrives from it, where any is due.
 func (m *Machine) refreshed(c *call) {
 	c.due = time.Time{}
 	m.switchMedia(c)
-	if c.media.heard || !c.AudioDue || !c.up() {
+	if c.media.heard || !c.AudioDue || !c.up() || c.quiet.seen {
+		if c.quiet.seen && !c.media.heard {
+			m.step("media", c.ID, true, "no audio yet, the other side may send none")
+		}
 		c.stage = whole
 		return
 	}
@@ -236,80 +287,16 @@ func (m *Machine) repairFailed(e RepairFailed) {
 	}
 }
 
-// judge is the second repair table: what follows when the repair of a call
-// was answered otherwise than 2xx, or not at all.
-func (m *Machine) judge(c *call, f Failure) {
-	c.last = f
-	said := f.of(c.how.method())
-	switch f.verdict() {
-	case unknownHere:
-		if m.reg.pending() {
-			c.stage = awaitRegister
-			m.endRepair(c, said+", again after the REGISTER")
-			return
-		}
-		switch f.Code {
-		case 481:
-			m.lose(c)
-		case 408, 480:
-			m.retry(c)
-		default:
-			m.giveUp(c, said)
-		}
-	case glare:
-		c.tries.glares++
-		if c.tries.glares > maxGlares {
-			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
-			return
-		}
-		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
-	case codecs:
-		if c.tries.plain {
-			m.giveUp(c, said)
-			return
-		}
-		c.tries.plain = true
-		m.wait(c, 0)
-	case silence:
-		m.retry(c)
-	default:
-		m.giveUp(c, said)
-	}
-}
-
-// retry tries once more by the list, until the grace time ends. Where nothing
-// was answered at all, everything is restarted once.
-func (m *Machine) retry(c *call) {
-	wait, exhausted := m.policy.retryWait(c.tries.retries, c.last.RetryAfter)
-	late := m.now.Add(wait).After(c.deadline)
-	said := fmt.Sprintf("%s after %d tries", c.last.of(c.how.method()), c.tries.attempts)
-	switch {
-	case (exhausted || late) && m.deaf():
-		m.endRepair(c, said)
-		m.lastResort()
-	case late:
-		m.giveUp(c, said)
-	default:
-		c.tries.retries++
-		m.wait(c, wait)
-	}
-}
-
-// wait tries the repair again after a time, which may be zero.
-func (m *Machine) wait(c *call, d time.Duration) {
-	m.endRepair(c, c.last.of(c.how.method())+again(d))
-	if d <= 0 {
-		c.stage = blocked
-		m.tryRepair(c)
-		return
-	}
-	c.stage, c.due = waiting, m.now.Add(d)
-}
-
 // callDue: the wait of a call is over.
 func (m *Machine) callDue(c *call) {
 	c.due = time.Time{}
 	switch {
+	case c.stage == inFlight && m.reg.pending():
+		// Nobody answers us: that says nothing about the peer.
+		c.due = m.now.Add(m.policy.replaceWait(c.OwnsCallID))
+	case c.stage == inFlight:
+		m.endRepair(c, c.how.method()+": no answer, the peer may have moved too")
+		m.ask(c, ByReplaces)
 	case c.stage == waiting:
 		c.stage = blocked
 		m.tryRepair(c)
@@ -322,56 +309,4 @@ func (m *Machine) callDue(c *call) {
 		m.step("media", c.ID, false, "no audio for "+spoken(m.policy.ProofWait))
 		m.giveUp(c, "no audio arrives at the new address")
 	}
-}
-
-// giveUp ends the repair, not the call.
-func (m *Machine) giveUp(c *call, why string) {
-	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
-	m.endRepair(c, why)
-}
-
-// lose lets go of a call that the peer no longer knows (RFC 5057). Never
-// silently, never with a BYE that hides what happened.
-func (m *Machine) lose(c *call) {
-	reason := "the other side no longer knows the call (481)"
-	m.endRepair(c, c.last.of(c.how.method())+": the call is lost")
-	m.do(LoseCall{Call: c.ID, Reason: reason})
-	if m.roam != nil {
-		m.roam.blame(fmt.Sprintf("call %d: %s; redial", c.ID, reason))
-	}
-	m.forget(c.ID, reason)
-}
-
-func (m *Machine) endRepair(c *call, detail string) { m.end("repair", c.ID, false, detail) }
-
-// verdict sorts the answers to a repair.
-type verdict int
-
-const (
-	refusal     verdict = iota // trying again would get the same answer
-	unknownHere                // the server may not know our address yet
-	glare                      // the other side is changing the call too
-	codecs                     // the offer was too rich
-	silence                    // no answer, or the server is in trouble
-)
-
-func (f Failure) verdict() verdict {
-	switch f.Kind {
-	case TimedOut, Transport, Unreachable, Cancelled:
-		return silence
-	case Refused:
-		return refusal
-	}
-	switch f.Code {
-	case 401, 403, 404, 407, 408, 480, 481:
-		return unknownHere
-	case 491:
-		return glare
-	case 488, 606:
-		return codecs
-	}
-	if f.Code >= 500 && f.Code < 600 {
-		return silence
-	}
-	return refusal
 }

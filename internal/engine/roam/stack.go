@@ -74,6 +74,7 @@ func (m *Machine) opened(e Opened) {
 		m.resume("the server can be reached again", 0)
 	}
 	m.register()
+	m.askCallers()
 	m.sayUnregister()
 	for _, c := range m.calls {
 		c.part = c.part || c.underRepair()
@@ -180,8 +181,20 @@ func (m *Machine) keptDied(reason string) {
 	m.reviveLeft()
 }
 
+// askCallers asks those who ring us, and whose INVITE came by a path that is
+// gone, whether they still do.
+func (m *Machine) askCallers() {
+	for _, c := range m.calls {
+		if c.State == RingingHere && m.stack.state == open && !m.live(c.home) {
+			c.home = m.epoch
+			m.do(AskCaller{Epoch: m.epoch, Call: c.ID})
+		}
+	}
+}
+
 // reviveLeft repairs the unanswered calls whose old stack is there no more.
 func (m *Machine) reviveLeft() {
+	m.askCallers()
 	for _, c := range m.calls {
 		switch {
 		case c.stage == left && !m.live(c.home):

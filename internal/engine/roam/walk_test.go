@@ -1,14 +1,14 @@
 package roam
 
+// Long file: the walk is one player, who must know every move.
+
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -78,12 +78,14 @@ func (w *walk) act(a Action) {
 	case Register:
 		w.open = append(w.open, Registered{Epoch: a.Epoch, RefreshIn: time.Hour, Seen: w.address(), Outbound: w.choose(4) == 1})
 	case Unregister:
-		w.open = append(w.open, Unregistered{Epoch: a.Epoch})
+		w.open = append(w.open, Unregistered(a))
 	case MoveMedia:
 		w.open = append(w.open, MediaMoved{Epoch: a.Epoch, Call: a.Call})
 		w.audio[a.Call] = a.Epoch
 	case Repair:
 		w.open = append(w.open, Repaired{Epoch: a.Epoch, Call: a.Call})
+	case Probe:
+		w.open = append(w.open, ProbeAnswered{Epoch: a.Epoch})
 	case EndCall:
 		w.drop(a.Call)
 	case LoseCall:
@@ -109,6 +111,8 @@ func epochOf(e Event) Epoch {
 	case MediaMoved:
 		return e.Epoch
 	case Repaired:
+		return e.Epoch
+	case ProbeAnswered:
 		return e.Epoch
 	}
 	return 0
@@ -178,6 +182,7 @@ func (w *walk) wander() {
 		}
 	case 13:
 		w.hear()
+		w.fallSilent()
 	case 14:
 		w.rare()
 	case 15:
@@ -211,6 +216,8 @@ func (w *walk) spoil(e Event) Event {
 		return UnregisterFailed{Epoch: e.Epoch, Failure: f}
 	case MediaMoved:
 		return MediaMoveFailed{Epoch: e.Epoch, Call: e.Call, Failure: f}
+	case ProbeAnswered:
+		return ProbeFailed{Epoch: e.Epoch, Failure: f}
 	case Repaired:
 		return RepairFailed{Epoch: e.Epoch, Call: e.Call, Failure: f}
 	}
@@ -241,7 +248,7 @@ func (w *walk) addCall() {
 	for w.law.calls[id] || slices.ContainsFunc(w.calls, func(c Call) bool { return c.ID == id }) {
 		id++
 	}
-	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0}
+	c := Call{ID: id, State: CallState(w.choose(5)), AudioDue: w.choose(3) != 0, OwnsCallID: w.choose(2) == 0, Early: w.choose(3) == 0, Replaceable: w.choose(2) == 0}
 	if w.choose(3) == 0 {
 		c.Epoch = Epoch(w.choose(int(w.m.Epoch()) + 1))
 	}
@@ -257,7 +264,7 @@ func (w *walk) changeCall() {
 		} else {
 			c.State = Idle
 		}
-		c.AudioDue = w.choose(3) != 0
+		c.AudioDue, c.OfferLost = w.choose(3) != 0, c.State == OfferPending && w.choose(3) == 0
 		w.step(CallChanged{Call: *c})
 	}
 }
@@ -299,7 +306,8 @@ func (w *walk) stale() {
 		Opened{Epoch: e}, Registered{Epoch: e, RefreshIn: time.Second}, RegisterFailed{Epoch: e, Failure: w.failure()},
 		MediaMoved{Epoch: e, Call: id}, Repaired{Epoch: e, Call: id}, RepairFailed{Epoch: e, Call: id, Failure: w.failure()},
 		Heard{Epoch: e, Call: id}, OpenFailed{Epoch: e, Failure: w.failure()}, CallChanged{Call: Call{ID: 9}}, CallGone{ID: 9}, Tick{},
-	}[w.choose(11)]
+		ProbeAnswered{Epoch: e}, ProbeFailed{Epoch: e, Failure: w.failure()},
+	}[w.choose(13)]
 	// An answer that matches something in flight is that answer.
 	w.open = slices.DeleteFunc(w.open, func(o Event) bool {
 		return reflect.TypeOf(o) == reflect.TypeOf(event) && epochOf(o) == epochOf(event) ||
@@ -324,7 +332,7 @@ func (w *walk) settle() {
 		case slices.ContainsFunc(w.calls, func(c Call) bool { return c.State == OfferPending || c.State == AnswerDue }):
 			for i := range w.calls {
 				if c := &w.calls[i]; c.up() && c.State != Idle {
-					c.State = Idle
+					c.State, c.OfferLost = Idle, false
 					w.step(CallChanged{Call: *c})
 				}
 			}
@@ -367,34 +375,4 @@ func (w *walk) run() error {
 	}
 	w.settle()
 	return w.err
-}
-
-func TestRandomWalksKeepTheLaw(t *testing.T) {
-	walks := 1_500
-	if testing.Short() {
-		walks = 300
-	}
-	for seed := range uint64(walks) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		choices := make([]byte, 20+rng.IntN(600))
-		for i := range choices {
-			choices[i] = byte(rng.Uint32())
-		}
-		if w := newWalk(choices); w.run() != nil {
-			t.Fatalf("seed %d: %v\n%s", seed, w.err, w.story.String())
-		}
-	}
-}
-
-func FuzzMachine(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte("wlan0 lost, lte0 got, a call in the middle"))
-	f.Fuzz(func(t *testing.T, choices []byte) {
-		if len(choices) > 2000 {
-			return
-		}
-		if w := newWalk(choices); w.run() != nil {
-			t.Fatalf("%v\n%s", w.err, w.story.String())
-		}
-	})
 }

@@ -1,0 +1,136 @@
+package automation
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"ramble/internal/clean"
+	"ramble/internal/phone"
+)
+
+type roamBody struct {
+	Roam    phone.RoamID   `json:"roam"`
+	Account string         `json:"account"`
+	Epoch   phone.Epoch    `json:"epoch"`
+	Phase   string         `json:"phase"`
+	From    string         `json:"from,omitempty"`
+	To      string         `json:"to,omitempty"`
+	Reasons []string       `json:"reasons,omitempty"`
+	Started stamp          `json:"started,omitzero"` // first sign
+	Detail  string         `json:"detail,omitempty"` // why it failed and what follows
+	Failed  string         `json:"failed_step,omitempty"`
+	Next    []string       `json:"next,omitempty"` // commands that help
+	Total   *millis        `json:"total_ms,omitempty"`
+	Calls   []roamCallBody `json:"calls,omitempty"`
+	Steps   []stepBody     `json:"steps,omitempty"` // in snapshots and in the history
+}
+
+type roamCallBody struct {
+	Call   phone.CallID `json:"call"`
+	Peer   string       `json:"peer,omitempty"`
+	Name   string       `json:"name,omitempty"`
+	GapIn  *millis      `json:"gap_in_ms,omitempty"` // these three are absent when no audio was due
+	GapOut *millis      `json:"gap_out_ms,omitempty"`
+	LostIn *uint64      `json:"lost_in,omitempty"`
+}
+
+type stepBody struct {
+	Step     string       `json:"step"`
+	Offset   millis       `json:"offset_ms"`
+	Duration *millis      `json:"duration_ms,omitempty"` // this and ok are absent while the step runs
+	OK       *bool        `json:"ok,omitempty"`
+	Detail   string       `json:"detail,omitempty"`
+	Call     phone.CallID `json:"call,omitempty"`
+}
+
+type stepObject struct {
+	head
+	Roam    phone.RoamID `json:"roam"`
+	Account string       `json:"account"`
+	Epoch   phone.Epoch  `json:"epoch"`
+	Phase   string       `json:"phase"`
+	From    string       `json:"from,omitempty"`
+	To      string       `json:"to,omitempty"`
+	Reasons []string     `json:"reasons,omitempty"`
+	stepBody
+}
+
+func roamEvent(at time.Time, r roamBody) any {
+	return struct {
+		head
+		roamBody
+	}{begin(at, "roam"), r}
+}
+
+// roam is a roam without its steps, each of which is an event of its own.
+func roam(r phone.Roam) roamBody {
+	out := roamBody{
+		Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: r.Phase.String(), From: r.From, To: r.To,
+		Reasons: r.Reasons, Started: stamp(r.Started), Detail: clean.Limit(r.Failure, 1024), Failed: string(r.FailedStep), Next: r.Next,
+	}
+	if r.Phase != phone.RoamStarted {
+		total := millis(r.Total)
+		out.Total = &total
+	}
+	for _, c := range r.Calls {
+		body := roamCallBody{Call: c.Call, Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name)}
+		if c.Measured {
+			in, gone, lost := millis(c.GapIn), millis(c.GapOut), c.LostIn
+			body.GapIn, body.GapOut, body.LostIn = &in, &gone, &lost
+		}
+		out.Calls = append(out.Calls, body)
+	}
+	return out
+}
+
+// timeline is a roam with its steps.
+func timeline(r phone.Roam) roamBody {
+	out := roam(r)
+	for _, s := range r.Steps {
+		out.Steps = append(out.Steps, step(s))
+	}
+	return out
+}
+
+func step(s phone.RoamStep) stepBody {
+	out := stepBody{Step: string(s.Name), Offset: millis(s.Offset), Detail: clean.Limit(s.Detail, 1024), Call: s.Call}
+	if !s.Running {
+		duration, ok := millis(s.Duration), s.OK
+		out.Duration, out.OK = &duration, &ok
+	}
+	return out
+}
+
+func stepEvent(at time.Time, r phone.Roam, s phone.RoamStep) any {
+	return stepObject{
+		head: begin(at, "roam"), Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: "step", From: r.From, To: r.To,
+		Reasons: r.Reasons, stepBody: step(s),
+	}
+}
+
+// WriteCalls writes calls that are over as call events of the moment at which
+// they ended, one a line.
+func WriteCalls(w io.Writer, list []phone.Call) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for _, c := range list {
+		if err := encoder.Encode(event(phone.Notice{At: c.Ended, What: phone.CallChanged{Call: c}})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteRoams writes roams that are over as the last event of each, with its
+// steps, one a line.
+func WriteRoams(w io.Writer, list []phone.Roam) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for _, r := range list {
+		if err := encoder.Encode(roamEvent(r.Started.Add(r.Total), timeline(r))); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"slices"
+
+	"ramble/internal/phone"
+)
+
+// commands is what helps against the failure of a step, the best first.
+func commands(step phone.StepName) []string {
+	switch step {
+	case phone.StepRegister:
+		return []string{"register", "restart"}
+	case phone.StepRepair, phone.StepMedia:
+		return []string{"refresh", "hangup", "restart"}
+	}
+	return []string{"restart"}
+}
+
+// blame says which step a failed roam failed at, and what helps. It goes by
+// the timeline: what counts of steps with the same name and call is the last
+// one. The first of them without success is blamed, in the order in which
+// things depend on each other; without any there was no path.
+func blame(steps []phone.RoamStep, redial bool) (phone.StepName, []string) {
+	type key struct {
+		name phone.StepName
+		call phone.CallID
+	}
+	lastly := map[key]bool{}
+	for _, s := range steps {
+		lastly[key{s.Name, s.Call}] = s.OK && !s.Running
+	}
+	failed := phone.StepPath
+	order := []phone.StepName{phone.StepDNS, phone.StepOpen, phone.StepConnect, phone.StepRegister, phone.StepRepair, phone.StepMedia}
+	at := len(order)
+	for k, ok := range lastly {
+		if i := slices.Index(order, k.name); !ok && i >= 0 && i < at {
+			failed, at = k.name, i
+		}
+	}
+	next := commands(failed)
+	if redial {
+		next = append([]string{"redial"}, slices.DeleteFunc(next, func(s string) bool { return s != "restart" && s != "register" })...)
+	}
+	return failed, next
+}

@@ -1,0 +1,185 @@
+package roam
+
+import (
+	"fmt"
+	"time"
+)
+
+// judge is the second repair table: what follows when the repair of a call
+// was answered otherwise than 2xx, or not at all.
+func (m *Machine) judge(c *call, f Failure) {
+	c.last, c.due = f, time.Time{}
+	said := f.of(c.how.method())
+	v := f.verdict()
+	switch {
+	case c.how == ByEarlyUpdate:
+		m.endRepair(c, said+", the early media stay on the old path")
+		m.earlyMoved(c, false)
+		return
+	case c.how == ByReplaces && v != glare:
+		v = silence // the refresh of the dialog as it is has its turn again
+	}
+	switch v {
+	case notAllowed:
+		if c.how != ByUpdate {
+			m.giveUp(c, said)
+			return
+		}
+		c.tries.noUpdate = true
+		m.wait(c, 0)
+	case unknownHere:
+		m.unknown(c, said)
+	case glare:
+		m.glared(c, said)
+	case codecs:
+		if c.tries.plain {
+			m.giveUp(c, said)
+			return
+		}
+		c.tries.plain = true
+		m.wait(c, 0)
+	case silence:
+		m.retry(c)
+	default:
+		m.giveUp(c, said)
+	}
+}
+
+// unknown: the server or the peer cannot place us or the call.
+func (m *Machine) unknown(c *call, said string) {
+	switch {
+	case m.reg.pending():
+		c.stage = awaitRegister
+		m.endRepair(c, said+", again after the REGISTER")
+	case c.unplaced && m.reg.ok: // the two answers crossed
+		m.wait(c, 0)
+	case c.last.Code == 481:
+		m.lose(c)
+	case m.elsewhere(c):
+		m.wait(c, 0)
+	case c.last.Code == 408, c.last.Code == 480:
+		m.retry(c)
+	default:
+		m.giveUp(c, said)
+	}
+}
+
+// glared: the peer changes the call too. A second time it may be no crossing:
+// an INVITE of the peer's on its way to where we were keeps it from taking ours
+// for half a minute, but not from replacing the dialog. A peer that cannot do
+// that is asked until its INVITE has timed out, or the grace time is over.
+func (m *Machine) glared(c *call, said string) {
+	c.tries.glares++
+	switch {
+	case c.tries.glares > maxGlares:
+		wait := m.policy.GlareWait(true)
+		if m.now.Add(wait).After(c.deadline) {
+			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
+			return
+		}
+		m.wait(c, wait)
+	case c.tries.glares > 1 && c.Replaceable && c.tries.replaces < maxReplaces:
+		c.tries.replace = true
+		m.wait(c, 0)
+	default:
+		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
+	}
+}
+
+// elsewhere decides to look for a peer by its address of record, where the
+// server does not find it at the address of the dialog.
+func (m *Machine) elsewhere(c *call) bool {
+	switch c.last.Code {
+	case 404, 408, 410, 480:
+		c.tries.replace = c.Replaceable && c.up() && c.tries.replaces < maxReplaces
+	}
+	return c.tries.replace
+}
+
+// retry tries once more by the list, until the grace time ends. Where nothing
+// was answered at all, everything is restarted once.
+func (m *Machine) retry(c *call) {
+	wait, exhausted := m.policy.retryWait(c.tries.retries, c.last.RetryAfter)
+	late := m.now.Add(wait).After(c.deadline)
+	said := fmt.Sprintf("%s after %d tries", c.last.of(c.how.method()), c.tries.attempts)
+	switch {
+	case (exhausted || late) && m.deaf():
+		m.endRepair(c, said)
+		m.lastResort()
+	case late:
+		m.giveUp(c, said)
+	default:
+		c.tries.retries++
+		m.wait(c, wait)
+	}
+}
+
+// wait tries the repair again after a time, which may be zero.
+func (m *Machine) wait(c *call, d time.Duration) {
+	m.endRepair(c, c.last.of(c.how.method())+again(d))
+	if d <= 0 {
+		c.stage = blocked
+		m.tryRepair(c)
+		return
+	}
+	c.stage, c.due = waiting, m.now.Add(d)
+}
+
+// giveUp ends the repair, not the call.
+func (m *Machine) giveUp(c *call, why string) {
+	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
+	m.endRepair(c, why)
+}
+
+// lose lets go of a call that the peer no longer knows (RFC 5057). Never
+// silently, never with a BYE that hides what happened.
+func (m *Machine) lose(c *call) {
+	reason := "the other side no longer knows the call (481)"
+	m.endRepair(c, c.last.of(c.how.method())+": the call is lost")
+	m.do(LoseCall{Call: c.ID, Reason: reason})
+	if m.roam != nil {
+		m.roam.blame(fmt.Sprintf("call %d: %s; redial", c.ID, reason))
+	}
+	m.forget(c.ID, reason)
+}
+
+func (m *Machine) endRepair(c *call, detail string) { m.end("repair", c.ID, false, detail) }
+
+// verdict sorts the answers to a repair.
+type verdict int
+
+const (
+	refusal     verdict = iota // trying again would get the same answer
+	unknownHere                // the server may not know our address yet
+	glare                      // the other side is changing the call too
+	codecs                     // the offer was too rich
+	silence                    // no answer, or the server is in trouble
+	notAllowed                 // the peer does not know the method
+)
+
+func (f Failure) verdict() verdict {
+	switch f.Kind {
+	case TimedOut, Transport, Unreachable, Cancelled:
+		return silence
+	case Refused:
+		return refusal
+	}
+	switch f.Code {
+	case 401, 403, 404, 407, 408, 410, 480, 481:
+		return unknownHere
+	case 405, 501:
+		return notAllowed
+	case 491:
+		return glare
+	case 488, 606:
+		return codecs
+	}
+	if f.Code >= 500 && f.Code < 600 {
+		return silence
+	}
+	return refusal
+}
+
+func (v verdict) String() string {
+	return [...]string{"refusal", "unknown here", "glare", "codecs", "silence", "not allowed"}[v]
+}

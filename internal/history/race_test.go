@@ -1,0 +1,7 @@
+//go:build race
+
+package history
+
+// defaultKills are fewer under the race detector, whose processes start ten
+// times as slowly; the run without it kills all.
+const defaultKills = 40

@@ -1,0 +1,74 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ramble/internal/clean"
+	"ramble/internal/phone"
+)
+
+// PlainCall is a call that is over in one line of plain text, for
+// `ramble calls`.
+func PlainCall(c phone.Call) string {
+	name := address(c.Peer)
+	switch {
+	case name == "":
+		name = who(c)
+	case c.Name != "":
+		name = c.Name + " (" + name + ")"
+	}
+	how := outcome(c)
+	if !c.Answered.IsZero() {
+		how = short(c.Ended.Sub(c.Answered))
+	}
+	line := fmt.Sprintf("%s  %s  %-8s %s", c.Started.Format(plainMinute), either(c.Direction == phone.Incoming, "from", "to  "), how, name)
+	if c.Roams > 0 {
+		line += fmt.Sprintf("  %s, longest gap %s", counted(uint64(c.Roams), "roam"), lasting(c.LongestGap))
+	}
+	if c.Answered.IsZero() && c.Direction == phone.Outgoing || c.NeedsRedial {
+		line = strings.TrimSpace(line + "  " + strings.TrimLeft(strings.TrimPrefix(c.Reason, how), ": "))
+	}
+	return clean.Limit(line, wrapLimit)
+}
+
+// PlainRoam is a roam that is over in plain text, for `ramble roams`: what
+// moved and what it cost, and with steps the timeline.
+func PlainRoam(r phone.Roam, steps bool) string {
+	mark := map[phone.RoamPhase]string{phone.RoamDone: "ok    ", phone.RoamFailed: "FAILED", phone.RoamSuperseded: "moved "}[r.Phase]
+	var b strings.Builder
+	line := func(format string, args ...any) {
+		b.WriteString(clean.Limit(fmt.Sprintf(format, args...), wrapLimit) + "\n")
+	}
+	line("%s  %s  %s -> %s", r.Started.Format(plainSecond), mark, pathName(r.From), pathName(r.To))
+	if len(r.Reasons) > 0 {
+		line("    because: %s", strings.Join(r.Reasons, ", "))
+	}
+	if steps {
+		for _, s := range r.Steps {
+			took := ""
+			if s.Duration > 0 {
+				took = lasting(s.Duration)
+			}
+			line("    %8s %8s  %-4s %-8s  %s", "+"+lasting(s.Offset), took, either(s.OK, "ok", either(s.Name == phone.StepSign, "", "FAIL")), s.Name, stepDetail(s))
+		}
+	}
+	switch r.Phase {
+	case phone.RoamDone:
+		line("    %s", recovered(r))
+	case phone.RoamFailed:
+		line("    %s", failed(r)+either(r.Failure != "", ": "+failure(r), ""))
+		if len(r.Next) > 0 {
+			line("    what helps: %s", strings.Join(r.Next, ", "))
+		}
+	case phone.RoamSuperseded:
+		line("    the network moved again after %s", lasting(r.Total))
+	}
+	return b.String()
+}
+
+const (
+	plainMinute = "2006-01-02 15:04"
+	plainSecond = time.DateTime
+)
