@@ -44,6 +44,7 @@ type call struct {
 	ghosts     []*sip.Call        // INVITEs that were lost with their path, oldest first
 	answered   bool               // a reliable provisional response held the answer
 	replacing  context.CancelFunc // of our INVITE with Replaces that is out
+	parted     *sip.Ended         // the end of the old dialog, heard while replacing
 	silenced   bool
 	silent     bool // no audio arrives although it should; the policy knows
 	answering  bool

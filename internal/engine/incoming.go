@@ -36,7 +36,7 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 		}
 	case sip.Ended:
 		if c := e.callOf(ev.Call); c != nil {
-			c.end(ev.Code, endReason(c, ev))
+			c.hungUp(ev)
 		}
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)

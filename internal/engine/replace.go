@@ -54,10 +54,25 @@ func (c *call) replace(act *roam.Repair, st *stack) {
 			if err == nil {
 				err = c.replaced(next, local, ans, asked)
 			}
+			if err != nil && c.parted != nil { // it was no more than a hang-up
+				c.end(c.parted.Code, endReason(c, *c.parted))
+				return
+			}
 			c.outcome(act, "INVITE with Replaces 200 OK", err)
 			c.tellMachine()
 		})
 	})
+}
+
+// hungUp hears the end of the call's dialog. While an INVITE of ours asks to
+// replace it, that may be the peer doing so: its BYE to the old dialog (RFC 3891
+// 3) can overtake its 2xx to the new one.
+func (c *call) hungUp(ev sip.Ended) {
+	if c.replacing != nil && c.view.State == phone.Up {
+		c.parted = &ev
+		return
+	}
+	c.end(ev.Code, endReason(c, ev))
 }
 
 // replaced takes over the dialog that the peer accepted for the old one.
@@ -86,7 +101,7 @@ func (c *call) adopt(next *sip.Call, local *sdp.Local) (old *sip.Call) {
 	c.sip, c.sdp = next, local
 	c.modifying, c.repairing, c.abort = false, false, nil
 	c.confirming, c.glares, c.accepting, c.answering = 0, 0, false, false
-	c.repairNext, c.replacing = nil, nil
+	c.repairNext, c.replacing, c.parted = nil, nil, nil
 	c.view.SIPCallID = next.CallID()
 	c.changed()
 	return old

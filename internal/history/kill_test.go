@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func writeUntilKilled(dir, name, from string) {
-	b := Open(Options{Dir: dir, Keep: window})
+	b := Open(Options{Dir: dir, Keep: window, wait: time.Minute}) // on a busy machine the other writer is kept from its core with the lock in hand
 	seq, err := strconv.Atoi(from)
 	for ; err == nil; seq++ {
 		c := sampleCall(0)
