@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -240,8 +241,12 @@ func TestEndless423(t *testing.T) {
 			})
 			ph := open(t, account(), p.server())
 			reg := NewRegistration(ph.acct, ph.auth)
-			if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err == nil {
-				t.Fatal("registered")
+			_, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
+			if res, ok := errors.AsType[*ResponseError](err); !ok || res.Code != 423 {
+				t.Fatalf("got %v", err)
+			}
+			if text, hint := Explain(err); !strings.Contains(text, "wants longer registrations") || !strings.Contains(hint, "expires") {
+				t.Errorf("it says %q, %q", text, hint)
 			}
 			if got := p.count("REGISTER"); got > 3 {
 				t.Errorf("%d REGISTERs", got)

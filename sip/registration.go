@@ -2,7 +2,6 @@ package sip
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -196,7 +195,8 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 	if err != nil {
 		return nil, err
 	}
-	for range 3 { // at most one 423 and one 439
+	var last *sip.Response
+	for range 3 { // room for a 423 and a 439
 		s := sender{st: st, auth: r.auth, flow: f, scope: scope{server: st.o.Server.Addr, register: true},
 			build: func() (*sip.Request, error) {
 				r.seq++
@@ -207,6 +207,7 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 			}}
 		res, _, err := s.run(ctx)
 		*trips += s.rounds
+		last = res
 		switch {
 		case err != nil:
 			return nil, err
@@ -219,7 +220,7 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 			return nil, failure("REGISTER", res)
 		}
 	}
-	return nil, fmt.Errorf("%w: the registrar asks for something else each time", ErrTransport)
+	return nil, failure("REGISTER", last)
 }
 
 func (r *Registration) supported() string {

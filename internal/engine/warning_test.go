@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,5 +124,35 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			}
 			hangUp(t, r, id, true)
 		})
+	})
+}
+
+// TestARegistrarThatIsNeverContent answers 423 to every REGISTER and wants more
+// each time. That is asked ever more rarely, and said in words.
+func TestARegistrarThatIsNeverContent(t *testing.T) {
+	bubbles(t, func(t *testing.T, transport sip.Transport) {
+		r := script{}.run(t, transport)
+		r.registered()
+		var asked atomic.Int32
+		r.world.Registrar.Script(func(req *gosip.Request) *siptest.Reply {
+			if req.Method != gosip.REGISTER || req.To().Address.User != demo.User {
+				return nil
+			}
+			wants := fmt.Sprint(3600 + 60*asked.Add(1))
+			return &siptest.Reply{Code: 423, Headers: []gosip.Header{gosip.NewHeader("Min-Expires", wants)}}
+		})
+		r.do(phone.Register{})
+		a := r.until("it is said", func(s phone.State) bool { return s.Accounts[0].State == phone.RegistrationFailed }).Accounts[0]
+		if a.Code != 423 || !strings.Contains(a.Reason, "wants longer registrations") || a.Hint == "" {
+			t.Errorf("%+v", a)
+		}
+		r.pass(10 * time.Minute)
+		// Waits of half to all of 1, 2, 4, 8, 16 and then 30 s, with three REGISTERs each.
+		if n := asked.Load(); n > 3*(6+600/15) {
+			t.Errorf("%d REGISTERs", n)
+		}
+		r.world.Registrar.Script(nil)
+		r.stateAfter(time.Minute, "registered again", func(s phone.State) bool { return s.Accounts[0].State == phone.Registered })
+		oneBinding(t, r, home().Addr())
 	})
 }
