@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"ramble/internal/config"
 )
 
 // TestReadmeKeys keeps the key table of the README equal to the registry's.
@@ -30,5 +32,31 @@ func TestReadmeKeys(t *testing.T) {
 	}
 	if err := os.WriteFile(name, []byte(readme[:start]+want+readme[end:]), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTheExamplesKeysAreActions takes the mark off the keys of the example: who
+// does that has a phone that starts.
+func TestTheExamplesKeysAreActions(t *testing.T) {
+	data, err := os.ReadFile("../../config.example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, shown, within := strings.Split(string(data), "\n"), 0, false
+	for i, line := range lines {
+		if strings.HasPrefix(line, "[") {
+			within = strings.HasPrefix(line, "[ui.keys]")
+		}
+		if key, marked := strings.CutPrefix(line, "# "); within && marked && strings.Contains(key, " = ") {
+			lines[i] = key
+			shown++
+		}
+	}
+	c, err := config.Parse("config.example.toml", []byte(strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wired().check(c); err != nil || shown == 0 || len(c.UI.Keys) != shown {
+		t.Errorf("of %d: %v, %v", shown, c.UI.Keys, err)
 	}
 }
