@@ -12,7 +12,14 @@ import (
 // TestReadmeKeys keeps the key table of the README equal to the registry's.
 // `make golden` writes it.
 func TestReadmeKeys(t *testing.T) {
-	const name, from, to = "../../README.md", "<!-- keys:", "<!-- /keys -->"
+	readmeBlock(t, "<!-- keys:", "<!-- /keys -->", "```text\n"+wired().keyTable()+"```\n")
+}
+
+// readmeBlock holds the part of the README between two marks to what it should
+// be, or writes it.
+func readmeBlock(t *testing.T, from, to, want string) {
+	t.Helper()
+	const name = "../../README.md"
 	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -20,15 +27,14 @@ func TestReadmeKeys(t *testing.T) {
 	readme := string(data)
 	start, end := strings.Index(readme, from), strings.Index(readme, to)
 	if start < 0 || end < start {
-		t.Fatal("the README has no block for the keys")
+		t.Fatalf("the README has no block %s", from)
 	}
 	start += strings.Index(readme[start:], "\n") + 1
-	want := "```text\n" + wired().keyTable() + "```\n"
 	if readme[start:end] == want {
 		return
 	}
 	if flag.Lookup("update").Value.String() != "true" {
-		t.Fatalf("the README's keys are not those of the registry: make golden\n%s", want)
+		t.Fatalf("the README's block %s is out of date: make golden\n%s", from, want)
 	}
 	if err := os.WriteFile(name, []byte(readme[:start]+want+readme[end:]), 0o644); err != nil {
 		t.Fatal(err)
