@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,18 +136,26 @@ func (r *Registration) granted(st *Stack, got Registered) {
 	st.takeGRUU(r.acct, got.GRUU)
 }
 
-// Unregister removes the binding that Register made last, if there is one.
-func (r *Registration) Unregister(ctx context.Context, st *Stack) error {
+// Unregister removes the binding that Register made last, if there is one, and
+// others that the registrar may list.
+func (r *Registration) Unregister(ctx context.Context, st *Stack, others ...string) error {
 	if err := r.lock(ctx); err != nil {
 		return err
 	}
 	defer r.unlock()
-	if r.contact == "" {
+	others = slices.DeleteFunc(slices.Clone(others), func(uri string) bool { return uri == r.contact })
+	if r.contact == "" && len(others) == 0 {
 		return nil
 	}
 	trips := 0
-	_, err := r.send(ctx, st, &trips, func() []header {
-		return []header{{"Contact", r.own(r.contact) + ";expires=0"}, {"Expires", "0"}}
+	_, err := r.send(ctx, st, &trips, func() (hs []header) {
+		if r.contact != "" {
+			hs = append(hs, header{"Contact", r.own(r.contact) + ";expires=0"})
+		}
+		for _, uri := range others {
+			hs = append(hs, header{"Contact", "<" + uri + ">;expires=0"})
+		}
+		return append(hs, header{"Expires", "0"})
 	})
 	if err == nil {
 		r.contact = ""

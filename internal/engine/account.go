@@ -31,7 +31,7 @@ type account struct {
 	path       netwatch.Path    // towards the chosen server, as last told to the machine
 	stacks     map[roam.Epoch]*stack
 	kept       map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
-	bound      string                    // the Contact last registered
+	named      []named                   // Contacts that REGISTERs named, the newest last
 	roam       *phone.Roam               // in progress
 	owed       []*goodbye                // ends that their peers have not confirmed
 	unverified bool                      // nobody checks the server's certificate
@@ -202,12 +202,13 @@ func (a *account) register(act roam.Register) {
 	a.changed()
 	e := a.e
 	var old []string
-	if act.RemoveOld && a.bound != "" && a.bound != st.Contact(a.sip) {
-		old = []string{a.bound}
+	if act.RemoveOld {
+		old = a.boundBefore(st.Contact(a.sip))
 	}
+	a.mayBind(st.Contact(a.sip))
 	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
 		if act.OldFirst {
-			_ = a.reg.Unregister(ctx, st.Stack) // the server has room for one: what it says now is the REGISTER's to tell
+			_ = a.reg.Unregister(ctx, st.Stack, old...) // the server has room for one: what it says now is the REGISTER's to tell
 		}
 		res, err := a.reg.Register(ctx, st.Stack, sip.RegisterOptions{Remove: old})
 		e.post(func() { a.registered(act.Epoch, res, err) })
@@ -215,6 +216,7 @@ func (a *account) register(act roam.Register) {
 }
 
 func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
+	a.mayBind(res.Contact)
 	if a.stacks[epoch] == nil { // its stack was closed meanwhile
 		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
@@ -225,14 +227,13 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	}
 	a.servers.worked(a.stacks[epoch].Server())
 	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
-	a.bound = res.Contact
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
 	a.heedListing(res)
 	a.e.step(a, roam.Registered{
 		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
-		Missing: res.Missing(),
+		Missing: res.Missing(), Stale: a.stale(res),
 	})
 }
 
@@ -270,11 +271,12 @@ func (a *account) unregister(epoch roam.Epoch, done func(error)) {
 		done(sip.ErrStackClosed)
 		return
 	}
-	e := a.e
+	e, old := a.e, a.boundBefore("")
 	e.job("unregister "+a.cfg.Name, farewell, func(ctx context.Context) {
-		err := a.reg.Unregister(ctx, st.Stack)
+		err := a.reg.Unregister(ctx, st.Stack, old...)
 		e.post(func() {
 			if err == nil {
+				a.named = nil
 				a.view.State, a.view.Contact, a.view.Expires, a.view.Until = phone.Unregistered, "", 0, time.Time{}
 				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
 				a.changed()

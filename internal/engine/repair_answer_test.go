@@ -290,6 +290,7 @@ func TestSecondRoamInsideTheFirst(t *testing.T) {
 				if n := r.bindings(home().Addr()); n != 1 {
 					t.Errorf("%d bindings at the address in use", n)
 				}
+				oneBinding(t, r, home().Addr())
 				r.pass(40 * time.Second)
 				r.one("melody")
 				hangUp(t, r, id, true)

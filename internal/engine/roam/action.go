@@ -22,8 +22,8 @@ type (
 		Epoch  Epoch
 		Reason string
 	}
-	// Register on the epoch's stack. RemoveOld: ask the server to drop the
-	// binding of the former epoch. OldFirst: drop it before ours is added,
+	// Register on the epoch's stack. RemoveOld: ask the server to drop what it
+	// lists, or may list, of former epochs. OldFirst: drop it before ours is added,
 	// because the server answered 403 to a second one. A REGISTER of an older
 	// epoch still in flight is abandoned: its answer falls. One of Registered
 	// and RegisterFailed follows.

@@ -147,6 +147,9 @@ func DescribeEvent(e Event, zero time.Time) string {
 		if e.Missing {
 			text += " missing"
 		}
+		if e.Stale {
+			text += " stale"
+		}
 		return text + quoted(e.Detail)
 	case RegisterFailed:
 		return fmt.Sprintf("register-failed %d ", e.Epoch) + failureWords(e.Failure)

@@ -16,6 +16,8 @@ type law struct {
 	opened     map[Epoch]bool    // opened and not closed
 	alias      map[Epoch]Epoch   // Keep: epoch -> the one it was opened under
 	register   Epoch             // in flight
+	asked      map[Epoch]bool    // stacks on which the server may have bound us
+	removes    bool              // old bindings are removed
 	unregister Epoch             // in flight
 	probe      Epoch             // in flight
 	repairs    map[CallID]Epoch  // in flight
@@ -33,7 +35,7 @@ type lineName struct {
 
 func newLaw() *law {
 	return &law{
-		closed: map[Epoch]bool{}, opened: map[Epoch]bool{}, alias: map[Epoch]Epoch{},
+		closed: map[Epoch]bool{}, opened: map[Epoch]bool{}, alias: map[Epoch]Epoch{}, asked: map[Epoch]bool{},
 		repairs: map[CallID]Epoch{}, calls: map[CallID]bool{}, running: map[lineName]bool{},
 	}
 }
@@ -51,6 +53,7 @@ func (l *law) root(e Epoch) Epoch {
 // check looks at one Step.
 func (l *law) check(m *Machine, now time.Time, e Event, actions []Action) error {
 	l.note(e)
+	l.removes = m.policy.RemoveOld
 	if limit := 30 + 12*(len(l.calls)+1); len(actions) > limit {
 		return fmt.Errorf("%d actions", len(actions))
 	}
@@ -72,13 +75,19 @@ func (l *law) check(m *Machine, now time.Time, e Event, actions []Action) error 
 func (l *law) note(e Event) {
 	switch e := e.(type) {
 	case Registered:
+		if l.register != 0 && l.register == e.Epoch {
+			l.asked = map[Epoch]bool{l.root(e.Epoch): true}
+		}
 		l.registerEnded(e.Epoch)
 	case RegisterFailed:
+		if l.register != 0 && l.register == e.Epoch && !e.Failure.mayBeTaken() {
+			delete(l.asked, l.root(e.Epoch))
+		}
 		l.registerEnded(e.Epoch)
 	case Unregistered:
-		l.unregister = 0
+		l.unregister, l.asked = 0, map[Epoch]bool{}
 	case UnregisterFailed:
-		l.unregister = 0
+		l.unregister, l.asked = 0, map[Epoch]bool{}
 	case Repaired:
 		l.repairEnded(e.Call, e.Epoch)
 	case RepairFailed:
@@ -146,7 +155,12 @@ func (l *law) action(a Action) error {
 		if l.register != 0 && l.root(l.register) == l.root(a.Epoch) {
 			return fmt.Errorf("the REGISTER of %d is in flight", l.register)
 		}
-		l.register = a.Epoch
+		for stack := range l.asked {
+			if l.removes && !a.RemoveOld && stack != l.root(a.Epoch) {
+				return fmt.Errorf("the server may list a binding of %d, and nobody removes it", stack)
+			}
+		}
+		l.register, l.asked[l.root(a.Epoch)] = a.Epoch, true
 		return l.stands(a.Epoch)
 	case Unregister:
 		// One of an older stack that lives on is abandoned, as above; the

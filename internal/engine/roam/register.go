@@ -11,6 +11,9 @@ type registration struct {
 	refused  bool      // the server does not; nothing is sent until the user or a new path asks
 	ok       bool      // it was granted on the present stack
 	bound    Epoch     // the epoch of the last grant; 0 none
+	doubt    Epoch     // of the first REGISTER since then that nobody answered: the server may have taken it; 0 none
+	stale    bool      // the server lists a binding that was to go
+	swept    bool      // it was asked once more because of that, on this stack
 	flight   Epoch     // of the REGISTER in flight; 0 none. There is never a second
 	again    bool      // asked for while one was in flight: send another after its end
 	leave    bool      // no longer wanted while one was in flight: remove after its end
@@ -31,7 +34,8 @@ func (r *registration) pending() bool { return r.wanted && !r.refused && !r.ok }
 // newStack forgets what belonged to the stack of before. What is with the
 // server stays remembered in bound.
 func (r *registration) newStack() {
-	*r = registration{wanted: r.wanted, refused: r.refused, bound: r.bound, outbound: r.outbound, owed: r.owed}
+	r.unanswered()
+	*r = registration{wanted: r.wanted, refused: r.refused, bound: r.bound, doubt: r.doubt, outbound: r.outbound, owed: r.owed || r.leave}
 }
 
 // register sends a REGISTER now, or after the one in flight.
@@ -45,7 +49,7 @@ func (m *Machine) register() {
 		return
 	}
 	r.flight, r.due = m.epoch, time.Time{}
-	old := r.bound != 0 && (r.bound < m.stack.from || r.moved)
+	old := m.leftBehind() || r.stale || r.bound != 0 && r.moved
 	m.do(Register{Epoch: m.epoch, RemoveOld: old && m.policy.RemoveOld, OldFirst: old && r.oldFirst})
 	m.runRegister()
 }
@@ -55,6 +59,7 @@ func (m *Machine) registered(e Registered) {
 	if r.flight == 0 || r.flight != e.Epoch {
 		return
 	}
+	m.sweep(e.Stale)
 	first := !r.ok
 	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.text = 0, true, m.epoch, 0, false, ""
 	r.moved, r.outbound = false, e.Outbound
@@ -120,6 +125,9 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 	if r.flight == 0 || r.flight != e.Epoch {
 		return
 	}
+	if e.Failure.mayBeTaken() {
+		r.unanswered()
+	}
 	r.flight, r.ok, r.text = 0, false, e.Failure.of("REGISTER")
 	if e.Failure.Kind == Answered || e.Failure.Kind == Refused {
 		m.answered()
@@ -158,8 +166,7 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 // is in the way; that is tried once per stack.
 func (m *Machine) oneContactOnly(f Failure) bool {
 	r := &m.reg
-	return f.Kind == Answered && f.Code == 403 && m.policy.RemoveOld && !r.oldFirst &&
-		r.bound != 0 && r.bound < m.stack.from
+	return f.Kind == Answered && f.Code == 403 && m.policy.RemoveOld && !r.oldFirst && m.leftBehind()
 }
 
 // registerRefused: no further try by ourselves.
@@ -208,7 +215,7 @@ func (m *Machine) wantRegistration(on bool) {
 func (m *Machine) unregister() {
 	r := &m.reg
 	r.leave, r.ok, r.due, r.failures = false, false, time.Time{}, 0
-	r.owed = r.bound != 0
+	r.owed = r.bound != 0 || r.doubt != 0
 	m.sayUnregister()
 }
 
@@ -242,7 +249,7 @@ func (m *Machine) unregistered(e Epoch, f *Failure) {
 			return
 		}
 	}
-	r.owed, r.bound, r.failures = false, 0, 0
+	r.owed, r.bound, r.doubt, r.failures = false, 0, 0, 0
 }
 
 // registerDue is the time of a refresh, or of the next try of either kind.
