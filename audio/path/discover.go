@@ -100,20 +100,9 @@ func (h *half) hear(server netip.AddrPort, until time.Time) error {
 			continue
 		}
 		h.over = true
-		if err == nil && believable(h.conn.local.Addr(), at.Addr()) {
+		if err == nil && stun.Believable(h.conn.local.Addr(), at.Addr()) {
 			h.at = at
 		}
 		return err
 	}
-}
-
-// believable is the guard: the same family, and never from public to private.
-func believable(local, seen netip.Addr) bool {
-	return local.Is4() == seen.Is4() && (private(local) || !private(seen))
-}
-
-// private reports whether an address means something only nearby (RFC 1918, RFC
-// 6598, RFC 4193).
-func private(a netip.Addr) bool {
-	return a.IsPrivate() || netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10).Contains(a)
 }

@@ -117,21 +117,3 @@ func heard(t *testing.T, s *Socket) {
 		}
 	}
 }
-
-func TestNoPrivateAddressForAPublicOne(t *testing.T) {
-	for _, c := range []struct {
-		local, seen string
-		want        bool
-	}{
-		{"192.168.1.23", "198.51.100.7", true},
-		{"192.168.1.23", "10.9.0.1", true},
-		{"198.51.100.7", "203.0.113.9", true},
-		{"198.51.100.7", "10.9.0.1", false},
-		{"198.51.100.7", "100.64.0.1", false},
-		{"2001:db8::1", "198.51.100.7", false},
-	} {
-		if got := believable(netip.MustParseAddr(c.local), netip.MustParseAddr(c.seen)); got != c.want {
-			t.Errorf("%s seen as %s: believed %t, want %t", c.local, c.seen, got, c.want)
-		}
-	}
-}
