@@ -48,7 +48,7 @@ func plan() map[string][]string {
 		"audio/echo":            {"audio"},
 		"audio/device":          {"audio"},
 		"audio/path":            {"internal/stun"},
-		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path"},
+		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path", "internal/stun"},
 		"audio/desk":            {"audio", "audio/stream"},
 		"internal/engine":       {"internal/phone", "internal/engine/roam", "netwatch", "sip", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/stun", "internal/history", "internal/capture"},
 		"internal/demo":         {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/lab"},

@@ -53,17 +53,72 @@ func (s *Socket) Discover(ctx context.Context, server netip.AddrPort) error {
 	if !halves[0].at.IsValid() {
 		return last
 	}
-	s.seenRTP, s.seenRTCP = halves[0].at, halves[1].at
+	s.Announce(Seen{halves[0].at, halves[1].at})
 	return nil
 }
 
-// Announced are the addresses for a description of ours: those that Discover
-// found, or the local ones. The zero RTCP address is unknown.
+// Seen are the addresses at which a STUN server sees a pair. The zero RTCP
+// address is unknown.
+type Seen struct{ RTP, RTCP netip.AddrPort }
+
+// Announced are the addresses for a description of ours: those last announced,
+// or the local ones. The zero RTCP address is unknown.
 func (s *Socket) Announced() (rtp, rtcp netip.AddrPort) {
-	if s.seenRTP.IsValid() {
-		return s.seenRTP, s.seenRTCP
+	if s.seen.RTP.IsValid() {
+		return s.seen.RTP, s.seen.RTCP
 	}
 	return s.RTP(), s.RTCP()
+}
+
+// Announce has Announced say what a STUN server sees. Where RTP stays and RTCP is
+// unknown, that stays too: an answer got lost. The two belong to who describes
+// the pair; no other goroutine calls them.
+func (s *Socket) Announce(seen Seen) {
+	if seen.RTP == s.seen.RTP && !seen.RTCP.IsValid() {
+		return
+	}
+	s.seen = seen
+}
+
+// asking is a question to a STUN server that is out.
+type asking struct{ rtp, rtcp *stun.Client }
+
+// Ask asks a STUN server where a pair that is in use is seen now, until the
+// answer is there or ctx ends. Whoever reads the pair shows TakeSTUN what
+// comes. What is announced stays. It may wait; one Ask at a time.
+//
+// Errors are those of stun.Client.Mapped for the RTP half, and stun.ErrNoAddress
+// for an address that is not believable. Without an answer to the RTCP half,
+// which comes after, its address is unknown.
+func (s *Socket) Ask(ctx context.Context, server netip.AddrPort) (Seen, error) {
+	a := &asking{
+		rtp:  stun.NewClient(server, func(b []byte) error { return s.Send(b, server) }),
+		rtcp: stun.NewClient(server, func(b []byte) error { return s.SendRTCP(b, server) }),
+	}
+	s.asking.Store(a)
+	defer s.asking.CompareAndSwap(a, nil)
+	at, err := a.rtp.Mapped(ctx)
+	switch {
+	case err != nil:
+		return Seen{}, err
+	case !stun.Believable(s.RTP().Addr(), at.Addr()):
+		return Seen{}, stun.ErrNoAddress
+	}
+	seen := Seen{RTP: at}
+	ctx, cancel := context.WithTimeout(ctx, laterAnswer)
+	defer cancel()
+	if at, err = a.rtcp.Mapped(ctx); err == nil && stun.Believable(s.RTCP().Addr(), at.Addr()) {
+		seen.RTCP = at
+	}
+	return seen, nil
+}
+
+// TakeSTUN is shown a datagram that is STUN by its first byte (RFC 7983), from
+// either half. It reports whether that answers the Ask that is out; if not, it
+// is a stranger's. It never waits.
+func (s *Socket) TakeSTUN(b []byte, from netip.AddrPort) bool {
+	a := s.asking.Load()
+	return a != nil && (a.rtp.Receive(b, from) || a.rtcp.Receive(b, from))
 }
 
 // half is one socket of a pair and what is known of it.
@@ -100,20 +155,9 @@ func (h *half) hear(server netip.AddrPort, until time.Time) error {
 			continue
 		}
 		h.over = true
-		if err == nil && believable(h.conn.local.Addr(), at.Addr()) {
+		if err == nil && stun.Believable(h.conn.local.Addr(), at.Addr()) {
 			h.at = at
 		}
 		return err
 	}
-}
-
-// believable is the guard: the same family, and never from public to private.
-func believable(local, seen netip.Addr) bool {
-	return local.Is4() == seen.Is4() && (private(local) || !private(seen))
-}
-
-// private reports whether an address means something only nearby (RFC 1918, RFC
-// 6598, RFC 4193).
-func private(a netip.Addr) bool {
-	return a.IsPrivate() || netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10).Contains(a)
 }

@@ -3,15 +3,28 @@ package path
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"ramble/internal/stun"
 )
 
 // answers is a STUN server that says the same address to everybody, with the
 // port of the question one hundred higher. The zero address answers nothing.
 func answers(t *testing.T, says netip.Addr, otherSource bool) netip.AddrPort {
+	t.Helper()
+	return answersWith(t, func(asker netip.AddrPort) netip.AddrPort {
+		return netip.AddrPortFrom(says, asker.Port()+100)
+	}, otherSource)
+}
+
+// answersWith is answers with a NAT of the test's own.
+func answersWith(t *testing.T, nat func(netip.AddrPort) netip.AddrPort, otherSource bool) netip.AddrPort {
 	t.Helper()
 	listen := func() net.PacketConn {
 		conn, err := system{}.ListenPacket(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"), "")
@@ -35,14 +48,15 @@ func answers(t *testing.T, says netip.Addr, otherSource bool) netip.AddrPort {
 			if err != nil {
 				return
 			}
-			if n < 20 || !says.IsValid() {
+			at, _ := addrPort(asker)
+			says := nat(at)
+			if n < 20 || !says.Addr().IsValid() {
 				continue
 			}
-			port := uint16(asker.(*net.UDPAddr).Port) + 100
 			b := append([]byte{0x01, 0x01, 0, 12}, buf[4:20]...)
 			b = append(b, 0, 0x20, 0, 8, 0, 1)
-			b = binary.BigEndian.AppendUint16(b, port^0x2112)
-			ip := says.As4()
+			b = binary.BigEndian.AppendUint16(b, says.Port()^0x2112)
+			ip := says.Addr().As4()
 			b = binary.BigEndian.AppendUint32(b, binary.BigEndian.Uint32(ip[:])^0x2112A442)
 			_, _ = from.WriteTo(b, asker)
 		}
@@ -118,20 +132,145 @@ func heard(t *testing.T, s *Socket) {
 	}
 }
 
-func TestNoPrivateAddressForAPublicOne(t *testing.T) {
-	for _, c := range []struct {
-		local, seen string
-		want        bool
-	}{
-		{"192.168.1.23", "198.51.100.7", true},
-		{"192.168.1.23", "10.9.0.1", true},
-		{"198.51.100.7", "203.0.113.9", true},
-		{"198.51.100.7", "10.9.0.1", false},
-		{"198.51.100.7", "100.64.0.1", false},
-		{"2001:db8::1", "198.51.100.7", false},
-	} {
-		if got := believable(netip.MustParseAddr(c.local), netip.MustParseAddr(c.seen)); got != c.want {
-			t.Errorf("%s seen as %s: believed %t, want %t", c.local, c.seen, got, c.want)
+// inUse opens a pair that is read until the test ends, as a call's is. It counts
+// what is STUN and answers no question.
+func inUse(t *testing.T, local netip.Addr) (*Socket, *atomic.Int32) {
+	t.Helper()
+	s, err := Open(t.Context(), system{}, local, "", Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers sync.WaitGroup
+	strange := new(atomic.Int32)
+	for _, from := range []func([]byte) (int, netip.AddrPort, error){s.ReadFrom, s.ReadFromRTCP} {
+		readers.Go(func() {
+			buf := make([]byte, 1500)
+			for {
+				n, src, err := from(buf)
+				if err != nil {
+					return
+				}
+				if Classify(buf[:n]) == STUN && !s.TakeSTUN(buf[:n], src) {
+					strange.Add(1)
+				}
+			}
+		})
+	}
+	t.Cleanup(func() { _ = s.Close(); readers.Wait() })
+	return s, strange
+}
+
+func TestAskWhileOthersRead(t *testing.T) {
+	var higher atomic.Uint32
+	higher.Store(100)
+	public := netip.MustParseAddr("198.51.100.7")
+	server := answersWith(t, func(asker netip.AddrPort) netip.AddrPort {
+		return netip.AddrPortFrom(public, asker.Port()+uint16(higher.Load()))
+	}, false)
+	s, strange := inUse(t, loopback)
+	for _, by := range []uint16{100, 100, 2000} {
+		higher.Store(uint32(by))
+		was, _ := s.Announced()
+		seen, err := s.Ask(t.Context(), server)
+		want := Seen{netip.AddrPortFrom(public, s.RTP().Port()+by), netip.AddrPortFrom(public, s.RTCP().Port()+by)}
+		if err != nil || seen != want {
+			t.Fatalf("seen at %v (%v), want %v", seen, err, want)
 		}
+		if at, _ := s.Announced(); at != was {
+			t.Fatalf("%v is announced before anybody said so, was %v", at, was)
+		}
+		s.Announce(seen)
+		if rtp, rtcp := s.Announced(); rtp != want.RTP || rtcp != want.RTCP {
+			t.Fatalf("announces %v and %v", rtp, rtcp)
+		}
+	}
+	if n := strange.Load(); n != 0 {
+		t.Errorf("%d answers were taken for a stranger's", n)
+	}
+}
+
+func TestAskBelievesNoOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		says        string
+		otherSource bool
+		want        error
+	}{
+		"another source":                  {"198.51.100.7", true, stun.ErrNoAnswer},
+		"nobody":                          {"", false, stun.ErrNoAnswer},
+		"an address that nobody can have": {"0.0.0.0", false, stun.ErrNoAddress},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			says, _ := netip.ParseAddr(c.says)
+			server := answers(t, says, c.otherSource)
+			s, _ := inUse(t, loopback)
+			ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+			defer cancel()
+			seen, err := s.Ask(ctx, server)
+			if rtp, _ := s.Announced(); !errors.Is(err, c.want) || seen != (Seen{}) || rtp != s.RTP() {
+				t.Fatalf("seen at %v (%v), announces %v", seen, err, rtp)
+			}
+		})
+	}
+}
+
+// TestAskLeavesRTCPOut where the server answers the first half alone.
+func TestAskLeavesRTCPOut(t *testing.T) {
+	public := netip.MustParseAddr("198.51.100.7")
+	server := answersWith(t, func(asker netip.AddrPort) netip.AddrPort {
+		if asker.Port()%2 != 0 {
+			return netip.AddrPort{}
+		}
+		return netip.AddrPortFrom(public, asker.Port())
+	}, false)
+	s, _ := inUse(t, loopback)
+	seen, err := s.Ask(t.Context(), server)
+	if want := (Seen{RTP: netip.AddrPortFrom(public, s.RTP().Port())}); err != nil || seen != want {
+		t.Fatalf("%v (%v), want %v", seen, err, want)
+	}
+	rtcp := netip.AddrPortFrom(public, s.RTCP().Port())
+	s.Announce(Seen{seen.RTP, rtcp})
+	s.Announce(seen)
+	if _, at := s.Announced(); at != rtcp {
+		t.Errorf("RTCP is at %v, want %v as before", at, rtcp)
+	}
+	s.Announce(Seen{RTP: netip.AddrPortFrom(public, 9)})
+	if _, at := s.Announced(); at.IsValid() {
+		t.Errorf("RTCP is at %v, although the pair moved", at)
+	}
+}
+
+// TestAnswersToNoQuestionAreNotTaken, when none is out, or one of another ID.
+func TestAnswersToNoQuestionAreNotTaken(t *testing.T) {
+	server := netip.MustParseAddrPort("198.51.100.3:3478")
+	b := stun.Request(stun.NewID())
+	b[0] = 1 // a success response
+	s, err := Open(t.Context(), system{}, loopback, "", Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if s.TakeSTUN(b, server) {
+		t.Error("taken before anything was asked")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() { _, _ = s.Ask(ctx, s.RTCP()) }) // which answers nothing
+	buf := make([]byte, 1500)
+	if n, from, err := s.ReadFromRTCP(buf); err != nil || from != s.RTP() || !stun.Is(buf[:n]) {
+		t.Fatal(n, from, err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if s.TakeSTUN(b, s.RTCP()) || s.TakeSTUN(b, server) || s.TakeSTUN(b[:8], s.RTCP()) {
+			t.Error("taken for an answer")
+		}
+	}); n != 0 {
+		t.Errorf("a stranger's STUN costs %v allocations", n)
+	}
+	cancel()
+	asking.Wait()
+	buf[0] = 1 // the right ID, too late
+	if s.TakeSTUN(buf[:28], s.RTCP()) {
+		t.Error("taken after the end")
 	}
 }

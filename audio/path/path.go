@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // Opener opens UDP sockets. Port 0 is any; an empty iface is not pinned.
@@ -77,8 +78,8 @@ func (r Range) pick() uint16 {
 type Socket struct {
 	rtp, rtcp conn
 	iface     string
-	seenRTP   netip.AddrPort // by a STUN server, see Discover; zero: not
-	seenRTCP  netip.AddrPort
+	seen      Seen // what Announced says; zero: the local addresses
+	asking    atomic.Pointer[asking]
 }
 
 // Open opens a pair on the local address. The ports are tried at random within

@@ -3,6 +3,8 @@ package stream
 import (
 	"net/netip"
 	"time"
+
+	"ramble/internal/stun"
 )
 
 const (
@@ -192,11 +194,5 @@ func within(then, now time.Time, d time.Duration) bool {
 	return !then.IsZero() && now.Sub(then) < d
 }
 
-// private reports whether an address in SDP may be meaningless here (RFC 1918,
-// RFC 4193, RFC 6598, or none at all).
-func private(a netip.Addr) bool {
-	return !a.IsValid() || a.IsUnspecified() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() ||
-		sharedSpace.Contains(a)
-}
-
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+// private reports whether an address in SDP may be meaningless here.
+func private(a netip.Addr) bool { return !a.IsValid() || a.IsUnspecified() || stun.Private(a) }

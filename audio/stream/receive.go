@@ -79,6 +79,8 @@ func (s *Stream) datagram(l *leg, p *rtp.Packet, b []byte, src netip.AddrPort) {
 		return
 	case kind == path.RTP && p.Unmarshal(b) != nil:
 		kind = path.Unknown
+	case kind == path.STUN && l.sock.TakeSTUN(b, src):
+		return
 	}
 	if kind != path.RTP {
 		s.mu.Lock()

@@ -45,6 +45,9 @@ type stack struct {
 	*sip.Stack
 	cancel context.CancelFunc
 	path   netwatch.Path
+
+	announced netip.AddrPort    // what its Contact says in place of its own address
+	seen      [2]netip.AddrPort // where others see it, by roam.Witness
 }
 
 func newAccount(e *Engine, cfg Account) *account {

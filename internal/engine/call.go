@@ -26,6 +26,7 @@ type call struct {
 	stopStream context.CancelFunc
 	mediaPath  netwatch.Path
 	mediaEpoch roam.Epoch // of the newest sockets
+	mapping    mapping
 
 	want       sdp.Direction // what we wish for
 	asked      sdp.Direction // what we last offered or answered with
@@ -38,7 +39,7 @@ type call struct {
 	syncAt     time.Time          // not before: the wait after a glare; zero: none
 	abort      context.CancelFunc // of the modification that is out
 	act        *roam.Repair       // asked for and not reported yet
-	repairNext *roam.Repair       // waits until our modification is back
+	repairNext *roam.Repair       // waits until our modification is back, or our question to a STUN server
 	placing    int                // counts INVITEs of ours, so that an older one knows
 	anew       *roam.Repair       // the unanswered INVITE went out anew, nothing was heard of it yet
 	ghosts     []*sip.Call        // INVITEs that were lost with their path, oldest first
@@ -192,7 +193,7 @@ func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
 
 // describe makes an offer with the present media address.
 func (c *call) describe(d sdp.Direction) []byte {
-	at, rtcp := c.sock.Announced()
+	at, rtcp := c.mediaAddress()
 	return c.sdp.Offer(at, rtcp, d)
 }
 

@@ -71,6 +71,7 @@ func (e *Engine) untilNext() time.Duration {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
 			sooner(c.syncAt)
+			sooner(c.mapping.due)
 		}
 		if c.view.State == phone.Ringing && !c.answering {
 			sooner(c.ringUntil)
@@ -97,6 +98,9 @@ func (e *Engine) tick(now time.Time) {
 		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
 			c.look(now)
 			c.listen()
+		}
+		if at := c.mapping.due; c.stream != nil && !at.IsZero() && !now.Before(at) {
+			c.lookAtMapping(now)
 		}
 		c.ringOut(now)
 		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {

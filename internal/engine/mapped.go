@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"context"
 	"net/netip"
+	"time"
 
+	"ramble/audio/path"
 	"ramble/internal/engine/roam"
 	"ramble/internal/phone"
 	"ramble/sip"
@@ -28,6 +31,10 @@ func (a *account) announce(act roam.Announce) {
 	if act.At.IsValid() {
 		a.e.say(phone.Info, a.cfg.Name+": reached at "+act.At.String()+" behind a NAT", "")
 	}
+	if st.announced.IsValid() {
+		a.lookAtMappings()
+	}
+	st.announced = act.At
 }
 
 // mapped hears where somebody outside sees a stack.
@@ -36,5 +43,95 @@ func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 	if ev.STUN {
 		by = roam.BySTUN
 	}
+	if st := a.stacks[epoch]; st != nil {
+		if st.seen[by].IsValid() {
+			a.lookAtMappings()
+		}
+		st.seen[by] = ev.At
+	}
 	a.e.step(a, roam.Mapped{Epoch: epoch, By: by, At: ev.At})
+}
+
+// mapping is what is known of where a call's media are seen from outside.
+type mapping struct {
+	said    netip.AddrPort // where our last description said they are
+	due     time.Time      // the STUN server is asked again then; zero: never
+	asked   *path.Socket   // about which a question is out; nil: none is
+	awaited bool           // a repair waits for the answer
+}
+
+// mediaAddress is what a description of ours says about where its media are.
+func (c *call) mediaAddress() (rtp, rtcp netip.AddrPort) {
+	rtp, rtcp = c.sock.Announced()
+	c.mapping.said = rtp
+	return rtp, rtcp
+}
+
+// lookAtMappings asks about all calls at once: the mapping of the account's
+// stack moved, so that those of its media will have moved with it. Repairs wait
+// for the answers, which they are to tell.
+func (a *account) lookAtMappings() {
+	for _, c := range a.e.liveCalls() {
+		if c.acct == a {
+			c.lookAtMapping(time.Now())
+			c.mapping.awaited = c.mapping.asked != nil
+		}
+	}
+}
+
+// awaitsMapping reports whether a description made now would be out of date in a
+// moment.
+func (c *call) awaitsMapping() bool {
+	return c.mapping.awaited && c.mapping.asked == c.sock
+}
+
+// planMapping has the STUN server asked with the next keep-alive.
+func (c *call) planMapping(now time.Time) {
+	if every := c.e.parts.KeepAlive; every > 0 && c.acct.followsMedia() {
+		c.mapping.due = now.Add(every)
+	}
+}
+
+// followsMedia reports whether descriptions follow what a STUN server sees.
+func (a *account) followsMedia() bool { return !a.cfg.KeepContact && a.cfg.STUN.Host != "" }
+
+// lookAtMapping asks the STUN server where the media of a call that is up are
+// seen.
+func (c *call) lookAtMapping(now time.Time) {
+	e, m, sock := c.e, &c.mapping, c.sock
+	c.planMapping(now)
+	if !c.acct.followsMedia() || c.view.State != phone.Up || c.stream == nil || m.asked == sock {
+		return
+	}
+	server := c.acct.stunFor(sock.RTP().Addr())
+	if !server.IsValid() {
+		return
+	}
+	m.asked, m.awaited = sock, false
+	e.job("STUN for media", stunPatience, func(ctx context.Context) {
+		seen, err := sock.Ask(ctx, server)
+		e.post(func() { c.mappingSeen(sock, seen, err) })
+	})
+}
+
+// mappingSeen hears the STUN server's answer.
+func (c *call) mappingSeen(sock *path.Socket, seen path.Seen, err error) {
+	e, m := c.e, &c.mapping
+	if m.asked == sock {
+		m.asked, m.awaited = nil, false
+	}
+	if c.over() {
+		return
+	}
+	if err != nil {
+		e.parts.Log.Info("STUN for media in use", "account", c.acct.cfg.Name, "err", err)
+	} else {
+		sock.Announce(seen)
+	}
+	if next := c.repairNext; next != nil && !c.modifying && !c.awaitsMapping() {
+		c.repair(*next)
+	}
+	if err == nil && sock == c.sock && seen.RTP != m.said {
+		e.step(c.acct, roam.MediaMapped{Call: roam.CallID(c.view.ID), From: m.said, To: seen.RTP})
+	}
 }

@@ -98,6 +98,7 @@ func (c *call) startStream(n stream.Negotiated) {
 		_ = s.Run(run)
 	})
 	e.parts.Desk.Add(int(id), s)
+	c.planMapping(time.Now())
 }
 
 // endMedia stops the sound at once; the final statistics are told.

@@ -73,7 +73,7 @@ const maxGlares = 4
 func (c *call) modify(m sip.Method, done func(error)) {
 	e, s := c.e, c.sip
 	c.modifying = true
-	asked := c.want
+	asked, said := c.want, c.mapping.said
 	offer := c.describe(asked)
 	run, abort := context.WithCancel(e.ctx)
 	c.abort = abort
@@ -94,6 +94,9 @@ func (c *call) modify(m sip.Method, done func(error)) {
 			abort()
 			if c.over() || c.sip != s {
 				return // it ended, or another dialog took its place
+			}
+			if err != nil && !c.repairing {
+				c.mapping.said = said // the peer took nothing
 			}
 			c.modified(asked, ans, err, done)
 		})
@@ -130,7 +133,7 @@ func (c *call) repair(act roam.Repair) {
 	if c.over() {
 		return
 	}
-	c.act = &act
+	c.act, c.repairNext = &act, nil
 	if st == nil {
 		c.outcome(&act, "", &noConnection{})
 		return
@@ -142,9 +145,9 @@ func (c *call) repair(act roam.Repair) {
 	case act.How == roam.ByReplaces:
 		c.replace(&act, st)
 		return
-	case c.modifying:
-		// Ours is out on another stack. If that one died it fails at once and
-		// its end starts this repair.
+	case c.modifying, c.awaitsMapping():
+		// Ours is out on another stack: if that one died it fails at once and its
+		// end starts this repair. Or a STUN server is to say what to describe.
 		c.repairNext = &act
 		return
 	case act.How == roam.ByAnswer:
@@ -224,7 +227,7 @@ const ackPatience = 500 * time.Millisecond
 func (c *call) answerAgain(act *roam.Repair, st *stack) {
 	e, s := c.e, c.sip
 	s.Move(st.Stack)
-	if body := c.sdp.Elsewhere(c.sock.Announced()); body != nil {
+	if body := c.sdp.Elsewhere(c.mediaAddress()); body != nil {
 		s.Reanswer(body)
 	}
 	acked := s.Acknowledged()
@@ -274,7 +277,7 @@ func (c *call) offered(ev sip.Offered) {
 	if err == nil {
 		var body []byte
 		var n sdp.Negotiated
-		at, rtcp := c.sock.Announced()
+		at, rtcp := c.mediaAddress()
 		if body, n, err = c.sdp.Answer(remote, at, rtcp, c.want); err == nil {
 			c.asked = c.want
 			c.negotiated(n)

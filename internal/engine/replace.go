@@ -33,7 +33,7 @@ func (c *call) replace(act *roam.Repair, st *stack) {
 		return
 	}
 	next, local, asked := list[0], c.newSession(), c.want
-	at, rtcp := c.sock.Announced()
+	at, rtcp := c.mediaAddress()
 	offer := local.Offer(at, rtcp, asked)
 	run, cancel := context.WithCancel(e.ctx)
 	c.replacing = cancel
@@ -173,7 +173,7 @@ func (c *call) answerTo(offer []byte, local *sdp.Local) (body []byte, n sdp.Nego
 	if err != nil {
 		return nil, n, err
 	}
-	at, rtcp := c.sock.Announced()
+	at, rtcp := c.mediaAddress()
 	return local.Answer(remote, at, rtcp, c.want)
 }
 

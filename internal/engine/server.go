@@ -253,7 +253,7 @@ func (a *account) open(act roam.Open) {
 		case <-st.Ready():
 		case <-ctx.Done():
 		}
-		opened := &stack{st, cancel, netwatch.Path(act.Path)}
+		opened := &stack{Stack: st, cancel: cancel, path: netwatch.Path(act.Path)}
 		if !e.post(func() { a.failed(dead); a.opened(act.Epoch, opened) }) {
 			opened.drop()
 		}

@@ -83,17 +83,18 @@ func sample() []variant {
 }
 
 // survive moves the phone under two calls, of which each side ends one. Of the
-// moves that take long there is one, without -lab.every.
-func survive(t *testing.T, ctx context.Context, s scene, v variant) {
+// moves that take long there is one, without -lab.every. It returns the figures.
+func survive(t *testing.T, ctx context.Context, s scene, v variant) (all []Figures) {
 	t.Helper()
 	ends := []bool{false, true}
 	if v.takes > 0 && !*every {
 		ends = ends[1:]
 	}
 	for _, byFar := range ends {
-		t.Log(oneMove(t, ctx, s, s.alice, v, byFar, t.Error).Figures)
-		if t.Failed() {
-			return
+		f := oneMove(t, ctx, s, s.alice, v, byFar, t.Error).Figures
+		t.Log(f)
+		if all = append(all, f); t.Failed() {
+			return all
 		}
 	}
 	if err := s.alice.Quit(ctx); err != nil {
@@ -102,6 +103,7 @@ func survive(t *testing.T, ctx context.Context, s scene, v variant) {
 	if err := s.k.AwaitBindings(ctx, "alice"); err != nil {
 		t.Error("after quit: ", err)
 	}
+	return all
 }
 
 func TestCallsSurviveBadDays(t *testing.T) {

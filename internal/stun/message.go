@@ -101,3 +101,17 @@ func addrPort(a netip.Addr, port int) netip.AddrPort {
 // not unspecified, loopback, multicast, link-local or the broadcast address,
 // and has a port.
 func Plausible(at netip.AddrPort) bool { return at.Addr().IsGlobalUnicast() && at.Port() != 0 }
+
+// Believable is the guard of who follows an answer: it is of the family of the
+// socket's own address, and never private where that is public.
+func Believable(local, seen netip.Addr) bool {
+	local, seen = local.Unmap(), seen.Unmap()
+	return local.Is4() == seen.Is4() && (Private(local) || !Private(seen))
+}
+
+// Private reports whether an address has meaning only nearby (RFC 1918, RFC
+// 4193, RFC 6598, loopback and link-local).
+func Private(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() ||
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10).Contains(a)
+}

@@ -104,6 +104,27 @@ func TestOtherAnswersAreNone(t *testing.T) {
 	}
 }
 
+func TestNoPrivateAddressForAPublicOne(t *testing.T) {
+	for _, c := range []struct {
+		local, seen string
+		want        bool
+	}{
+		{"192.168.1.23", "198.51.100.7", true},
+		{"192.168.1.23", "10.9.0.1", true},
+		{"198.51.100.7", "203.0.113.9", true},
+		{"198.51.100.7", "10.9.0.1", false},
+		{"198.51.100.7", "100.64.0.1", false},
+		{"2001:db8::1", "198.51.100.7", false},
+		{"::ffff:192.168.1.23", "198.51.100.7", true},
+		{"fd00::1", "2001:db8::1", true},
+		{"2001:db8::1", "fd00::1", false},
+	} {
+		if got := Believable(netip.MustParseAddr(c.local), netip.MustParseAddr(c.seen)); got != c.want {
+			t.Errorf("%s seen as %s: believed %t, want %t", c.local, c.seen, got, c.want)
+		}
+	}
+}
+
 func TestClient(t *testing.T) {
 	run := func(name string, fn func(t *testing.T)) {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, fn) })
