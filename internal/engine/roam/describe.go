@@ -144,6 +144,9 @@ func DescribeEvent(e Event, zero time.Time) string {
 		if e.Outbound {
 			text += " outbound"
 		}
+		if e.Missing {
+			text += " missing"
+		}
 		return text + quoted(e.Detail)
 	case RegisterFailed:
 		return fmt.Sprintf("register-failed %d ", e.Epoch) + failureWords(e.Failure)
