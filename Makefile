@@ -68,6 +68,7 @@ bench-roam: ## what a move costs ramble and other phones, written into docs/benc
 	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
 	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchRamble' -lab.bench=$(CURDIR)/bench-roam.jsonl
 	$(GO) test -count=1 ./internal/lab -run 'TestBenchReport' -lab.bench=$(CURDIR)/bench-roam.jsonl -lab.report=$(CURDIR)/docs/benchmarks.md
+	$(GO) test -count=1 ./internal/cli -run 'TestReadmeFigures' -update
 
 lab-shell: ## a shell on the lab's phone, with a proxy and somebody to call (root)
 	@scripts/lab-packages.sh

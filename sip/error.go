@@ -130,6 +130,8 @@ func explainCode(e *ResponseError) explanation {
 		}
 	case 408:
 		x = explanation{"request timeout: the other side was not reached", "Try again; the other phone may be off or behind a dead path."}
+	case 423:
+		x = explanation{"the registrar wants longer registrations each time, or does not say how long", "Set a longer expires for this account; ask its operator for the shortest that is allowed."}
 	case 480:
 		x = explanation{"temporarily unavailable: the other phone is not registered or not to be disturbed", "Try again later."}
 	case 481:

@@ -133,8 +133,6 @@ func (s *Stack) pingServer() error {
 		s.unheard.Store(0)
 	case !errors.Is(err, ErrTimeout):
 		return err
-	case s.o.Patient:
-		s.unheard.Add(1)
 	case s.pinged.Load():
 		return fmt.Errorf("%w: no answer to the keep-alive within %v", ErrTimeout, patience)
 	default:

@@ -63,33 +63,6 @@ func TestKeepAliveOverUDP(t *testing.T) {
 			t.Errorf("got %v", e.Err)
 		}
 	})
-	t.Run("unless it is known to answer everything else", func(t *testing.T) {
-		p := newPeer(t, UDP)
-		asked := make(chan string, 100)
-		var answered atomic.Int32
-		p.setAuto(func(m *message) bool {
-			asked <- m.value("Call-ID")
-			if answered.Add(1) <= 1 {
-				m.reply(200, "OK", "x", "")
-			}
-			return true
-		})
-		ph := open(t, account(), p.server(), func(o *StackOptions) { beating(o); o.Patient = true })
-		different := map[string]bool{}
-		for len(different) < 1+maxUnheard {
-			select {
-			case id := <-asked:
-				different[id] = true
-			case <-time.After(patience):
-				t.Fatal("no OPTIONS came")
-			}
-		}
-		for len(ph.events) > 0 {
-			if e, ok := (<-ph.events).(StackFailed); ok {
-				t.Errorf("failed: %v", e.Err)
-			}
-		}
-	})
 	t.Run("where the server sees us elsewhere, that is told, once", func(t *testing.T) {
 		p := newPeer(t, UDP)
 		var n atomic.Int32

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -174,11 +175,18 @@ func TestAnswersWithoutOurBinding(t *testing.T) {
 		{"another is", []string{"<sip:alice@192.0.2.7>;expires=60"}, false, 1},
 		{"none is listed after a removal", nil, true, 2},
 		{"another is after a removal", []string{"<sip:alice@192.0.2.7>;expires=60"}, true, 2},
+		{"ours is, as removed", []string{"<ours>;expires=0"}, false, 1},
 		{"rubbish is", []string{"<mailto:a@b>;expires=60", "<sip:alice@192.0.2.9>;expires=-1"}, true, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRegistrar()
-			r.list = func([]string) []string { return tc.list }
+			r.list = func(contacts []string) (list []string) {
+				for _, c := range tc.list {
+					uri, _, _ := strings.Cut(contacts[0], ";")
+					list = append(list, strings.Replace(c, "<ours>", uri, 1))
+				}
+				return list
+			}
 			ph, p, reg := registering(t, UDP, r)
 			var o RegisterOptions
 			if tc.remove {
@@ -187,6 +195,9 @@ func TestAnswersWithoutOurBinding(t *testing.T) {
 			got, err := reg.Register(ctxOf(t), ph.st, o)
 			if err != nil || got.Listed || got.RefreshIn <= 0 {
 				t.Fatalf("%+v, %v", got, err)
+			}
+			if got.Missing() != (len(got.Bindings) > 0) {
+				t.Errorf("missing: %v of %+v", got.Missing(), got.Bindings)
 			}
 			if n := p.count("REGISTER"); n != tc.most {
 				t.Errorf("%d REGISTERs", n)
@@ -230,8 +241,12 @@ func TestEndless423(t *testing.T) {
 			})
 			ph := open(t, account(), p.server())
 			reg := NewRegistration(ph.acct, ph.auth)
-			if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err == nil {
-				t.Fatal("registered")
+			_, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
+			if res, ok := errors.AsType[*ResponseError](err); !ok || res.Code != 423 {
+				t.Fatalf("got %v", err)
+			}
+			if text, hint := Explain(err); !strings.Contains(text, "wants longer registrations") || !strings.Contains(hint, "expires") {
+				t.Errorf("it says %q, %q", text, hint)
 			}
 			if got := p.count("REGISTER"); got > 3 {
 				t.Errorf("%d REGISTERs", got)

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -52,7 +51,7 @@ type Registered struct {
 	Expires            time.Duration // granted
 	RefreshIn          time.Duration // register again after this
 	Bindings           []Binding     // what the registrar lists, ours included
-	Listed             bool          // ours is among them; false also where it lists none
+	Listed             bool          // ours is among them; false also where it lists none, see Missing
 	Received           netip.AddrPort
 	ServerDoesOutbound bool          // RFC 5626: Require: outbound in the answer
 	GRUU               string        // public GRUU that it gave our binding (RFC 5627); "" none
@@ -66,9 +65,14 @@ type Registered struct {
 // Binding is one contact that the registrar knows for the account.
 type Binding struct {
 	URI     string
-	Expires time.Duration
-	Mine    bool // this instance's, at the present address or another
+	Expires time.Duration // 0: listed as removed
+	Mine    bool          // this instance's, at the present address or another
 }
+
+// Missing reports that the registrar lists others and not us. One that lists
+// nobody says nothing about it: RFC 3261 10.3 wants the list, and there are
+// servers that leave it out.
+func (r Registered) Missing() bool { return !r.Listed && len(r.Bindings) > 0 }
 
 // NewRegistration returns a registration that sent nothing yet.
 func NewRegistration(acct *Account, auth *Credentials) *Registration {
@@ -200,7 +204,8 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 	if err != nil {
 		return nil, err
 	}
-	for range 3 { // at most one 423 and one 439
+	var last *sip.Response
+	for range 3 { // room for a 423 and a 439
 		s := sender{st: st, auth: r.auth, flow: f, scope: scope{server: st.o.Server.Addr, register: true},
 			build: func() (*sip.Request, error) {
 				r.seq++
@@ -211,6 +216,7 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 			}}
 		res, _, err := s.run(ctx)
 		*trips += s.rounds
+		last = res
 		switch {
 		case err != nil:
 			return nil, err
@@ -223,7 +229,7 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 			return nil, failure("REGISTER", res)
 		}
 	}
-	return nil, fmt.Errorf("%w: the registrar asks for something else each time", ErrTransport)
+	return nil, failure("REGISTER", last)
 }
 
 func (r *Registration) supported() string {
@@ -259,21 +265,27 @@ func (r *Registration) read(got *Registered, res *sip.Response, removed []string
 			continue
 		}
 		b := Binding{URI: a.uri, Expires: got.Expires}
-		if v, ok := a.param("expires"); ok { // wins over the header (RFC 3261 10.2.4)
+		v, own := a.param("expires")
+		if own { // wins over the header (RFC 3261 10.2.4)
 			b.Expires = seconds(v, b.Expires)
+		}
+		gone := own && strings.TrimSpace(v) == "0" // listed as removed
+		if gone {
+			b.Expires = 0
 		}
 		instance, _ := a.param("+sip.instance")
 		b.Mine = u.SameAddress(ours) || (r.acct.InstanceID != "" && strings.EqualFold(instance, "<"+r.acct.InstanceID+">"))
 		// A server may list us under the address that it sees.
 		rewritten := got.Received.IsValid() && u.User == ours.User && u.Host == got.Received.Addr().String() && u.port() == got.Received.Port()
-		if u.SameAddress(ours) || rewritten {
-			b.Mine, got.Listed = true, true
+		b.Mine = b.Mine || rewritten
+		if (u.SameAddress(ours) || rewritten) && !gone {
+			got.Listed = true
 			got.Expires = b.Expires
 			got.GRUU, _ = a.param("pub-gruu")
 			r.rewrites = r.rewrites || !u.SameAddress(ours)
 		}
 		for _, old := range removed {
-			if o, err := ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) {
+			if o, err := ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) && !gone {
 				got.OldRemoved = false
 			}
 		}

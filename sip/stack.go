@@ -42,12 +42,9 @@ type StackOptions struct {
 	// Sessions is shared by the account's stacks, so that a stack on a new path
 	// resumes the TLS session of the one before it; nil: each starts anew.
 	Sessions  tls.ClientSessionCache
-	Trusted   []netip.Addr  // who may make the phone ring besides Server and Account.AllowFrom
-	Lookup    Lookup        // for next hops that are names; nil: literals only
-	KeepAlive time.Duration // between keep-alives to the server; 0: 25 s; negative: none
-	// Patient: over UDP, a keep-alive without an answer is no sign of death. For
-	// servers that are known to answer everything else.
-	Patient   bool
+	Trusted   []netip.Addr   // who may make the phone ring besides Server and Account.AllowFrom
+	Lookup    Lookup         // for next hops that are names; nil: literals only
+	KeepAlive time.Duration  // between keep-alives to the server; 0: 25 s; negative: none
 	STUN      netip.AddrPort // over UDP: asked, with each keep-alive, where we are seen; zero: nobody
 	MaxCalls  int            // incoming calls that ring at once; 0: 4
 	UserAgent string         // "" sends none

@@ -229,7 +229,7 @@ func TestRedact(t *testing.T) {
 func TestExplain(t *testing.T) {
 	seen := map[string]bool{}
 	for _, err := range []error{
-		&ResponseError{Code: 401}, &ResponseError{Code: 403}, &ResponseError{Code: 404}, &ResponseError{Code: 408},
+		&ResponseError{Code: 401}, &ResponseError{Code: 403}, &ResponseError{Code: 404}, &ResponseError{Code: 408}, &ResponseError{Code: 423},
 		&ResponseError{Code: 480}, &ResponseError{Code: 486}, &ResponseError{Code: 487}, &ResponseError{Code: 488},
 		&ResponseError{Code: 503}, &ResponseError{Code: 600}, &ResponseError{Code: 603}, &ResponseError{Code: 420, Reason: "Bad Extension"},
 		&RefusedError{Realm: "r", Response: &ResponseError{Code: 401}}, &RefusedError{Stale: true, Response: &ResponseError{Code: 401}},

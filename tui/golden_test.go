@@ -86,6 +86,14 @@ func scenes() map[string]func(*hand) {
 		"refused": func(d *hand) {
 			d.show(refused(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: refused().Accounts[0]}})
 		},
+		"not listed": func(d *hand) {
+			s := idle()
+			s.Accounts[0].Warning = "the registrar does not list this phone: incoming calls may not arrive"
+			d.show(s, phone.Notice{At: noon, What: phone.RegistrationChanged{Account: s.Accounts[0]}},
+				phone.Notice{At: noon, What: phone.Said{Level: phone.Warn,
+					Text: "alice: the registrar answered 200 OK but does not list this phone, incoming calls may not arrive",
+					Hint: "call yourself to try"}})
+		},
 		"help":    func(d *hand) { d.show(inCall(), history()...); d.press("?") },
 		"keypad":  func(d *hand) { d.show(inCall(), history()...); d.press("1", "2", "#") },
 		"quit":    func(d *hand) { d.show(inCall(), history()...); d.press("q") },

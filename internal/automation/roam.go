@@ -9,14 +9,23 @@ import (
 	"ramble/internal/phone"
 )
 
+// roamHead is which roam it is, in every line about one.
+type roamHead struct {
+	Roam    phone.RoamID `json:"roam"`
+	Account string       `json:"account"`
+	Epoch   phone.Epoch  `json:"epoch"`
+	Phase   string       `json:"phase"`
+	From    string       `json:"from,omitempty"`
+	To      string       `json:"to,omitempty"`
+	Reasons []string     `json:"reasons,omitempty"`
+}
+
+func headOf(r phone.Roam, phase string) roamHead {
+	return roamHead{Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: phase, From: r.From, To: r.To, Reasons: r.Reasons}
+}
+
 type roamBody struct {
-	Roam    phone.RoamID   `json:"roam"`
-	Account string         `json:"account"`
-	Epoch   phone.Epoch    `json:"epoch"`
-	Phase   string         `json:"phase"`
-	From    string         `json:"from,omitempty"`
-	To      string         `json:"to,omitempty"`
-	Reasons []string       `json:"reasons,omitempty"`
+	roamHead
 	Started stamp          `json:"started,omitzero"` // first sign
 	Detail  string         `json:"detail,omitempty"` // why it failed and what follows
 	Failed  string         `json:"failed_step,omitempty"`
@@ -46,13 +55,7 @@ type stepBody struct {
 
 type stepObject struct {
 	head
-	Roam    phone.RoamID `json:"roam"`
-	Account string       `json:"account"`
-	Epoch   phone.Epoch  `json:"epoch"`
-	Phase   string       `json:"phase"`
-	From    string       `json:"from,omitempty"`
-	To      string       `json:"to,omitempty"`
-	Reasons []string     `json:"reasons,omitempty"`
+	roamHead
 	stepBody
 }
 
@@ -66,8 +69,7 @@ func roamEvent(at time.Time, r roamBody) any {
 // roam is a roam without its steps, each of which is an event of its own.
 func roam(r phone.Roam) roamBody {
 	out := roamBody{
-		Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: r.Phase.String(), From: r.From, To: r.To,
-		Reasons: r.Reasons, Started: stamp(r.Started), Detail: clean.Limit(r.Failure, 1024), Failed: string(r.FailedStep), Next: r.Next,
+		roamHead: headOf(r, r.Phase.String()), Started: stamp(r.Started), Detail: clean.Limit(r.Failure, 1024), Failed: string(r.FailedStep), Next: r.Next,
 	}
 	if r.Phase != phone.RoamStarted {
 		total := millis(r.Total)
@@ -103,10 +105,7 @@ func step(s phone.RoamStep) stepBody {
 }
 
 func stepEvent(at time.Time, r phone.Roam, s phone.RoamStep) any {
-	return stepObject{
-		head: begin(at, "roam"), Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: "step", From: r.From, To: r.To,
-		Reasons: r.Reasons, stepBody: step(s),
-	}
+	return stepObject{begin(at, "roam"), headOf(r, "step"), step(s)}
 }
 
 // WriteCalls writes calls that are over as call events of the moment at which

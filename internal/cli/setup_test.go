@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	gosip "github.com/emiago/sipgo/sip"
+
 	"ramble/internal/config"
 	"ramble/internal/phone"
 	"ramble/sip/siptest"
@@ -98,6 +100,21 @@ func TestSetup(t *testing.T) {
 		if err != nil || c.Accounts[0].Password.Given() || c.Accounts[0].Transport != config.TransportTCP || !c.Accounts[0].Registrar.IsZero() {
 			t.Errorf("%v: %+v", err, c)
 		}
+	})
+	t.Run("a server that does not list the phone is told of", func(t *testing.T) {
+		r, s := registrar(t), newStage(t)
+		r.Script(func(*gosip.Request) *siptest.Reply {
+			return &siptest.Reply{Code: 200, Headers: []gosip.Header{gosip.NewHeader("Contact", "<sip:bob@192.0.2.7>;expires=60")}}
+		})
+		at, ended := s.person("setup")
+		at.answers("Your SIP address", "alice@"+r.Addr().String())
+		at.answers("Your choice [f]", "f")
+		at.answers("nothing is shown", "s3cret word")
+		at.answers("Server (registrar)", "")
+		at.answers("Transport", "udp")
+		at.sees("But the registrar does not list this phone: incoming calls may not arrive.")
+		at.answers("Write it?", "n")
+		s.ends(at, ended, exitFailure)
 	})
 	t.Run("an unreachable server is told, and can be written all the same", func(t *testing.T) {
 		gone, err := net.Listen("tcp", "127.0.0.1:0")

@@ -48,6 +48,9 @@ func (p *program) try(ctx context.Context, life *life, t *talk, paths config.Pat
 		return password, err
 	}
 	t.say("Registered from %s: %s answered over %s. It would last %.0f minutes.\n", got.Source, got.Server, got.Transport, got.Expires.Minutes())
+	if got.Warning != "" {
+		t.say("But %s.\n", clean.Text(got.Warning))
+	}
 	return password, nil
 }
 

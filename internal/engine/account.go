@@ -23,19 +23,21 @@ type account struct {
 	reg     *sip.Registration
 	tls     tls.ClientSessionCache // shared by the stacks: a roam resumes
 
-	servers   servers
-	chosen    sip.Server // whose path is the account's; zero while none is known
-	resolving bool
-	resolveAt time.Time
-	stun      []netip.AddrPort // the STUN server's, as last looked up
-	path      netwatch.Path    // towards the chosen server, as last told to the machine
-	stacks    map[roam.Epoch]*stack
-	kept      map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
-	named     []named                   // Contacts that REGISTERs named, the newest last
-	roam      *phone.Roam               // in progress
-	owed      []*goodbye                // ends that their peers have not confirmed
-	view      phone.Account
-	told      phone.Account // as last noticed
+	servers    servers
+	chosen     sip.Server // whose path is the account's; zero while none is known
+	resolving  bool
+	resolveAt  time.Time
+	stun       []netip.AddrPort // the STUN server's, as last looked up
+	path       netwatch.Path    // towards the chosen server, as last told to the machine
+	stacks     map[roam.Epoch]*stack
+	kept       map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
+	named      []named                   // Contacts that REGISTERs named, the newest last
+	roam       *phone.Roam               // in progress
+	owed       []*goodbye                // ends that their peers have not confirmed
+	unverified bool                      // nobody checks the server's certificate
+	listing    listing
+	view       phone.Account
+	told       phone.Account // as last noticed
 }
 
 // stack is a SIP stack and the way to end it.
@@ -85,6 +87,7 @@ func (a *account) start() {
 
 // changed tells of the account when anything a person could see differs.
 func (a *account) changed() {
+	a.view.Warning = a.warning()
 	if a.view != a.told {
 		a.told = a.view
 		a.e.tell(phone.RegistrationChanged{Account: a.view})
@@ -227,10 +230,10 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
-	a.changed()
+	a.heedListing(res)
 	a.e.step(a, roam.Registered{
 		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
-		Stale: a.stale(res),
+		Missing: res.Missing(), Stale: a.stale(res),
 	})
 }
 

@@ -75,7 +75,7 @@ func matrixIn(t *testing.T, transport sip.Transport) (tally soak.Tally) {
 		t.Errorf("the phones have %d goroutines after the rounds, %d before", after, before)
 	}
 	t.Logf("the phones' goroutines: %d before and after", before)
-	if *matrixWire && t.Failed() {
+	if *matrixWire && tally.Count(soak.Lost)+tally.Count(soak.Stuck) > 0 {
 		t.Log(w.wire.text())
 	}
 	cancel()

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -214,6 +215,45 @@ func TestGlareOfRefreshes(t *testing.T) {
 		}
 		p.talk()
 		p.ends(false)
+	})
+}
+
+// TestByeOvertakesTheAnswer: the friend takes the new dialog, and its BYE to the
+// old one is here before its 2xx.
+func TestByeOvertakesTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *duo
+		armed := make(chan struct{})
+		var old string
+		answers := 0
+		p = newDuo(t, sip.UDP, false, demo.Options{Trace: func(m siptest.Traced) {
+			select {
+			case <-armed:
+			default:
+				return
+			}
+			raw := string(m.Raw)
+			if !m.Out || !isOKToInvite(raw) || m.Remote.Addr() != tether().Addr() {
+				return
+			}
+			if !strings.Contains(raw, old) {
+				answers++ // to the INVITE with Replaces: the second arrives
+			}
+			if answers < 2 { // that to the refresh never does
+				net := p.me.world.Net
+				net.Loss("tethering", 1)
+				time.AfterFunc(time.Microsecond, func() { net.Loss("tethering", 0) })
+			}
+		}})
+		old = find(p.me.state1(), p.mine).SIPCallID
+		close(armed)
+		p.iMove()
+		p.me.until("the new dialog", func(s phone.State) bool { return find(s, p.mine).SIPCallID != old })
+		p.talk()
+		if answers < 2 {
+			t.Errorf("%d answers to the INVITE with Replaces, want one that is lost and its repetition", answers)
+		}
+		p.ends(true)
 	})
 }
 

@@ -382,19 +382,3 @@ func way(st *stack) string {
 	}
 	return kind + " connected to " + st.Server().Addr.String()
 }
-
-// warn says, once and then for as long as it is so, that nobody checks whom
-// the phone talks to.
-func (a *account) warn(st *stack) {
-	warning := ""
-	if st.Transport() == sip.TLS && a.sip.TLS.Unverified {
-		warning = "the server's certificate is not checked"
-	}
-	if warning != "" && a.view.Warning == "" {
-		a.e.say(phone.Warn, a.cfg.Name+": "+warning+", anybody could be the server", "set tls_verify = true, and tls_ca for a CA of your own")
-	}
-	if a.view.Warning != warning {
-		a.view.Warning = warning
-		a.changed()
-	}
-}

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -232,13 +232,16 @@ func TestADeadLabIsSwept(t *testing.T) {
 
 func addrPort(ip netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(ip, port) }
 
-// TestAUserMayHaveALab runs the topology's test again as a user without rights.
-func TestAUserMayHaveALab(t *testing.T) {
+// asUser runs tests of this package again as a user without rights, with these
+// additions to its environment, and returns what it prints. It skips the test
+// where there is no root to begin with.
+func asUser(t *testing.T, run string, env ...string) (string, error) {
+	t.Helper()
 	if os.Geteuid() != 0 || os.Getenv("RAMBLE_LAB_ENTERED") != "" {
 		t.Skip("this is about not being root, from root")
 	}
 	dir := must[string](t)(os.MkdirTemp("", "ramble-lab-user-"))
-	defer os.RemoveAll(dir)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -246,15 +249,21 @@ func TestAUserMayHaveALab(t *testing.T) {
 	if err := os.WriteFile(dir+"/lab.test", binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(within(t, 30*time.Second), dir+"/lab.test", "-test.v", "-test.run", "TestTopology|TestProgramsSee|TestADelay")
+	cmd := exec.CommandContext(within(t, 30*time.Second), dir+"/lab.test", "-test.v", "-test.run", run)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CI=true", "TMPDIR=" + dir}
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := cmd.CombinedOutput()
+	said, err := cmd.CombinedOutput()
+	return string(said), err
+}
+
+// TestAUserMayHaveALab runs the topology's test again as a user without rights.
+func TestAUserMayHaveALab(t *testing.T) {
+	said, err := asUser(t, "TestTopology|TestProgramsSee|TestADelay", "CI=true")
 	if err != nil {
-		if bytes.Contains(out, []byte("no lab here")) && os.Getenv("CI") != "true" {
+		if strings.Contains(said, "no lab here") && os.Getenv("CI") != "true" {
 			t.Skip("no user namespaces here")
 		}
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("%v\n%s", err, said)
 	}
 }

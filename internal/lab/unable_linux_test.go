@@ -2,12 +2,8 @@ package lab
 
 import (
 	"errors"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 func TestAMissingProgramIsNamed(t *testing.T) {
@@ -26,18 +22,6 @@ func TestAMissingProgramIsNamed(t *testing.T) {
 // TestWithoutRightsItIsSaid runs a test of the lab where there can be none: as
 // a user who may not have namespaces.
 func TestWithoutRightsItIsSaid(t *testing.T) {
-	if os.Geteuid() != 0 || os.Getenv("RAMBLE_LAB_ENTERED") != "" {
-		t.Skip("this is about not being root, from root")
-	}
-	dir := must[string](t)(os.MkdirTemp("", "ramble-lab-user-"))
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	binary := must[[]byte](t)(os.ReadFile("/proc/self/exe"))
-	if err := os.WriteFile(dir+"/lab.test", binary, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	for _, tt := range []struct {
 		name, ci string
 		pass     bool
@@ -47,17 +31,13 @@ func TestWithoutRightsItIsSaid(t *testing.T) {
 		{"in continuous integration it fails and says why", "CI=true", false, "--- FAIL"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cmd := exec.CommandContext(within(t, 30*time.Second), dir+"/lab.test", "-test.v", "-test.run", "^TestTopology$")
-			cmd.Dir = dir
 			// As if a namespace of users had been tried already.
-			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, entered, tt.ci}
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-			said, err := cmd.CombinedOutput()
+			said, err := asUser(t, "^TestTopology$", entered, tt.ci)
 			if (err == nil) != tt.pass {
 				t.Errorf("it ends with %v", err)
 			}
 			for _, want := range []string{tt.says, "no lab here: network namespaces need root, or a system that lets users have user namespaces"} {
-				if !strings.Contains(string(said), want) {
+				if !strings.Contains(said, want) {
 					t.Errorf("it does not say %q:\n%s", want, said)
 				}
 			}

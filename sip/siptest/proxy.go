@@ -272,7 +272,7 @@ func (p *proxy) learn(c *sip.ContactHeader, method sip.RequestMethod, from flow)
 func (p *proxy) due(now time.Time) time.Duration {
 	wait := time.Hour
 	for tx := range p.resend {
-		wait = min(wait, tx.next.Sub(now))
+		wait = min(wait, tx.next.Sub(now), tx.born.Add(deadline).Sub(now))
 	}
 	return max(wait, 0)
 }

@@ -67,15 +67,22 @@ func (m *Machine) unknown(c *call, said string) {
 // glared: the peer changes the call too. A second time it may be no crossing:
 // an INVITE of the peer's on its way to where we were keeps it from taking ours
 // for half a minute, but not from replacing the dialog. A peer that cannot do
-// that is asked until its INVITE has timed out, or the grace time is over.
+// that is asked until its INVITE has timed out at the server: the grace time
+// does not count meanwhile, since the peer answers and holds the call.
 func (m *Machine) glared(c *call, said string) {
+	if c.tries.glares == 0 {
+		c.tries.glaredAt = m.now
+	}
 	c.tries.glares++
 	switch {
 	case c.tries.glares > maxGlares:
-		wait := m.policy.GlareWait(true)
-		if m.now.Add(wait).After(c.deadline) {
+		wait, end := m.policy.GlareWait(true), c.tries.glaredAt.Add(timerC)
+		if m.now.Add(wait).After(end) {
 			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
 			return
+		}
+		if m.roam != nil && m.roam.deadline.Before(end) {
+			m.roam.deadline = end
 		}
 		m.wait(c, wait)
 	case c.tries.glares > 1 && c.Replaceable && c.tries.replaces < maxReplaces:

@@ -144,6 +144,9 @@ func DescribeEvent(e Event, zero time.Time) string {
 		if e.Outbound {
 			text += " outbound"
 		}
+		if e.Missing {
+			text += " missing"
+		}
 		if e.Stale {
 			text += " stale"
 		}

@@ -31,7 +31,8 @@
 // A roam begins with the first sign and ends as done when the REGISTER is
 // answered 2xx (where one is wanted) and every call is proven. It has
 // Policy.KeepFor from the moment it has a path, and has failed after that; an
-// answer that comes later still counts for the call. Every Repair belongs to a
+// answer that comes later still counts for the call. Only an INVITE of the other
+// side's on its way to where we were takes longer. Every Repair belongs to a
 // roam: what has to be repaired after the end of one begins another.
 //
 // The gap that a user hears belongs to the newest roam: one that overtakes a

@@ -82,14 +82,15 @@ type (
 	}
 	// Registered: the REGISTER was answered 2xx. RefreshIn is when to register
 	// again; 0: never. Seen is where the server saw it come from; zero: it did
-	// not say. Outbound: the server keeps to RFC 5626. Stale: it lists a binding
-	// of ours from before.
+	// not say. Outbound: the server keeps to RFC 5626. Missing: it lists others
+	// and not us. Stale: it lists a binding of ours from before.
 	Registered struct {
 		Epoch     Epoch
 		RefreshIn time.Duration
 		Detail    string
 		Seen      netip.AddrPort
 		Outbound  bool
+		Missing   bool
 		Stale     bool
 	}
 	// RegisterFailed: any other end of a REGISTER.

@@ -116,7 +116,7 @@ func (w *words) event() Event {
 	case "stack-lost":
 		return StackLost{Epoch: w.epoch(), Reason: w.text()}
 	case "registered":
-		return Registered{Epoch: w.epoch(), RefreshIn: w.duration("refresh="), Seen: w.address("seen="), Outbound: w.flag("outbound"), Stale: w.flag("stale"), Detail: w.text()}
+		return Registered{Epoch: w.epoch(), RefreshIn: w.duration("refresh="), Seen: w.address("seen="), Outbound: w.flag("outbound"), Missing: w.flag("missing"), Stale: w.flag("stale"), Detail: w.text()}
 	case "register-failed":
 		return RegisterFailed{Epoch: w.epoch(), Failure: w.failure()}
 	case "unregistered":

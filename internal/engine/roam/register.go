@@ -19,6 +19,7 @@ type registration struct {
 	leave    bool      // no longer wanted while one was in flight: remove after its end
 	oldFirst bool      // the server allows one contact: the old one goes first
 	failures int       // in a row
+	missing  int       // tries in a row because a 2xx did not list us
 	due      time.Time // of the refresh or the next try
 	text     string    // of the last failure
 	moved    bool      // the Contact is not the granted one, on the same stack
@@ -63,13 +64,13 @@ func (m *Machine) registered(e Registered) {
 	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.text = 0, true, m.epoch, 0, false, ""
 	r.moved, r.outbound = false, e.Outbound
 	m.answered()
-	m.endRegister(true, or(e.Detail, "REGISTER 200 OK"))
+	if e.RefreshIn > 0 {
+		r.due = m.now.Add(e.RefreshIn)
+	}
+	m.endRegister(!e.Missing, or(e.Detail, "REGISTER 200 OK")+m.unlisted(e))
 	if r.leave {
 		m.unregister()
 		return
-	}
-	if e.RefreshIn > 0 {
-		r.due = m.now.Add(e.RefreshIn)
 	}
 	if r.again {
 		r.again = false
@@ -79,6 +80,29 @@ func (m *Machine) registered(e Registered) {
 		m.retryUnknown()
 	}
 	m.seenAt(ByServer, e.Seen)
+}
+
+// maxMissing bounds the tries on one stack that follow a 2xx which does not list
+// us; then the refreshes go on as usual.
+const maxMissing = 3
+
+// unlisted tries again, a few times, where the registrar lists others and not
+// us: one of several servers may be late, or another REGISTER came between. It
+// returns what the timeline says of it.
+func (m *Machine) unlisted(e Registered) string {
+	r := &m.reg
+	if !e.Missing {
+		r.missing = 0
+		return ""
+	}
+	said := ", but this phone is not listed"
+	wait := m.policy.backoff(r.missing+1, 0)
+	if r.missing >= maxMissing || r.leave || !r.due.IsZero() && r.due.Before(m.now.Add(wait)) {
+		return said
+	}
+	r.missing++
+	r.due = m.now.Add(wait)
+	return said + again(wait)
 }
 
 // retryUnknown tries those calls again that the server could not place before

@@ -47,9 +47,10 @@ func (c *call) underRepair() bool { return c.stage > left && c.stage < failed }
 
 // tries counts what a repair has tried.
 type tries struct {
-	attempts int  // Repairs asked for
-	retries  int  // waits taken from Policy.Retries
-	glares   int  // 491
+	attempts int // Repairs asked for
+	retries  int // waits taken from Policy.Retries
+	glares   int // 491, the first at glaredAt
+	glaredAt time.Time
 	plain    bool // only the codecs in use
 	noUpdate bool // the peer does not know UPDATE after all
 	early    bool // the early media were moved, or cannot be

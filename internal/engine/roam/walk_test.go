@@ -76,7 +76,7 @@ func (w *walk) act(a Action) {
 	case Open:
 		w.open = append(w.open, Opened{Epoch: a.Epoch, Local: w.address()})
 	case Register:
-		w.open = append(w.open, Registered{Epoch: a.Epoch, RefreshIn: time.Hour, Seen: w.address(), Outbound: w.choose(4) == 1, Stale: w.choose(4) == 1})
+		w.open = append(w.open, Registered{Epoch: a.Epoch, RefreshIn: time.Hour, Seen: w.address(), Outbound: w.choose(4) == 1, Missing: w.choose(4) == 1, Stale: w.choose(4) == 1})
 	case Unregister:
 		w.open = append(w.open, Unregistered(a))
 	case MoveMedia:

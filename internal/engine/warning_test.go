@@ -1,0 +1,158 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+
+	"ramble/internal/demo"
+	"ramble/internal/phone"
+	"ramble/sip"
+	"ramble/sip/siptest"
+)
+
+// lists has the phone's next REGISTERs answered 200 with these contacts and no
+// others, up to the last of a number. It returns their count.
+func (r *rig) lists(last int, contacts ...string) *atomic.Int32 {
+	asked := &atomic.Int32{}
+	r.world.Registrar.Script(func(req *gosip.Request) *siptest.Reply {
+		if req.Method != gosip.REGISTER || req.To().Address.User != demo.User || int(asked.Add(1)) > last {
+			return nil
+		}
+		ok := &siptest.Reply{Code: 200, Headers: []gosip.Header{gosip.NewHeader("Expires", "600")}}
+		for _, c := range contacts {
+			ok.Headers = append(ok.Headers, gosip.NewHeader("Contact", c))
+		}
+		return ok
+	})
+	return asked
+}
+
+// words are the notices of a level that contain a text.
+func (r *rig) words(level phone.Level, text string) (all []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.notices {
+		if s, ok := n.What.(phone.Said); ok && s.Level == level && strings.Contains(s.Text, text) {
+			all = append(all, s.Text+": "+s.Hint)
+		}
+	}
+	return all
+}
+
+// TestARegistrarThatDoesNotListUs: it is said once and shown for as long as it
+// is so, and asked again a few times at most.
+func TestARegistrarThatDoesNotListUs(t *testing.T) {
+	const another = "<sip:somebody@192.0.2.7>;expires=600"
+	const halfHour = 30*time.Minute + time.Minute // refreshes are after nine minutes
+	t.Run("but others", func(t *testing.T) {
+		bubbles(t, func(t *testing.T, transport sip.Transport) {
+			r := script{}.run(t, transport)
+			r.registered()
+			asked := r.lists(100, another)
+			r.do(phone.Register{})
+			r.until("it is shown", func(s phone.State) bool {
+				a := s.Accounts[0]
+				return a.State == phone.Registered && strings.Contains(a.Warning, "does not list this phone")
+			})
+			r.pass(halfHour)
+			if n := asked.Load(); n != 1+3+3 {
+				t.Errorf("%d REGISTERs, want one, three tries and three refreshes\n%s", n, r.story())
+			}
+			if w := r.words(phone.Warn, "does not list this phone"); len(w) != 1 || !strings.Contains(w[0], "incoming calls may not arrive: call yourself") {
+				t.Errorf("said %q", w)
+			}
+			r.world.Registrar.Script(nil)
+			r.do(phone.Register{})
+			r.until("it is over", func(s phone.State) bool { return s.Accounts[0].Warning == "" })
+			r.pass(time.Second)
+			if n := len(r.words(phone.Info, "lists this phone now")); n != 1 {
+				t.Errorf("its end was said %d times\n%s", n, r.story())
+			}
+			oneBinding(t, r, home().Addr())
+		})
+	})
+	t.Run("as removed", func(t *testing.T) {
+		bubbles(t, func(t *testing.T, transport sip.Transport) {
+			r := script{}.run(t, transport)
+			r.registered()
+			contact := strings.Trim(r.state1().Accounts[0].Contact, "<>")
+			r.lists(100, "<"+contact+">;expires=0")
+			r.do(phone.Register{})
+			r.until("it is shown", func(s phone.State) bool { return strings.Contains(s.Accounts[0].Warning, "does not list this phone") })
+		})
+	})
+	t.Run("nor anybody", func(t *testing.T) {
+		bubbles(t, func(t *testing.T, transport sip.Transport) {
+			r := script{}.run(t, transport)
+			r.registered()
+			asked := r.lists(100)
+			r.do(phone.Register{})
+			r.pass(halfHour)
+			if n := asked.Load(); n != 1+3 {
+				t.Errorf("%d REGISTERs, want one and three refreshes\n%s", n, r.story())
+			}
+			if n := len(r.words(phone.Info, "without listing it")); n != 1 || r.state1().Accounts[0].Warning != "" {
+				t.Errorf("said %d times; %+v", n, r.state1().Accounts[0])
+			}
+		})
+	})
+	t.Run("when the old binding is removed in a roam", func(t *testing.T) {
+		bubbles(t, func(t *testing.T, transport sip.Transport) {
+			r := script{}.run(t, transport)
+			id := r.call("melody")
+			asked := r.lists(2, another) // with the removal, and added again
+			r.walk()
+			last := r.done()
+			r.stateAfter(10*time.Second, "listed", func(s phone.State) bool {
+				return asked.Load() > 2 && s.Accounts[0].Warning == "" && s.Accounts[0].State == phone.Registered
+			})
+			told := false
+			for _, s := range last.Steps {
+				told = told || s.Name == "register" && !s.OK && strings.Contains(s.Detail, "this phone is not listed")
+			}
+			if !told {
+				t.Errorf("not in the timeline\n%s", r.story())
+			}
+			r.talks(id, tether().Addr())
+			if n := r.bindings(tether().Addr()); n != 1 {
+				t.Errorf("%d bindings", n)
+			}
+			hangUp(t, r, id, true)
+		})
+	})
+}
+
+// TestARegistrarThatIsNeverContent answers 423 to every REGISTER and wants more
+// each time. That is asked ever more rarely, and said in words.
+func TestARegistrarThatIsNeverContent(t *testing.T) {
+	bubbles(t, func(t *testing.T, transport sip.Transport) {
+		r := script{}.run(t, transport)
+		r.registered()
+		var asked atomic.Int32
+		r.world.Registrar.Script(func(req *gosip.Request) *siptest.Reply {
+			if req.Method != gosip.REGISTER || req.To().Address.User != demo.User {
+				return nil
+			}
+			wants := fmt.Sprint(3600 + 60*asked.Add(1))
+			return &siptest.Reply{Code: 423, Headers: []gosip.Header{gosip.NewHeader("Min-Expires", wants)}}
+		})
+		r.do(phone.Register{})
+		a := r.until("it is said", func(s phone.State) bool { return s.Accounts[0].State == phone.RegistrationFailed }).Accounts[0]
+		if a.Code != 423 || !strings.Contains(a.Reason, "wants longer registrations") || a.Hint == "" {
+			t.Errorf("%+v", a)
+		}
+		r.pass(10 * time.Minute)
+		// Waits of half to all of 1, 2, 4, 8, 16 and then 30 s, with three REGISTERs each.
+		if n := asked.Load(); n > 3*(6+600/15) {
+			t.Errorf("%d REGISTERs", n)
+		}
+		r.world.Registrar.Script(nil)
+		r.stateAfter(time.Minute, "registered again", func(s phone.State) bool { return s.Accounts[0].State == phone.Registered })
+		oneBinding(t, r, home().Addr())
+	})
+}
