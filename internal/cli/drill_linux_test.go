@@ -126,6 +126,8 @@ func ended(ctx context.Context, t *testing.T, binary string, sig syscall.Signal)
 	for buf := make([]byte, 4096); !bytes.Contains(seen, []byte("✓ idle")); {
 		n, err := out.Read(buf)
 		if seen = append(seen, buf[:n]...); err != nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait() // before errout is read
 			t.Fatalf("%v\n%s%s", err, seen, errout.String())
 		}
 	}

@@ -45,7 +45,9 @@ func drillStage(ctx context.Context, s *Session, setup drill.Setup) (*drill.Stag
 		setup.World.Ground = ground
 	}
 	world := demo.New(setup.World)
-	endWorld := beside(ctx, s, "drill world", world.Run)
+	// The world outlives who interrupts the drill: the scenario may be moving it,
+	// and the phone says goodbye to it.
+	endWorld := beside(context.WithoutCancel(ctx), s, "drill world", world.Run)
 	p, err := demoParts(s, world)
 	if err == nil {
 		err = world.Ready(ctx)

@@ -109,7 +109,7 @@ func (m *memory) Sleep(ctx context.Context, d time.Duration) error {
 	}
 	m.mu.Unlock()
 	m.gate.shut()
-	wait(ctx, d)
+	wait(ctx, d, nil)
 	m.gate.open()
 	for _, network := range stalled {
 		m.net.Flow(network)

@@ -65,6 +65,10 @@ type Walker struct {
 	pause time.Duration
 	say   func(string)
 
+	moving chan struct{} // capacity 1, held while the network is moved: a key may come into a stride
+	over   bool          // the ground goes away; guarded by moving
+	ending chan struct{} // closed before that: strides hurry
+
 	mu     sync.Mutex
 	at     place
 	next   int
@@ -76,7 +80,7 @@ type Walker struct {
 // newWalker starts at home.
 func newWalker(h Ground, pause time.Duration, say func(string)) (*Walker, error) {
 	home, _, _, _ := places()
-	w := &Walker{host: h, pause: pause, say: say, at: home, wake: make(chan struct{}, 1)}
+	w := &Walker{host: h, pause: pause, say: say, at: home, wake: make(chan struct{}, 1), moving: make(chan struct{}, 1), ending: make(chan struct{})}
 	return w, h.Plug(home.iface, home.network, home.addr)
 }
 
@@ -114,6 +118,11 @@ func (w *Walker) Run(ctx context.Context) error {
 
 // Step walks to the next place, through its gap.
 func (w *Walker) Step(ctx context.Context) {
+	w.moving <- struct{}{}
+	defer func() { <-w.moving }()
+	if w.over {
+		return
+	}
 	w.mu.Lock()
 	s := strides()[w.next%len(strides())]
 	w.next++
@@ -123,7 +132,7 @@ func (w *Walker) Step(ctx context.Context) {
 	w.say(s.story)
 	if s.gap < 0 {
 		w.plug(s.to)
-		wait(ctx, -s.gap)
+		wait(ctx, -s.gap, w.ending)
 		w.leave(old, s.to)
 		return
 	}
@@ -131,7 +140,7 @@ func (w *Walker) Step(ctx context.Context) {
 		w.tell(w.host.Ready(s.to.iface, s.to.network, s.to.addr))
 	}
 	w.unplug(old.iface)
-	wait(ctx, s.gap)
+	wait(ctx, s.gap, w.ending)
 	w.plug(s.to)
 }
 
@@ -149,6 +158,11 @@ func (w *Walker) Walk(ctx context.Context) {
 
 // Plug pulls the network, or brings back the same one.
 func (w *Walker) Plug() {
+	w.moving <- struct{}{}
+	defer func() { <-w.moving }()
+	if w.over {
+		return
+	}
 	w.mu.Lock()
 	w.offNet = !w.offNet
 	off, at := w.offNet, w.at
@@ -183,6 +197,15 @@ func (w *Walker) Paused() bool {
 	return w.hold || w.offNet
 }
 
+// end returns when nobody moves the network any more, and nobody will. It may
+// be called once.
+func (w *Walker) end() {
+	close(w.ending)
+	w.moving <- struct{}{}
+	w.over = true
+	<-w.moving
+}
+
 func (w *Walker) nudge() {
 	select {
 	case w.wake <- struct{}{}:
@@ -190,7 +213,8 @@ func (w *Walker) nudge() {
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) {
+// wait returns after d, with ctx, or when over is closed; nil never is.
+func wait(ctx context.Context, d time.Duration, over <-chan struct{}) {
 	if d <= 0 {
 		return
 	}
@@ -198,6 +222,7 @@ func wait(ctx context.Context, d time.Duration) {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+	case <-over:
 	case <-t.C:
 	}
 }

@@ -220,6 +220,7 @@ func (w *World) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	all.Wait()
+	w.Walker.end()
 	for _, v := range w.Voices() {
 		v.Close()
 	}

@@ -12,7 +12,7 @@
 //
 // A Host is a netwatch.Source, Router and Hinter, and opens sockets as
 // internal/socket does. Hosts reach each other by address through an implicit
-// core; there is no name service and no address translation.
+// core; there is no name service. A network may be behind a NAT.
 //
 // # What moving does
 //
@@ -77,6 +77,7 @@ type segment struct {
 	loss    float64
 	dice    *rand.Rand
 	stalled bool
+	nat     *nat // at its edge; nil: none
 	carried Count
 }
 

@@ -113,25 +113,29 @@ func (s *packetConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error
 
 // transmit puts a datagram on its way. Call with mu held.
 func (n *Network) transmit(from *port, f Flow, b []byte) {
-	to := n.find(from, f.To.Addr())
+	f, to := n.translate(from, f)
 	switch {
 	case to == nil:
 		n.dropped[DropNoHost]++
 	case to.host == from.host:
-		n.arrive(from, f, bytes.Clone(b))
+		n.arrive(from, to.net, f, bytes.Clone(b))
 	case from.net.stalled || to.net.stalled:
 		n.dropped[DropStalled]++
 	case n.lost(from, to):
 		n.dropped[DropLost]++
 	default:
 		data := bytes.Clone(b)
-		n.events.after(n.delay(from, to), func() { n.arrive(from, f, data) })
+		n.events.after(n.delay(from, to), func() { n.arrive(from, to.net, f, data) })
 	}
 }
 
-// arrive hands a datagram to the socket that is there now. Call with mu held.
-func (n *Network) arrive(from *port, f Flow, data []byte) {
+// arrive hands a datagram to the socket that is there now. A NAT has let it in
+// before. Call with mu held.
+func (n *Network) arrive(from *port, in *segment, f Flow, data []byte) {
 	to := n.find(from, f.To.Addr())
+	if in.nat != nil {
+		to = n.inside(in, f.To.Addr())
+	}
 	if to == nil {
 		n.dropped[DropNoHost]++
 		return
