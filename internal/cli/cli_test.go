@@ -24,17 +24,18 @@ const account = "[[account]]\nname = \"work\"\nuri = \"sip:alice@example.com\"\n
 // stage is a home of its own, with a phone whose faces record what they got.
 type stage struct {
 	program
-	t           *testing.T
-	env         map[string]string
-	out, errout strings.Builder
-	ran         string
-	session     *Session
-	headless    Headless
-	drill       Drill
-	fails       error
-	during      func(context.Context)
-	ports       []soundPorts
-	life        *life
+	t        *testing.T
+	env      map[string]string
+	out      strings.Builder
+	errout   shared
+	ran      string
+	session  *Session
+	headless Headless
+	drill    Drill
+	fails    error
+	during   func(context.Context)
+	ports    []soundPorts
+	life     *life
 }
 
 func newStage(t *testing.T) *stage {
@@ -109,6 +110,7 @@ func (s *stage) do(args ...string) int {
 	s.ran, s.session = "", nil
 	p := s.program
 	s.life = begin(s.t.Context(), nil, &s.errout)
+	s.life.exit = func(int) {} // a machine that is slow to end the phone is no reason to end the tests
 	defer s.life.end()
 	return p.run(s.life, args)
 }
