@@ -5,8 +5,10 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +47,19 @@ func (d dual) Listen(ctx context.Context, local netip.AddrPort, iface string) (n
 
 func (d dual) Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error) {
 	return d.Host.Dial(ctx, both(local), remote, iface)
+}
+
+// lateRoutes is a routing table that has no way to IPv6 where late.
+type lateRoutes struct {
+	*netwatchtest.Host
+	late atomic.Bool
+}
+
+func (l *lateRoutes) PathTo(peer netip.Addr) (netwatch.Path, error) {
+	if l.late.Load() && peer.Is6() {
+		return netwatch.Path{}, netwatch.ErrNoPath
+	}
+	return l.Host.PathTo(peer)
 }
 
 // dualVoice is the media of a peer with both families: it wants audio in the
@@ -194,6 +209,7 @@ func fromIPv4ToIPv6(t *testing.T, transport sip.Transport) {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, ctx: ctx, news: make(chan struct{}, 1)}
+	routes := &lateRoutes{Host: host}
 	dns := &directory{host: map[string][]netip.Addr{domain: {server6, server4}}}
 	r.e = engine.New(engine.Parts{
 		Accounts: []engine.Account{{Name: "you", Enabled: true, Register: true, Codecs: []string{"pcmu"},
@@ -201,7 +217,7 @@ func fromIPv4ToIPv6(t *testing.T, transport sip.Transport) {
 				Password:   func() (string, error) { return "secret", nil },
 				InstanceID: "urn:uuid:00000000-0000-4000-8000-000000000001"},
 			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true}}},
-		Network: netwatch.Options{Source: host, Router: host, Hints: []netwatch.Hinter{host}},
+		Network: netwatch.Options{Source: host, Router: routes, Hints: []netwatch.Hinter{host}},
 		Sockets: host, Lookup: dns, Desk: desk.New(desk.Options{Device: dev}),
 	})
 	updates := r.e.Subscribe()
@@ -229,14 +245,14 @@ func fromIPv4ToIPv6(t *testing.T, transport sip.Transport) {
 	}
 	move("wlan0", "usb0", "lte", phone6, 1)
 	move("usb0", "wlan0", "home", home(), 2)
-
 	mu.Lock()
-	defer mu.Unlock()
-	if len(offers) < 2 {
-		t.Fatalf("%d re-INVITEs", len(offers))
+	got := slices.Clone(offers)
+	mu.Unlock()
+	if len(got) < 2 {
+		t.Fatalf("%d re-INVITEs", len(got))
 	}
 	versions := map[string]bool{}
-	for i, offer := range []string{offers[0], offers[len(offers)-1]} {
+	for i, offer := range []string{got[0], got[len(got)-1]} {
 		c := []string{"c=IN IP6 " + phone6.Addr().String(), "c=IN IP4 " + home().Addr().String()}[i]
 		for _, want := range []string{"\r\nRoute: <sip:203.0.113.1:5060", c, " IN IP4 192.168.1.23\r\n"} {
 			if !strings.Contains(offer, want) {
@@ -250,4 +266,14 @@ func fromIPv4ToIPv6(t *testing.T, transport sip.Transport) {
 		}
 		versions[o] = true
 	}
+
+	// The address is there a while before its route is, as kernels have it.
+	routes.late.Store(true)
+	go func() {
+		r.until("an address without a route", func(s phone.State) bool {
+			return s.Accounts[0].State == phone.NoNetwork && slices.ContainsFunc(s.Network.Interfaces, func(i phone.Interface) bool { return slices.Contains(i.Addresses, phone6.Addr()) })
+		})
+		routes.late.Store(false)
+	}()
+	move("wlan0", "usb0", "lte", phone6, 3)
 }

@@ -226,13 +226,26 @@ func (e *Engine) alive(p netwatch.Path) bool {
 	return e.watcher.Alive(p)
 }
 
+// watched are the servers to which paths matter: the chosen one, or all where
+// none leads there. Then the first that comes counts, whatever its family.
+func (a *account) watched() (addrs []netip.Addr) {
+	switch {
+	case !a.cfg.Enabled:
+	case a.path.Valid():
+		addrs = append(addrs, a.chosen.Addr.Addr())
+	default:
+		for _, s := range a.servers.list {
+			addrs = append(addrs, s.Addr.Addr())
+		}
+	}
+	return addrs
+}
+
 // watchPeers names the addresses whose paths matter.
 func (e *Engine) watchPeers() {
 	var peers []netip.Addr
 	for _, a := range e.accounts {
-		if s := a.server(); s.Addr.IsValid() && a.cfg.Enabled {
-			peers = append(peers, s.Addr.Addr())
-		}
+		peers = append(peers, a.watched()...)
 	}
 	for _, c := range e.liveCalls() {
 		if c.view.RemoteMedia.IsValid() {

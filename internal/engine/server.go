@@ -151,9 +151,6 @@ func (a *account) resolved(found []sip.Server, err error) {
 	}
 }
 
-// server is the one whose path is the account's; the zero Addr when unknown.
-func (a *account) server() sip.Server { return a.chosen }
-
 // choose picks the first server that a path leads to: on a network with one
 // family only, servers of the other are no choice.
 func (a *account) choose(now time.Time) netwatch.Path {
@@ -189,6 +186,15 @@ func (a *account) lookAtPath(reasons []string, since time.Time) {
 	}
 	old := a.path
 	a.path = now
+	if !old.Valid() || !now.Valid() {
+		a.e.watchPeers() // without a path, the ways to all servers
+	}
+	if !now.Valid() { // one may have come before it was watched
+		if now = a.choose(time.Now()); now.Valid() {
+			a.path = now
+			a.e.watchPeers()
+		}
+	}
 	if old.Valid() && now.Valid() {
 		a.resolve() // beside: the name may point elsewhere from here
 	}
