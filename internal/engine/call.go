@@ -38,6 +38,7 @@ type call struct {
 	glares     int                // in a row, of a hold or resume
 	syncAt     time.Time          // not before: the wait after a glare; zero: none
 	abort      context.CancelFunc // of the modification that is out
+	theirs     *sip.Offered       // waits until the loop has heard of the answer to ours, see offered
 	act        *roam.Repair       // asked for and not reported yet
 	repairNext *roam.Repair       // waits until our modification is back, or our question to a STUN server
 	placing    int                // counts INVITEs of ours, so that an older one knows

@@ -115,6 +115,7 @@ func (c *call) modified(asked sdp.Direction, ans sip.Answer, err error, done fun
 			c.negotiated(n)
 		}
 	}
+	c.nextOffer()
 	done(err)
 	c.tellMachine()
 	if next := c.repairNext; next != nil {
@@ -268,6 +269,12 @@ func (c *call) offered(ev sip.Offered) {
 		e.farewellJob("refuse offer", func(context.Context) { _ = ev.Refuse(481) })
 		return
 	}
+	if c.sdp.Offering() && (c.modifying || c.view.State != phone.Up && c.view.Direction == phone.Outgoing) {
+		// A dialog takes no offer while one of ours is out, so the answer to that
+		// is here, and overtaken on its way to the loop: first things first.
+		c.theirs = &ev
+		return
+	}
 	if len(ev.Offer) == 0 { // delayed offer: ours goes into the 2xx
 		body := c.describe(c.want)
 		c.confirm(ev, body)
@@ -288,6 +295,14 @@ func (c *call) offered(ev sip.Offered) {
 	}
 	e.say(phone.Warn, "refused a change the other side asked for: "+err.Error(), "")
 	e.job("refuse offer", modifyLimit, func(context.Context) { _ = ev.Refuse(488) })
+}
+
+// nextOffer answers the offer that came before its turn.
+func (c *call) nextOffer() {
+	if ev := c.theirs; ev != nil {
+		c.theirs = nil
+		c.offered(*ev)
+	}
 }
 
 // confirm sends our half of an exchange that the peer began. Until it has

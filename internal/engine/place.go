@@ -222,6 +222,7 @@ func (c *call) early(p sip.Progress) {
 	if err == nil {
 		c.view.State = phone.Early
 		c.negotiated(n)
+		c.nextOffer()
 	}
 }
 
@@ -267,6 +268,7 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 	}
 	c.answered = false
 	c.up() // after the media, so that the first "up" names the codec
+	c.nextOffer()
 	c.tellMachine()
 	c.sync()
 }

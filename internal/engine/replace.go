@@ -101,7 +101,7 @@ func (c *call) adopt(next *sip.Call, local *sdp.Local) (old *sip.Call) {
 	c.sip, c.sdp = next, local
 	c.modifying, c.repairing, c.abort = false, false, nil
 	c.confirming, c.glares, c.accepting, c.answering = 0, 0, false, false
-	c.repairNext, c.replacing, c.parted = nil, nil, nil
+	c.repairNext, c.replacing, c.parted, c.theirs = nil, nil, nil, nil
 	c.view.SIPCallID = next.CallID()
 	c.changed()
 	return old

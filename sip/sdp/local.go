@@ -124,6 +124,9 @@ func (l *Local) Narrow() { l.narrow = true }
 // Version is that of the last description handed out; 0 before the first.
 func (l *Local) Version() uint64 { return l.version }
 
+// Offering reports whether an offer of ours waits for its answer.
+func (l *Local) Offering() bool { return l.offering }
+
 // Offer is a new description of ours: audio wanted at the address at and RTCP
 // at rtcp (the zero value: the port above), direction as we see it. The codec
 // in use stands first and keeps its payload type. Every offer is one version

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"net/netip"
+	"testing"
+
+	"ramble/audio/path"
+	"ramble/internal/phone"
+	"ramble/sip"
+	"ramble/sip/sdp"
+)
+
+// TestAnOfferWaitsForTheAnswerBeforeIt: the peer answers our offer and makes one
+// of its own at once, and the loop hears of that first.
+func TestAnOfferWaitsForTheAnswerBeforeIt(t *testing.T) {
+	here, there, none := netip.MustParseAddrPort("192.0.2.1:4000"), netip.MustParseAddrPort("192.0.2.2:4000"), netip.AddrPort{}
+	side := func(at netip.AddrPort) *sdp.Local {
+		return sdp.NewLocal(at.Addr(), 1, []sdp.Codec{{Name: "PCMU", ClockRate: 8000}})
+	}
+	for name, c := range map[string]*call{
+		"the INVITE":  {view: phone.Call{State: phone.Trying, Direction: phone.Outgoing}},
+		"a re-INVITE": {view: phone.Call{State: phone.Up}, modifying: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := side(here), side(there)
+			offer, err := sdp.Parse(ours.Offer(here, none, sdp.SendRecv))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, _, err := theirs.Answer(offer, there, none, sdp.SendRecv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.sdp, c.sock = ours, new(path.Socket)
+			c.offered(sip.Offered{Offer: theirs.Offer(there, none, sdp.SendOnly)})
+			if c.theirs == nil {
+				t.Error("it did not wait")
+			}
+			if _, err := c.acceptAnswer(answer); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
