@@ -9,9 +9,11 @@ import (
 // TestFromIPv4ToIPv6AndBack moves between networks of one family each. The
 // proxy is known by name; the far end has both families.
 func TestFromIPv4ToIPv6AndBack(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		for _, v := range sample() {
 			t.Run(transport+", "+v.name, func(t *testing.T) {
+				t.Parallel()
 				ctx := within(t, 90*time.Second)
 				survive(t, ctx, play(t, ctx, sceneOptions{
 					transport: transport, named: true, far: "ramble",
@@ -25,6 +27,7 @@ func TestFromIPv4ToIPv6AndBack(t *testing.T) {
 // TestTwoPhonesMoveAtOnce has both ends of a call change their networks in the
 // same moment: neither knows where the other went.
 func TestTwoPhonesMoveAtOnce(t *testing.T) {
+	t.Parallel()
 	both := func(v variant) variant {
 		return variant{"both: " + v.name, func(ctx context.Context, l *Lab) (Move, error) {
 			far := make(chan error, 1)
@@ -52,6 +55,7 @@ func TestTwoPhonesMoveAtOnce(t *testing.T) {
 // audio to a far end that has both families. The server takes Contacts for where
 // they came from: an IPv6 one means nothing to it.
 func TestANAT64InACall(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			ctx := within(t, 60*time.Second)

@@ -30,6 +30,7 @@ func mostVariants() []soak.Variant {
 // side, two for each transport; the phones move in every way, and each call is
 // judged on both sides. -lab.repairs=1000 for the whole of it.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	var tally soak.Tally
 	rounds := (*repairs + callsPerRound - 1) / callsPerRound
 	six := max(rounds/len(soak.Variants()), len(transports()))

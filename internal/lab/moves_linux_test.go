@@ -107,6 +107,7 @@ func survive(t *testing.T, ctx context.Context, s scene, v variant) (all []Figur
 }
 
 func TestCallsSurviveBadDays(t *testing.T) {
+	t.Parallel()
 	transports := []string{"udp"}
 	if *every {
 		transports = []string{"udp", "tcp", "tls"}
@@ -114,6 +115,7 @@ func TestCallsSurviveBadDays(t *testing.T) {
 	for _, transport := range transports {
 		for _, v := range moreVariants() {
 			t.Run(transport+", "+v.name, func(t *testing.T) {
+				t.Parallel()
 				ctx := within(t, 90*time.Second+2*v.takes)
 				survive(t, ctx, play(t, ctx, sceneOptions{transport: transport}), v)
 			})
@@ -125,9 +127,11 @@ func TestCallsSurviveBadDays(t *testing.T) {
 // where it came from: a removal of the old one, sent from the new socket, must
 // not take the new one away.
 func TestARegistrarThatRewritesContacts(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		for _, v := range sample() {
 			t.Run(transport+", "+v.name, func(t *testing.T) {
+				t.Parallel()
 				ctx := within(t, 90*time.Second)
 				survive(t, ctx, play(t, ctx, sceneOptions{transport: transport, kamailio: KamailioOptions{RewriteContacts: true}}), v)
 			})
@@ -137,6 +141,7 @@ func TestARegistrarThatRewritesContacts(t *testing.T) {
 
 // TestAPeerThatLatches sends audio to where audio comes from.
 func TestAPeerThatLatches(t *testing.T) {
+	t.Parallel()
 	t.Run("hears and is heard without signalling", func(t *testing.T) {
 		ctx := within(t, 60*time.Second)
 		s := play(t, ctx, sceneOptions{transport: "udp", far: "latcher", config: "[network.roaming]\nrefresh = \"none\""})
@@ -161,6 +166,7 @@ func TestAPeerThatLatches(t *testing.T) {
 	})
 	for _, v := range sample() {
 		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
 			ctx := within(t, 90*time.Second)
 			survive(t, ctx, play(t, ctx, sceneOptions{transport: "udp", far: "latcher"}), v)
 		})

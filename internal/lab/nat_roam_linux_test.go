@@ -11,12 +11,14 @@ import (
 // it cannot, since nobody listens at a connection's port: there the server
 // takes a Contact for where it came from.
 func TestCallsSurviveANAT(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		transport string
 		rewrites  bool
 	}{{"udp", false}, {"tcp", true}, {"tls", true}} {
 		for _, v := range sample() {
 			t.Run(tt.transport+", "+v.name, func(t *testing.T) {
+				t.Parallel()
 				ctx := within(t, 90*time.Second)
 				survive(t, ctx, play(t, ctx, sceneOptions{
 					transport: tt.transport, far: "latcher", lab: Options{WWAN: Access{NAT: true}},

@@ -9,8 +9,10 @@ import (
 // TestAStrictPeerBehindANAT needs STUN: the peer sends audio nowhere but to the
 // address in the SDP.
 func TestAStrictPeerBehindANAT(t *testing.T) {
+	t.Parallel()
 	for _, v := range sample() {
 		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
 			ctx := within(t, 90*time.Second)
 			survive(t, ctx, play(t, ctx, sceneOptions{transport: "udp", stun: true, lab: Options{WWAN: Access{NAT: true}}}), v)
 		})
@@ -21,6 +23,7 @@ func TestAStrictPeerBehindANAT(t *testing.T) {
 // on the phone tells of it but what the server and the STUN server see. The next
 // keep-alive does, before the silence itself is a sign (after 2 s).
 func TestCallsSurviveARebinding(t *testing.T) {
+	t.Parallel()
 	rebind := variant{"mappings forgotten", func(ctx context.Context, l *Lab) (Move, error) {
 		v4, v6 := l.Address()
 		m := Move{T0: time.Now(), T06: time.Now(), From: v4, To: v4, To6: v6}
