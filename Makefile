@@ -62,7 +62,7 @@ matrix:  ## a thousand call repairs in the lab: every state, every move, every t
 	scripts/lab-packages.sh
 	CI=true $(GO) test -count=1 -timeout 30m -v ./internal/lab -run 'TestMatrix$$' -lab.repairs=1000
 
-bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 40 minutes)
+bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 20 to 40 minutes)
 	scripts/lab-packages.sh
 	rm -f bench-roam.jsonl
 	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
