@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"flag"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -28,11 +29,21 @@ func TestMatrix(t *testing.T) {
 }
 
 var (
-	matrixRounds = flag.Int("matrix.rounds", 7, "rounds of each phone, of eight calls each")
+	matrixRounds = flag.Int("matrix.rounds", 0, "rounds of each phone, of nine calls each; 0: 7, and 28 in continuous integration")
 	matrixSeed   = flag.Uint64("matrix.seed", 1, "seed of the first phone's rounds")
 	matrixPlain  = flag.Bool("matrix.noreplaces", false, "the peer does not know Replaces (RFC 3891)")
 	matrixWire   = flag.Bool("matrix.wire", false, "print what the server saw last where a call was lost or stuck")
 )
+
+func rounds() int {
+	switch {
+	case *matrixRounds > 0:
+		return *matrixRounds
+	case os.Getenv("CI") == "true":
+		return 28
+	}
+	return 7
+}
 
 // matrixPhones are side by side.
 const matrixPhones = 3
@@ -55,7 +66,7 @@ func matrixIn(t *testing.T, transport sip.Transport) (tally soak.Tally) {
 	var all sync.WaitGroup
 	for n, m := range phones {
 		all.Go(func() {
-			for _, r := range soak.Plan(*matrixSeed+uint64(n), *matrixRounds, soak.Variants()) {
+			for _, r := range soak.Plan(*matrixSeed+uint64(n), rounds(), soak.Variants()) {
 				list, err := m.Play(ctx, r)
 				mu.Lock()
 				for i := range list {

