@@ -10,26 +10,13 @@ import (
 type helpView struct{ offset int }
 
 func (o *helpView) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
-	most := max(0, len(o.rows(m))-m.overlayRows())
+	o.offset, _ = travel(k.String(), o.offset, max(0, len(o.rows(m))-m.overlayRows()))
 	switch k.String() {
-	case "j", "down":
-		o.offset++
-	case "k", "up":
-		o.offset--
-	case "pgdown", "space":
-		o.offset += pageRows
-	case "pgup":
-		o.offset -= pageRows
-	case "g", "home":
-		o.offset = 0
-	case "G", "end":
-		o.offset = most
 	case "?", "f1", "esc", "q", "enter":
 		m.over = nil
 	case "ctrl+c":
 		return nil, false
 	}
-	o.offset = clamp(o.offset, 0, most)
 	return nil, true
 }
 

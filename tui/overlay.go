@@ -36,6 +36,28 @@ func (m *model) openKeypad() tea.Cmd {
 	return nil
 }
 
+// travel is where a key leads in a list, from at; last is its end. False: it is
+// no key for that.
+func travel(key string, at, last int) (to int, ok bool) {
+	switch key {
+	case "j", "down":
+		at++
+	case "k", "up":
+		at--
+	case "pgdown", "space":
+		at += pageRows
+	case "pgup":
+		at -= pageRows
+	case "g", "home":
+		at = 0
+	case "G", "end":
+		at = last
+	default:
+		return clamp(at, 0, last), false
+	}
+	return clamp(at, 0, last), true
+}
+
 // watchOverlay closes what has lost its reason.
 func (m *model) watchOverlay() {
 	switch o := m.over.(type) {

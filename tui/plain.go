@@ -54,16 +54,11 @@ func PlainRoam(r phone.Roam, steps bool) string {
 			line("    %8s %8s  %-4s %-8s  %s", "+"+lasting(s.Offset), took, either(s.OK, "ok", either(s.Name == phone.StepSign, "", "FAIL")), s.Name, stepDetail(s))
 		}
 	}
-	switch r.Phase {
-	case phone.RoamDone:
-		line("    %s", recovered(r))
-	case phone.RoamFailed:
-		line("    %s", failed(r)+either(r.Failure != "", ": "+failure(r), ""))
-		if len(r.Next) > 0 {
-			line("    what helps: %s", strings.Join(r.Next, ", "))
-		}
-	case phone.RoamSuperseded:
-		line("    the network moved again after %s", lasting(r.Total))
+	if text := ended(r); text != "" {
+		line("    %s", text)
+	}
+	if r.Phase == phone.RoamFailed && len(r.Next) > 0 {
+		line("    what helps: %s", strings.Join(r.Next, ", "))
 	}
 	return b.String()
 }

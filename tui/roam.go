@@ -212,7 +212,7 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 			rows = append(rows, m.nextRows(r.Next, w)...)
 		}
 	case phone.RoamSuperseded:
-		text = "the network moved again after " + lasting(r.Total)
+		text = ended(r)
 		if i := m.roams.index(r.ID); i+1 < len(m.roams.list) && (r.ID < 0) == (m.roams.list[i+1].ID < 0) {
 			text += ": see " + either(r.ID < 0, "the next one", "roam "+m.roamName(m.roams.list[i+1]))
 		}

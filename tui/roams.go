@@ -25,19 +25,11 @@ func (m *model) openRoams() tea.Cmd {
 
 func (o *roamsView) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	n := len(m.roams.list)
+	var moved bool
+	if o.at, moved = travel(k.String(), o.at, max(0, n-1)); moved {
+		return nil, true
+	}
 	switch k.String() {
-	case "j", "down":
-		o.at++
-	case "k", "up":
-		o.at--
-	case "pgdown", "space":
-		o.at += pageRows
-	case "pgup":
-		o.at -= pageRows
-	case "g", "home":
-		o.at = 0
-	case "G", "end":
-		o.at = n - 1
 	case "esc", "q":
 		m.over = nil
 	case "ctrl+c":
@@ -56,7 +48,6 @@ func (o *roamsView) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 			return m.run(a), true
 		}
 	}
-	o.at = clamp(o.at, 0, max(0, n-1))
 	return nil, true
 }
 
@@ -102,11 +93,11 @@ func (o *roamsView) about(m *model, r phone.Roam, w int) (rows []row) {
 	}
 	switch r.Phase {
 	case phone.RoamDone:
-		add(recovered(r), good)
+		add(ended(r), good)
 	case phone.RoamFailed:
-		add(failed(r)+either(r.Failure != "", ": "+failure(r), ""), bad)
+		add(ended(r), bad)
 	case phone.RoamSuperseded:
-		add("the network moved again after "+lasting(r.Total), faint)
+		add(ended(r), faint)
 	case phone.RoamStarted:
 		add("under way for "+lasting(m.roamClock(r)), busy)
 	}

@@ -33,7 +33,20 @@ func roamLine(r phone.Roam) string {
 	return n + strings.Join(r.Reasons, ", ")
 }
 
-// recovered is how a roam ended: in what time, and what it cost each call.
+// ended is how a roam ended, in one sentence; empty where it is under way.
+func ended(r phone.Roam) string {
+	switch r.Phase {
+	case phone.RoamDone:
+		return recovered(r)
+	case phone.RoamFailed:
+		return failed(r) + either(r.Failure != "", ": "+failure(r), "")
+	case phone.RoamSuperseded:
+		return "the network moved again after " + lasting(r.Total)
+	}
+	return ""
+}
+
+// recovered is how a roam ended well: in what time, and what it cost each call.
 func recovered(r phone.Roam) string {
 	text := "Recovered in " + lasting(r.Total)
 	for _, c := range r.Calls {

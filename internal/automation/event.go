@@ -1,7 +1,9 @@
 package automation
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/netip"
 	"strconv"
@@ -20,6 +22,13 @@ type head struct {
 	V    int    `json:"v"`
 	Time stamp  `json:"time"`
 	Type string `json:"type"`
+}
+
+// newEncoder writes one object a line, with the text as it is.
+func newEncoder(w io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }
 
 func begin(at time.Time, kind string) head { return head{version, stamp(at), kind} }

@@ -1,7 +1,6 @@
 package automation
 
 import (
-	"encoding/json"
 	"io"
 	"time"
 
@@ -111,23 +110,19 @@ func stepEvent(at time.Time, r phone.Roam, s phone.RoamStep) any {
 // WriteCalls writes calls that are over as call events of the moment at which
 // they ended, one a line.
 func WriteCalls(w io.Writer, list []phone.Call) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	for _, c := range list {
-		if err := encoder.Encode(event(phone.Notice{At: c.Ended, What: phone.CallChanged{Call: c}})); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeLines(w, list, func(c phone.Call) any { return event(phone.Notice{At: c.Ended, What: phone.CallChanged{Call: c}}) })
 }
 
 // WriteRoams writes roams that are over as the last event of each, with its
 // steps, one a line.
 func WriteRoams(w io.Writer, list []phone.Roam) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	for _, r := range list {
-		if err := encoder.Encode(roamEvent(r.Started.Add(r.Total), timeline(r))); err != nil {
+	return writeLines(w, list, func(r phone.Roam) any { return roamEvent(r.Started.Add(r.Total), timeline(r)) })
+}
+
+func writeLines[T any](w io.Writer, list []T, object func(T) any) error {
+	encoder := newEncoder(w)
+	for _, one := range list {
+		if err := encoder.Encode(object(one)); err != nil {
 			return err
 		}
 	}

@@ -67,9 +67,7 @@ func Run(ctx context.Context, o Options) error {
 			o.Log.Warn("reading commands", "error", err)
 		}
 	})
-	encoder := json.NewEncoder(o.Out)
-	encoder.SetEscapeHTML(false)
-	s := &session{Options: o, encoder: encoder}
+	s := &session{Options: o, encoder: newEncoder(o.Out)}
 	s.loop(ctx, lines)
 	close(stop)
 	if c, ok := o.In.(io.Closer); ok && c.Close() == nil {
