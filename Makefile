@@ -39,7 +39,7 @@ race:    ## every test with the race detector; fails without a C compiler
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 sound:   ## the tests of sound cards, with PortAudio; fails without it or PulseAudio (make deps)
-	CI=true CGO_ENABLED=1 $(GO) vet -tags portaudio ./audio/device ./internal/cli
+	CI=true CGO_ENABLED=1 $(GO) vet -tags portaudio ./audio/device ./internal/app/cli
 	CI=true CGO_ENABLED=1 $(GO) test -race -tags portaudio $(NOCHECK) ./audio/device
 
 check:   ## format, vet for three systems, a build without cgo, lint
@@ -56,23 +56,23 @@ lint:    ## the linter alone, see .golangci.yml
 
 lab:     ## real servers and phones in network namespaces: calls and moves of every kind (root; installs them)
 	scripts/lab-packages.sh
-	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/lab -lab.every -lab.far
+	CI=true $(GO) test -count=1 -timeout 90m -v ./internal/proof/lab -lab.every -lab.far
 
 matrix:  ## a thousand call repairs in the lab: every state, every move, every transport (root; four minutes)
 	scripts/lab-packages.sh
-	CI=true $(GO) test -count=1 -timeout 30m -v ./internal/lab -run 'TestMatrix$$' -lab.repairs=1000
+	CI=true $(GO) test -count=1 -timeout 30m -v ./internal/proof/lab -run 'TestMatrix$$' -lab.repairs=1000
 
 bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 20 to 40 minutes)
 	scripts/lab-packages.sh
 	rm -f bench-roam.jsonl
-	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
-	CI=true $(GO) test -count=1 -timeout 90m ./internal/lab -run 'TestBenchRamble' -lab.bench=$(CURDIR)/bench-roam.jsonl
-	$(GO) test -count=1 ./internal/lab -run 'TestBenchReport' -lab.bench=$(CURDIR)/bench-roam.jsonl -lab.report=$(CURDIR)/docs/benchmarks.md
-	$(GO) test -count=1 ./internal/cli -run 'TestReadmeFigures' -update
+	CI=true $(GO) test -count=1 -timeout 90m ./internal/proof/lab -run 'TestBenchOthers|TestBenchOutage' -parallel 6 -lab.bench=$(CURDIR)/bench-roam.jsonl
+	CI=true $(GO) test -count=1 -timeout 90m ./internal/proof/lab -run 'TestBenchRamble' -lab.bench=$(CURDIR)/bench-roam.jsonl
+	$(GO) test -count=1 ./internal/proof/lab -run 'TestBenchReport' -lab.bench=$(CURDIR)/bench-roam.jsonl -lab.report=$(CURDIR)/docs/benchmarks.md
+	$(GO) test -count=1 ./internal/app/cli -run 'TestReadmeFigures' -update
 
 lab-shell: ## a shell on the lab's phone, with a proxy and somebody to call (root)
 	@scripts/lab-packages.sh
-	@dir=$$(mktemp -d) && $(GO) test -c -o $$dir/lab.test ./internal/lab && $$dir/lab.test -test.run '^TestShell$$' -lab.shell; rm -rf $$dir
+	@dir=$$(mktemp -d) && $(GO) test -c -o $$dir/lab.test ./internal/proof/lab && $$dir/lab.test -test.run '^TestShell$$' -lab.shell; rm -rf $$dir
 
 fuzz:    ## every fuzz target for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)

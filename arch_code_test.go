@@ -185,7 +185,7 @@ func noSleep(sources []source) (out []string) {
 
 func guarded(sources []source) (out []string) {
 	for _, s := range sources {
-		if s.test || s.dir == "internal/safego" {
+		if s.test || s.dir == "internal/leaf/safego" {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

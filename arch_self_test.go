@@ -15,7 +15,7 @@ func TestRules(t *testing.T) {
 		good, bad       string
 	}{
 		{"rooms import only what the plan allows", "tui", "a.go",
-			`package tui; import ("fmt"; "ramble/internal/phone"; "ramble/internal/clean")`,
+			`package tui; import ("fmt"; "ramble/internal/leaf/phone"; "ramble/internal/leaf/clean")`,
 			`package tui; import "ramble/sip"`},
 		{"rooms import only what the plan allows", "internal/engine", "a.go",
 			`package engine; import "ramble/audio/desk"`,
@@ -29,9 +29,9 @@ func TestRules(t *testing.T) {
 		{"cgo lives in the sound devices and codecs only", "sip", "a.go",
 			`package sip`,
 			`package sip; import "C"`},
-		{"the vocabulary uses the standard library and no more", "internal/phone", "a.go",
+		{"the vocabulary uses the standard library and no more", "internal/leaf/phone", "a.go",
 			`package phone; import "net/netip"`,
-			`package phone; import "ramble/internal/clean"`},
+			`package phone; import "ramble/internal/leaf/clean"`},
 		{"every package says what it is for", "sip", "a.go",
 			"// Package sip speaks.\npackage sip",
 			"// It speaks.\npackage sip"},

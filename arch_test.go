@@ -23,22 +23,22 @@ const module = "ramble"
 // imported from everywhere stands in freely.
 func plan() map[string][]string {
 	return map[string][]string{
-		"":                      {"internal/cli"},
-		"internal/cli":          {"*"},
-		"internal/phone":        {},
-		"internal/safego":       {},
-		"internal/clean":        {},
-		"internal/config":       {},
-		"internal/automation":   {"internal/phone"},
+		"":                      {"internal/app/cli"},
+		"internal/app/cli":      {"*"},
+		"internal/leaf/phone":   {},
+		"internal/leaf/safego":  {},
+		"internal/leaf/clean":   {},
+		"internal/app/config":   {},
+		"internal/automation":   {"internal/leaf/phone"},
 		"internal/history":      {},
 		"internal/capture":      {},
-		"internal/stun":         {},
-		"internal/socket":       {},
+		"internal/leaf/stun":    {},
+		"internal/leaf/socket":  {},
 		"internal/engine/roam":  {},
 		"netwatch":              {},
 		"netwatch/netwatchtest": {"netwatch"},
-		"tui":                   {"internal/phone"},
-		"sip":                   {"sip/sdp", "internal/stun"},
+		"tui":                   {"internal/leaf/phone"},
+		"sip":                   {"sip/sdp", "internal/leaf/stun"},
 		"sip/sdp":               {},
 		"sip/siptest":           {"sip", "sip/sdp"},
 		"audio":                 {},
@@ -47,47 +47,47 @@ func plan() map[string][]string {
 		"audio/codec/opus":      {"audio"},
 		"audio/echo":            {"audio"},
 		"audio/device":          {"audio"},
-		"audio/path":            {"internal/stun"},
-		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path", "internal/stun"},
+		"audio/path":            {"internal/leaf/stun"},
+		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path", "internal/leaf/stun"},
 		"audio/desk":            {"audio", "audio/stream"},
-		"internal/engine":       {"internal/phone", "internal/engine/roam", "netwatch", "sip", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/stun", "internal/history", "internal/capture"},
-		"internal/demo":         {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/lab"},
-		"internal/drill":        {"internal/phone", "internal/demo", "sip/siptest"},
-		"internal/doctor":       {"internal/config", "sip", "internal/stun", "netwatch", "audio/device"},
-		"internal/lab":          {"netwatch"},
-		"internal/soak":         {"sip/siptest", "sip/sdp"},
+		"internal/engine":       {"internal/leaf/phone", "internal/engine/roam", "netwatch", "sip", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/leaf/stun", "internal/history", "internal/capture"},
+		"internal/app/demo":     {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/proof/lab"},
+		"internal/app/drill":    {"internal/leaf/phone", "internal/app/demo", "sip/siptest"},
+		"internal/doctor":       {"internal/app/config", "sip", "internal/leaf/stun", "netwatch", "audio/device"},
+		"internal/proof/lab":    {"netwatch"},
+		"internal/proof/soak":   {"sip/siptest", "sip/sdp"},
 		"internal/bench":        {"*"},
 	}
 }
 
-func freely() []string { return []string{"internal/safego", "internal/clean"} }
+func freely() []string { return []string{"internal/leaf/safego", "internal/leaf/clean"} }
 
 // outside says which rooms may know a dependency, by its prefix. One that is
 // not listed may not be imported at all.
 func outside() map[string][]string {
 	return map[string][]string{
-		"charm.land/":                           {"tui", "internal/cli"},
-		"github.com/charmbracelet/colorprofile": {"tui", "internal/cli"},
-		"github.com/charmbracelet/x/":           {"tui", "internal/cli"},
+		"charm.land/":                           {"tui", "internal/app/cli"},
+		"github.com/charmbracelet/colorprofile": {"tui", "internal/app/cli"},
+		"github.com/charmbracelet/x/":           {"tui", "internal/app/cli"},
 		"github.com/clipperhouse/":              {"tui"},
 		"github.com/rivo/uniseg":                {"tui"},
-		"github.com/muesli/cancelreader":        {"internal/cli"},
-		"github.com/spf13/cobra":                {"internal/cli"},
-		"github.com/pelletier/go-toml/v2":       {"internal/config"},
-		"github.com/google/uuid":                {"internal/config"},
+		"github.com/muesli/cancelreader":        {"internal/app/cli"},
+		"github.com/spf13/cobra":                {"internal/app/cli"},
+		"github.com/pelletier/go-toml/v2":       {"internal/app/config"},
+		"github.com/google/uuid":                {"internal/app/config"},
 		"github.com/emiago/sipgo":               {"sip", "sip/siptest"},
 		"github.com/icholy/digest":              {"sip", "sip/siptest"},
 		"github.com/miekg/dns":                  {"sip", "sip/siptest"},
 		"github.com/pion/sdp/v3":                {"sip/sdp"},
-		"github.com/pion/rtp":                   {"audio/path", "audio/stream", "internal/demo"},
-		"github.com/pion/rtcp":                  {"audio/path", "audio/stream", "internal/demo"},
-		"github.com/pion/stun/v3":               {"internal/stun", "audio/path"},
+		"github.com/pion/rtp":                   {"audio/path", "audio/stream", "internal/app/demo"},
+		"github.com/pion/rtcp":                  {"audio/path", "audio/stream", "internal/app/demo"},
+		"github.com/pion/stun/v3":               {"internal/leaf/stun", "audio/path"},
 		"github.com/gordonklaus/portaudio":      {"audio/device"},
 		"github.com/jfreymuth/pulse":            {"audio/device"},
-		"github.com/vishvananda/":               {"netwatch", "internal/socket", "internal/lab"},
-		"golang.org/x/sys":                      {"internal/config", "internal/socket", "netwatch", "internal/cli", "internal/lab"},
-		"golang.org/x/net":                      {"internal/socket", "netwatch", "audio/path"},
-		"golang.org/x/sync":                     {"internal/engine", "sip", "internal/cli"},
+		"github.com/vishvananda/":               {"netwatch", "internal/leaf/socket", "internal/proof/lab"},
+		"golang.org/x/sys":                      {"internal/app/config", "internal/leaf/socket", "netwatch", "internal/app/cli", "internal/proof/lab"},
+		"golang.org/x/net":                      {"internal/leaf/socket", "netwatch", "audio/path"},
+		"golang.org/x/sync":                     {"internal/engine", "sip", "internal/app/cli"},
 	}
 }
 
@@ -241,8 +241,8 @@ func onlyCgo(sources []source) (out []string) {
 
 func vocabulary(sources []source) (out []string) {
 	imports(sources, func(s source, path string, at token.Pos) {
-		if first, _, _ := strings.Cut(path, "/"); s.dir == "internal/phone" && (first == module || strings.Contains(first, ".")) {
-			out = append(out, fmt.Sprintf("%s: internal/phone may not know %s", s.at(at), path))
+		if first, _, _ := strings.Cut(path, "/"); s.dir == "internal/leaf/phone" && (first == module || strings.Contains(first, ".")) {
+			out = append(out, fmt.Sprintf("%s: internal/leaf/phone may not know %s", s.at(at), path))
 		}
 	})
 	return out

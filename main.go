@@ -6,7 +6,7 @@ import (
 	_ "embed"
 	"os"
 
-	"ramble/internal/cli"
+	"ramble/internal/app/cli"
 )
 
 //go:embed config.example.toml

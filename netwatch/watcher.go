@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 // Defaults of Options, and what a look is worth.

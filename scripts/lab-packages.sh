@@ -6,7 +6,7 @@
 # namespaces, and wants no second Kamailio on the host.
 set -eu
 
-# Kept beside internal/lab: what each package is for.
+# Kept beside internal/proof/lab: what each package is for.
 #   kamailio, kamailio-tls-modules  proxy and registrar
 #   baresip-core                    a phone that talks, plays and records
 #   sip-tester                      SIPp, scripted user agents

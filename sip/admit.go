@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // Rates at which strangers are answered and reported; the rest is silence.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // Bye hangs up a call that is up. A BYE that could not be delivered (ErrTimeout,

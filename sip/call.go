@@ -10,7 +10,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // Timers of RFC 3261 17.1.1.1 where the call layer keeps them itself.

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // CertificateProblem is what is wrong with a server's certificate.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 // ResolverOptions say whom a Resolver asks. The zero value asks whom the

@@ -9,7 +9,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // settleTime bounds what is done for good order after a job is over: the ACK

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"time"
 
-	"ramble/internal/stun"
+	"ramble/internal/leaf/stun"
 )
 
 // Patience with answers to keep-alives.

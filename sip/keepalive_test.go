@@ -12,7 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 	pion "github.com/pion/stun/v3"
 
-	"ramble/internal/stun"
+	"ramble/internal/leaf/stun"
 )
 
 func beating(o *StackOptions) { o.KeepAlive = 60 * time.Millisecond }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // allowed are the methods that this phone understands.

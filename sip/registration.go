@@ -10,7 +10,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // Bounds on what a registrar may ask for.

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 // Lookup answers questions about names, which have no dot at their end. That

@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/netip"
 
-	"ramble/internal/stun"
+	"ramble/internal/leaf/stun"
 )
 
 // Bounds on connections that others make, and on patience with a socket that

@@ -16,8 +16,8 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/safego"
-	"ramble/internal/stun"
+	"ramble/internal/leaf/safego"
+	"ramble/internal/leaf/stun"
 )
 
 // Sockets is the seam to the network: the operating system, or addresses that

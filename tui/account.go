@@ -3,7 +3,7 @@ package tui
 import (
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // registrationMark is the mark and role of an account's state.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // callRows is the content of the Call pane.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // span is a piece of text in one role.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // event is one line of the Events pane.

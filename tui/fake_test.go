@@ -9,7 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // noon is the moment at which every drawn state stands.

@@ -5,7 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // field is one line of text being typed. It takes printable text only, so a

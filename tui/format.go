@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/clean"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/clean"
+	"ramble/internal/leaf/phone"
 )
 
 // clock is a call's length: 02:14, or 1:02:14 from an hour on.

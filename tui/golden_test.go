@@ -9,7 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // scenes are the states that are drawn, each reached the way a user would.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // hostile are strings that a peer may send to steer a terminal or a reader.

@@ -3,7 +3,7 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // incomingKey is a key while the incoming call is asked about. Whoever was

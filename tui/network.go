@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // networkRows is the content of the Network pane: the interfaces that matter

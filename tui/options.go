@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
-	"ramble/internal/safego"
+	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/safego"
 )
 
 // Options configure the interface. They are many because they are the [ui]

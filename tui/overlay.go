@@ -6,7 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // overlay is something over the panes that has the keys.

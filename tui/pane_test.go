@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 func TestRoamTab(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/clean"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/clean"
+	"ramble/internal/leaf/phone"
 )
 
 // PlainCall is a call that is over in one line of plain text, for

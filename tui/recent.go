@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // recents are the calls that have ended, latest first: those of this run, then

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // roamLog is every roam there is to look at, oldest first: what earlier runs

@@ -6,7 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // roamsView lists every roam, the latest first, with what the one under the

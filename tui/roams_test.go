@@ -8,7 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/exp/golden"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 func withPast(s phone.State) phone.State {

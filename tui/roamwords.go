@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // roamName is its number; one of an earlier run is known by its time.

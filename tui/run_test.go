@@ -12,8 +12,8 @@ import (
 	"github.com/charmbracelet/x/vt"
 	"go.uber.org/goleak"
 
-	"ramble/internal/phone"
-	"ramble/internal/safego"
+	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/safego"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

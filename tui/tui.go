@@ -2,7 +2,7 @@
 // network, the call, events and roams, a dial line, and every key from one
 // table.
 //
-// It knows the vocabulary of internal/phone and nothing of the engine. State
+// It knows the vocabulary of internal/leaf/phone and nothing of the engine. State
 // comes in as updates and is drawn as it is; what the user asks for goes out as
 // commands. The interface never announces anything on its own authority: a
 // call is muted on the screen when the engine says so.
@@ -21,7 +21,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 // CrashError is what Run returns after a panic somewhere in the program, with

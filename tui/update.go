@@ -9,7 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // Messages that the interface sends itself.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // stepWidths: offset, mark and name stand in columns.

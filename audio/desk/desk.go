@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"ramble/audio"
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"github.com/gordonklaus/portaudio"
 
 	"ramble/audio"
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"ramble/audio"
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"ramble/internal/stun"
+	"ramble/internal/leaf/stun"
 )
 
 // Waits of Discover for an answer, before it asks again.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"ramble/internal/stun"
+	"ramble/internal/leaf/stun"
 )
 
 // answers is a STUN server that says the same address to everybody, with the

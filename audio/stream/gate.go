@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"ramble/internal/stun"
+	"ramble/internal/leaf/stun"
 )
 
 const (

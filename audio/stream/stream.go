@@ -18,7 +18,7 @@ import (
 	"ramble/audio/codec"
 	"ramble/audio/jitter"
 	"ramble/audio/path"
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 // Negotiated is what offer and answer settled.

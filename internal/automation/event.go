@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/clean"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/clean"
+	"ramble/internal/leaf/phone"
 )
 
 // version is the "v" of every object.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/charmbracelet/x/exp/golden"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 func start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 60_000_000, time.UTC) }

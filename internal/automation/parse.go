@@ -8,8 +8,8 @@ import (
 	"strings"
 	"unicode"
 
-	"ramble/internal/clean"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/clean"
+	"ramble/internal/leaf/phone"
 )
 
 // request is a parsed line: a command, a snapshot, or why it is neither.

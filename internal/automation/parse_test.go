@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 func TestParse(t *testing.T) {

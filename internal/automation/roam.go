@@ -4,8 +4,8 @@ import (
 	"io"
 	"time"
 
-	"ramble/internal/clean"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/clean"
+	"ramble/internal/leaf/phone"
 )
 
 // roamHead is which roam it is, in every line about one.

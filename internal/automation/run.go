@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/phone"
-	"ramble/internal/safego"
+	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/safego"
 )
 
 // maxLine is the longest command line in bytes, without its end.

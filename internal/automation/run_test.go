@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // fake is an engine that refuses, accepts and quits.

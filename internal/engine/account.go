@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
 )

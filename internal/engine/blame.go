@@ -3,7 +3,7 @@ package engine
 import (
 	"slices"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // commands is what helps against the failure of a step, the best first.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 func TestBlame(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"ramble/audio/path"
 	"ramble/audio/stream"
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/sip/sdp"

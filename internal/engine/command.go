@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
 )

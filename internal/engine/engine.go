@@ -9,7 +9,7 @@ import (
 
 	"ramble/audio/desk"
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 )
 

@@ -19,7 +19,7 @@ import (
 	"ramble/audio/device"
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"

@@ -11,10 +11,10 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
-	"ramble/internal/demo"
+	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/history"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/siptest"
 )

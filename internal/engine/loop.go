@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // lookEvery is how often meters and statistics are read while a call has

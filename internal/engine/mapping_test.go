@@ -11,7 +11,7 @@ import (
 	"github.com/pion/stun/v3"
 
 	"ramble/internal/engine"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/siptest"
 )

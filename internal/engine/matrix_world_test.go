@@ -16,7 +16,7 @@ import (
 	"ramble/internal/automation"
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
-	"ramble/internal/soak"
+	"ramble/internal/proof/soak"
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/sdp"
 )

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"ramble/internal/demo"
-	"ramble/internal/phone"
+	"ramble/internal/app/demo"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"ramble/audio/path"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/sdp"
 )

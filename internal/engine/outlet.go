@@ -3,7 +3,7 @@ package engine
 import (
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // noticesKept bounds what a subscriber that does not read can pile up. A

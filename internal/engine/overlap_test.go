@@ -3,7 +3,7 @@ package engine_test
 import (
 	"testing"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 )
 

@@ -11,7 +11,7 @@ import (
 	"ramble/audio/path"
 	"ramble/internal/engine/roam"
 	"ramble/internal/history"
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 	"ramble/netwatch"
 	"ramble/sip"
 )
@@ -99,7 +99,7 @@ type AudioNote struct {
 }
 
 // Sockets opens what the stacks and streams speak through. The system's are
-// in internal/socket; tests and the demo bring a network of their own.
+// in internal/leaf/socket; tests and the demo bring a network of their own.
 type Sockets interface {
 	ListenPacket(ctx context.Context, local netip.AddrPort, iface string) (net.PacketConn, error)
 	Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error)

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"ramble/internal/history"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // Recall reads what earlier runs left. The notes are for a person: what could

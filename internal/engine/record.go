@@ -2,7 +2,7 @@ package engine
 
 import (
 	"ramble/internal/history"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // recorder writes what is over to the history, on a goroutine of its own. It

@@ -8,9 +8,9 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
-	"ramble/internal/demo"
+	"ramble/internal/app/demo"
 	"ramble/internal/engine"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/siptest"
 )

@@ -11,10 +11,10 @@ import (
 
 	"ramble/audio/desk"
 	"ramble/audio/device"
-	"ramble/internal/demo"
+	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ramble/internal/engine/roam"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // This file is the senses that need neither the system's word nor a timer of

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"ramble/internal/demo"
+	"ramble/internal/app/demo"
 	"ramble/internal/engine"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 )
 

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"ramble/audio/desk"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // Sound is the sound system behind the desk. Any goroutine may call it.

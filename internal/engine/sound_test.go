@@ -10,9 +10,9 @@ import (
 
 	"ramble/audio/desk"
 	"ramble/audio/device"
-	"ramble/internal/demo"
+	"ramble/internal/app/demo"
 	"ramble/internal/engine"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 )
 

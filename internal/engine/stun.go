@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // stunPatience bounds the wait for a STUN server's name, and for its answer to

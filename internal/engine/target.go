@@ -3,7 +3,7 @@ package engine
 import (
 	"strings"
 
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 )
 

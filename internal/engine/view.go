@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"ramble/audio"
-	"ramble/internal/phone"
+	"ramble/internal/leaf/phone"
 )
 
 // state is the whole state as a value nobody will change again.

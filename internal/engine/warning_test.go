@@ -9,8 +9,8 @@ import (
 
 	gosip "github.com/emiago/sipgo/sip"
 
-	"ramble/internal/demo"
-	"ramble/internal/phone"
+	"ramble/internal/app/demo"
+	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/siptest"
 )

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // version is the "v" of every record.

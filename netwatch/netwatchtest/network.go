@@ -11,7 +11,7 @@
 //	n.Delay("phone", "pbx", 40*time.Millisecond)
 //
 // A Host is a netwatch.Source, Router and Hinter, and opens sockets as
-// internal/socket does. Hosts reach each other by address through an implicit
+// internal/leaf/socket does. Hosts reach each other by address through an implicit
 // core; there is no name service. A network may be behind a NAT.
 //
 // # What moving does

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // Answer answers the peer's offer: our audio is wanted at the address at and

@@ -8,7 +8,7 @@ import (
 
 	pion "github.com/pion/sdp/v3"
 
-	"ramble/internal/clean"
+	"ramble/internal/leaf/clean"
 )
 
 // Bounds on what is read. They are far above what a phone sends and far below

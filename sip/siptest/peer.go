@@ -13,7 +13,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 	"ramble/sip/sdp"
 )
 

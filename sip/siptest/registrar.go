@@ -13,7 +13,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 // Options of a Registrar. The zero value serves nobody on a free port of

@@ -14,7 +14,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"ramble/internal/safego"
+	"ramble/internal/leaf/safego"
 )
 
 const (

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"ramble/internal/app/config"
+	"ramble/internal/leaf/clean"
+	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/safego"
+)
+
+// Exit codes of the program, a promise to scripts.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitConfig  = 3
+	exitRefused = 4 // registration refused
+	exitCall    = 5 // call not answered
+	exitAudio   = 6
+	exitNetwork = 7
+	exitSignal  = 128 // plus the signal's number: 130 after Ctrl-C
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct {
+	err     error
+	command string
+}
+
+func usage(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} }
+
+func (e *usageError) Error() string {
+	return fmt.Sprintf("%v\nSee: %s --help", e.err, e.command)
+}
+
+// interrupted is the end by a signal.
+type interrupted struct{ signal os.Signal }
+
+func (i interrupted) Error() string { return "stopped by signal: " + i.signal.String() }
+
+// crashed is the end by a panic.
+type crashed struct{ crash safego.Crash }
+
+func (c crashed) Error() string { return c.crash.String() }
+
+func exitCode(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if i, ok := errors.AsType[interrupted](err); ok {
+		if n, ok := i.signal.(syscall.Signal); ok {
+			return exitSignal + int(n)
+		}
+		return exitSignal + int(syscall.SIGINT)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	if r, ok := errors.AsType[relayed](err); ok {
+		return r.code
+	}
+	if _, ok := errors.AsType[config.Problems](err); ok {
+		return exitConfig
+	}
+	if _, ok := errors.AsType[*noConfig](err); ok {
+		return exitConfig
+	}
+	if e, ok := errors.AsType[*phone.Error](err); ok {
+		return codeOf(e.Code)
+	}
+	return exitFailure
+}
+
+func codeOf(c phone.Code) int {
+	switch c {
+	case phone.ErrUsage:
+		return exitUsage
+	case phone.ErrConfig, phone.ErrNoSuchAccount:
+		return exitConfig
+	case phone.ErrRefused:
+		return exitRefused
+	case phone.ErrBusy:
+		return exitCall
+	case phone.ErrAudio:
+		return exitAudio
+	case phone.ErrNoNetwork:
+		return exitNetwork
+	case phone.ErrOther, phone.ErrNoSuchCall, phone.ErrWrongState:
+	}
+	return exitFailure
+}
+
+// message is what a person reads when a command failed.
+func message(err error) string {
+	if e, ok := errors.AsType[*phone.Error](err); ok && e.Hint != "" {
+		return "ramble: " + clean.Text(e.Text) + "\n    " + clean.Text(e.Hint)
+	}
+	if ps, ok := errors.AsType[config.Problems](err); ok {
+		return ps.Error()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "ramble: it took too long: " + err.Error()
+	}
+	return "ramble: " + err.Error()
+}
+
+// noConfig is a missing configuration file, with the way out.
+type noConfig struct {
+	path  string
+	named bool // by a flag or the environment
+}
+
+func (n *noConfig) Unwrap() error { return fs.ErrNotExist }
+
+func (n *noConfig) Error() string {
+	if n.named {
+		return fmt.Sprintf(`there is no configuration at %[1]s
+
+  ramble config example --write -c %[1]s
+        writes an example there, to put your address and password in`, n.path)
+	}
+	return fmt.Sprintf(`there is no configuration yet
+
+  ramble demo
+        shows the phone with no server and no sound card
+  ramble setup
+        asks for your account, tries it and writes %[1]s
+  ramble config example --write
+        writes an example there, to put your address and password in`, n.path)
+}
