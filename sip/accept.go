@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // theirInvite is an INVITE of the peer, the first or a re-INVITE.
@@ -257,7 +257,7 @@ func (c *Call) respond(t *theirInvite, code int, reason string, body []byte, hea
 	}
 	res := t.in.response(code, reason, c.d.localTag, body, headers...)
 	if !t.in.st.isClosed() {
-		if err := t.in.tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionTerminated) {
+		if err := t.in.tx.Respond(res); err != nil && !errors.Is(err, sipgo.ErrTransactionTerminated) {
 			return t.in.st.sendFailure(err)
 		}
 		return nil

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
 )
 
@@ -75,7 +75,7 @@ type attempt struct {
 
 // attach adds the answers to cached challenges. The request is complete
 // otherwise, and not sent yet.
-func (c *Credentials) attach(req *sip.Request, sc scope, at *attempt) error {
+func (c *Credentials) attach(req *sipgo.Request, sc scope, at *attempt) error {
 	at.used = map[challengeKey]string{}
 	if c == nil || !sc.server.IsValid() {
 		return nil
@@ -97,14 +97,14 @@ func (c *Credentials) attach(req *sip.Request, sc scope, at *attempt) error {
 		if key.proxy {
 			name = "Proxy-Authorization"
 		}
-		req.AppendHeader(sip.NewHeader(name, v))
+		req.AppendHeader(sipgo.NewHeader(name, v))
 		at.used[key] = ch.Nonce
 	}
 	return nil
 }
 
 // answer computes one digest. The caller holds mu.
-func (c *Credentials) answer(req *sip.Request, ch *challenge) (string, error) {
+func (c *Credentials) answer(req *sipgo.Request, ch *challenge) (string, error) {
 	user := c.acct.authUser()
 	id := ch.Realm + "\x00" + strings.ToUpper(ch.Algorithm)
 	if c.ha1[id] == "" {
@@ -133,7 +133,7 @@ func (c *Credentials) answer(req *sip.Request, ch *challenge) (string, error) {
 
 // challenged takes in a 401 or 407. nil means: build the request again, with
 // the next CSeq.
-func (c *Credentials) challenged(res *sip.Response, method string, sc scope, at *attempt) error {
+func (c *Credentials) challenged(res *sipgo.Response, method string, sc scope, at *attempt) error {
 	failed := failure(method, res)
 	proxy := res.StatusCode == 407
 	if c == nil || !sc.server.IsValid() || (sc.inDialog && sc.routed && !proxy) {
@@ -220,7 +220,7 @@ func (c *Credentials) prune() {
 }
 
 // accepted takes the next nonce where the server names one (RFC 7616 3.5).
-func (c *Credentials) accepted(res *sip.Response, at *attempt) {
+func (c *Credentials) accepted(res *sipgo.Response, at *attempt) {
 	if c == nil || len(at.used) == 0 {
 		return
 	}

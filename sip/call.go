@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
 )
@@ -103,7 +103,7 @@ type dialog struct {
 
 // confirmed is the dialog that a response to our INVITE makes (RFC 3261
 // 12.1.2).
-func (d dialog) confirmed(st *Stack, res *sip.Response) dialog {
+func (d dialog) confirmed(st *Stack, res *sipgo.Response) dialog {
 	if to := res.To(); to != nil {
 		d.remoteTag = tagOf(to.Params)
 	}
@@ -184,14 +184,14 @@ func isSecure(uri string) bool { return len(uri) > 5 && strings.EqualFold(uri[:5
 // do sends one request of the call other than INVITE, ACK and CANCEL on the
 // present stack, through challenges, and returns its final response. It stamps
 // everything that the stack and the dialog decide.
-func (c *Call) do(ctx context.Context, method string, body []byte) (*sip.Response, *Stack, error) {
+func (c *Call) do(ctx context.Context, method string, body []byte) (*sipgo.Response, *Stack, error) {
 	st := c.Stack()
 	f, sc, err := c.way(ctx, st)
 	if err != nil {
 		return nil, st, err
 	}
 	s := sender{st: st, auth: c.auth, flow: f, scope: sc,
-		build: func() (*sip.Request, error) { return c.build(st, method, body) }}
+		build: func() (*sipgo.Request, error) { return c.build(st, method, body) }}
 	res, _, err := s.run(ctx)
 	c.noteChallenge(s.rounds)
 	return res, st, err
@@ -230,7 +230,7 @@ func (c *Call) wayOf(ctx context.Context, st *Stack, d dialog) (flow, scope, err
 }
 
 // build makes the next request of the dialog.
-func (c *Call) build(st *Stack, method string, body []byte) (*sip.Request, error) {
+func (c *Call) build(st *Stack, method string, body []byte) (*sipgo.Request, error) {
 	c.mu.Lock()
 	c.d.seq++
 	d := c.d

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Cancel gives up an outgoing call that is not answered; Invite then returns
@@ -180,17 +180,17 @@ func (c *Call) cancelLive(ctx context.Context, o *ourInvite) error {
 }
 
 // cancelOf makes the CANCEL of an INVITE: its Via, its number, its way.
-func cancelOf(invite *sip.Request) *sip.Request {
-	req := sip.NewRequest(sip.CANCEL, invite.Recipient)
+func cancelOf(invite *sipgo.Request) *sipgo.Request {
+	req := sipgo.NewRequest(sipgo.CANCEL, invite.Recipient)
 	req.SetTransport(invite.Transport())
-	req.AppendHeader(sip.HeaderClone(invite.Via()))
-	sip.CopyHeaders("Route", invite, req)
-	maxForwards := sip.MaxForwardsHeader(70)
+	req.AppendHeader(sipgo.HeaderClone(invite.Via()))
+	sipgo.CopyHeaders("Route", invite, req)
+	maxForwards := sipgo.MaxForwardsHeader(70)
 	req.AppendHeader(&maxForwards)
-	req.AppendHeader(sip.HeaderClone(invite.From()))
-	req.AppendHeader(sip.HeaderClone(invite.To()))
-	req.AppendHeader(sip.HeaderClone(invite.CallID()))
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sip.CANCEL})
+	req.AppendHeader(sipgo.HeaderClone(invite.From()))
+	req.AppendHeader(sipgo.HeaderClone(invite.To()))
+	req.AppendHeader(sipgo.HeaderClone(invite.CallID()))
+	req.AppendHeader(&sipgo.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sipgo.CANCEL})
 	req.SetBody(nil)
 	return req
 }

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // receive takes one message from a socket through scanning, validation,
@@ -28,7 +28,7 @@ func (s *Stack) receive(b []byte, f flow) bool {
 	}
 	if raw.isResponse() {
 		if msg, err := s.parse(raw.bytes()); err == nil {
-			if res, ok := msg.(*sip.Response); ok {
+			if res, ok := msg.(*sipgo.Response); ok {
 				s.heard.Store(true)
 				res.SetTransport(s.transport.via())
 				res.SetSource(src.String())
@@ -42,7 +42,7 @@ func (s *Stack) receive(b []byte, f flow) bool {
 		return true
 	}
 	msg, err := s.parse(raw.bytes())
-	req, ok := msg.(*sip.Request)
+	req, ok := msg.(*sipgo.Request)
 	if err != nil || !ok {
 		s.turnAway(raw, f, &flaw{code: 400, reason: "Bad Request"})
 		return true
@@ -57,7 +57,7 @@ func (s *Stack) receive(b []byte, f flow) bool {
 // answerFlow is where responses to a request go: back on its connection, and
 // over UDP to its source, at the port that Via asks for (RFC 3581 4, RFC 3261
 // 18.2.2).
-func (s *Stack) answerFlow(req *sip.Request, f flow) flow {
+func (s *Stack) answerFlow(req *sipgo.Request, f flow) flow {
 	via := req.Via()
 	if f.reliable() || via == nil || via.Params.Has("rport") {
 		return f
@@ -100,8 +100,8 @@ func (s *Stack) turnAway(m *rawMessage, f flow, fl *flaw) {
 }
 
 // response takes a response to its transaction, or to what is left of it.
-func (s *Stack) response(res *sip.Response, f flow) {
-	key, err := sip.ClientTxKeyMake(res)
+func (s *Stack) response(res *sipgo.Response, f flow) {
+	key, err := sipgo.ClientTxKeyMake(res)
 	if err != nil {
 		return
 	}
@@ -122,9 +122,9 @@ func (s *Stack) response(res *sip.Response, f flow) {
 // strayResponse settles a 2xx to an INVITE whose transaction is over: it comes
 // again because our ACK was lost, or it crossed our giving up (RFC 3261
 // 13.2.2.4). All else is a retransmission that nobody waits for.
-func (s *Stack) strayResponse(res *sip.Response, f flow) {
+func (s *Stack) strayResponse(res *sipgo.Response, f flow) {
 	from := res.From()
-	if !res.IsSuccess() || res.CSeq().MethodName != sip.INVITE || from == nil || res.CallID() == nil {
+	if !res.IsSuccess() || res.CSeq().MethodName != sipgo.INVITE || from == nil || res.CallID() == nil {
 		return
 	}
 	if c := s.dialogs.find(res.CallID().Value(), tagOf(from.Params)); c != nil {
@@ -147,15 +147,15 @@ func (s *Stack) handle(in *inbound) {
 		return
 	}
 	switch in.req.Method {
-	case sip.INVITE:
+	case sipgo.INVITE:
 		c.onInvite(in)
-	case sip.UPDATE:
+	case sipgo.UPDATE:
 		c.onUpdate(in)
-	case sip.BYE:
+	case sipgo.BYE:
 		c.onBye(in)
-	case sip.PRACK:
+	case sipgo.PRACK:
 		c.onPrack(in)
-	case sip.OPTIONS:
+	case sipgo.OPTIONS:
 		s.options(in)
 	default:
 		s.notAllowed(in)
@@ -166,11 +166,11 @@ func (s *Stack) handle(in *inbound) {
 // from sources that admit trusts.
 func (s *Stack) handleOutside(in *inbound) {
 	switch in.req.Method {
-	case sip.INVITE:
+	case sipgo.INVITE:
 		s.incoming(in)
-	case sip.OPTIONS:
+	case sipgo.OPTIONS:
 		s.options(in)
-	case sip.BYE, sip.UPDATE, sip.NOTIFY, sip.INFO, sip.PRACK:
+	case sipgo.BYE, sipgo.UPDATE, sipgo.NOTIFY, sipgo.INFO, sipgo.PRACK:
 		// Nothing without a dialog or a subscription (RFC 6665 4.1.3).
 		s.refuse(in, 481, "Call/Transaction Does Not Exist")
 	default:

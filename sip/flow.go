@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // writeTimeout bounds every write; a healthy path takes microseconds.
@@ -21,7 +21,7 @@ const maxDatagram = 1300
 // transaction keeps its flow for life, so nothing is ever sent from another
 // socket than the one it started on.
 type flow interface {
-	sip.Connection
+	sipgo.Connection
 	remote() netip.AddrPort
 	reliable() bool
 	send(b []byte) error
@@ -34,10 +34,10 @@ type datagram struct {
 	to netip.AddrPort
 }
 
-func (d datagram) LocalAddr() net.Addr            { return net.UDPAddrFromAddrPort(d.st.local) }
-func (d datagram) WriteMsg(msg sip.Message) error { return d.st.write(d, msg) }
-func (d datagram) remote() netip.AddrPort         { return d.to }
-func (d datagram) reliable() bool                 { return false }
+func (d datagram) LocalAddr() net.Addr              { return net.UDPAddrFromAddrPort(d.st.local) }
+func (d datagram) WriteMsg(msg sipgo.Message) error { return d.st.write(d, msg) }
+func (d datagram) remote() netip.AddrPort           { return d.to }
+func (d datagram) reliable() bool                   { return false }
 
 // Ref, TryClose and Close are sipgo's counting of users of a connection. Flows
 // live as long as their stack.
@@ -56,10 +56,10 @@ func (d datagram) send(b []byte) error {
 }
 
 // write serialises a message and sends it on f.
-func (s *Stack) write(f flow, msg sip.Message) error {
+func (s *Stack) write(f flow, msg sipgo.Message) error {
 	var b bytes.Buffer
 	msg.StringWrite(&b)
-	if _, isRequest := msg.(*sip.Request); isRequest && !f.reliable() && b.Len() > maxDatagram {
+	if _, isRequest := msg.(*sipgo.Request); isRequest && !f.reliable() && b.Len() > maxDatagram {
 		return fmt.Errorf("%w: it has %d bytes, RFC 3261 18.1.1 allows %d", ErrTooLarge, b.Len(), maxDatagram)
 	}
 	return s.writeRaw(f, b.Bytes())

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	"github.com/miekg/dns"
 )
 
@@ -38,10 +38,10 @@ func FuzzReceive(f *testing.F) {
 			if tag := tagOf(msg.From().Params); tag != m.tag("From") {
 				t.Fatalf("From tag %q, was %q: %q", tag, m.tag("From"), tidy)
 			}
-			if _, err := sip.ServerTxKeyMake(msg); err != nil {
+			if _, err := sipgo.ServerTxKeyMake(msg); err != nil {
 				t.Fatalf("%v: %q", err, tidy)
 			}
-			if req, ok := msg.(*sip.Request); ok {
+			if req, ok := msg.(*sipgo.Request); ok {
 				req.SetSource("192.0.2.1:5060")
 				_ = buildResponse(req, 200, "OK", "t", nil).String()
 			}

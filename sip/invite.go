@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
 )
@@ -36,7 +36,7 @@ type Answer struct {
 
 // ourInvite is an INVITE of ours.
 type ourInvite struct {
-	req   *sip.Request
+	req   *sipgo.Request
 	st    *Stack
 	flow  flow
 	heard chan struct{} // closed at the first provisional response
@@ -106,14 +106,14 @@ func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress fun
 		return Answer{}, err
 	}
 	s := sender{st: st, auth: c.auth, flow: f,
-		build: func() (*sip.Request, error) {
+		build: func() (*sipgo.Request, error) {
 			if c.wasCancelled() {
 				return nil, ErrCancelled
 			}
 			return c.build(st, "INVITE", offer)
 		},
-		start: func(ctx context.Context, req *sip.Request) (*sip.Response, error) {
-			return c.runInvite(ctx, st, f, req, func(res *sip.Response) { c.provisional(st, res, progress) })
+		start: func(ctx context.Context, req *sipgo.Request) (*sipgo.Response, error) {
+			return c.runInvite(ctx, st, f, req, func(res *sipgo.Response) { c.provisional(st, res, progress) })
 		}}
 	if server {
 		s.scope.server = st.o.Server.Addr
@@ -136,7 +136,7 @@ func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress fun
 }
 
 // answered makes the call of a 2xx.
-func (c *Call) answered(ctx context.Context, st *Stack, req *sip.Request, res *sip.Response, rounds int) (Answer, error) {
+func (c *Call) answered(ctx context.Context, st *Stack, req *sipgo.Request, res *sipgo.Response, rounds int) (Answer, error) {
 	c.mu.Lock()
 	late := c.state != calling // dropped meanwhile
 	if !late {
@@ -166,7 +166,7 @@ func (c *Call) answered(ctx context.Context, st *Stack, req *sip.Request, res *s
 }
 
 // runInvite runs one INVITE transaction, the first or a re-INVITE's.
-func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
+func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sipgo.Request, provisional func(*sipgo.Response)) (*sipgo.Response, error) {
 	o := &ourInvite{req: req, st: st, flow: f, heard: make(chan struct{}), done: make(chan struct{})}
 	defer close(o.done)
 	c.mu.Lock()
@@ -188,7 +188,7 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 	}
 	o.sent(ct)
 	heard := false
-	res, err := st.await(ctx, ct, req, func(res *sip.Response) {
+	res, err := st.await(ctx, ct, req, func(res *sipgo.Response) {
 		if !heard {
 			heard = true
 			close(o.heard)
@@ -212,7 +212,7 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sip.Reques
 }
 
 // provisional takes in a 1xx to the first INVITE.
-func (c *Call) provisional(st *Stack, res *sip.Response, progress func(Progress)) {
+func (c *Call) provisional(st *Stack, res *sipgo.Response, progress func(Progress)) {
 	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res), Reliable: reliable(res) != 0}
 	if to := res.To(); to != nil {
 		p.ToTag = clean.Text(tagOf(to.Params))
@@ -257,7 +257,7 @@ func (c *Call) ack(st *Stack, d dialog, seq uint32) error {
 // lateAnswer settles a 2xx that no Invite or Modify waits for: the one that
 // won comes again because its ACK was lost; another is a fork that lost, or
 // came after we gave up, and is hung up once.
-func (c *Call) lateAnswer(st *Stack, res *sip.Response) {
+func (c *Call) lateAnswer(st *Stack, res *sipgo.Response) {
 	to := res.To()
 	if to == nil || tagOf(to.Params) == "" {
 		return
@@ -347,7 +347,7 @@ func (c *Call) cancelledOr(err error) error {
 	return err
 }
 
-func bodyOf(res *sip.Response) []byte {
+func bodyOf(res *sipgo.Response) []byte {
 	if len(res.Body()) == 0 {
 		return nil
 	}

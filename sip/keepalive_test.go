@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	pion "github.com/pion/stun/v3"
 
 	"ramble/internal/leaf/stun"
@@ -233,14 +233,14 @@ func TestSeen(t *testing.T) {
 		}
 	}
 	s := &Stack{local: netip.MustParseAddrPort("192.0.2.7:5060")}
-	res := sip.NewResponse(200, "OK")
+	res := sipgo.NewResponse(200, "OK")
 	res.AppendHeader(via("received=203.0.113.9;rport=1"))
 	if at := s.seen(res); at.String() != "203.0.113.9:1" {
 		t.Error(at)
 	}
 	other := via("received=203.0.113.9;rport=1")
 	other.Host = "192.0.2.8"
-	res = sip.NewResponse(200, "OK")
+	res = sipgo.NewResponse(200, "OK")
 	res.AppendHeader(other)
 	if at := s.seen(res); at.IsValid() {
 		t.Error("a Via that is not ours was believed:", at)
@@ -251,11 +251,11 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-func via(params string) *sip.ViaHeader {
-	v := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: "192.0.2.7", Port: 5060}
+func via(params string) *sipgo.ViaHeader {
+	v := &sipgo.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: "192.0.2.7", Port: 5060}
 	for p := range strings.SplitSeq(params, ";") {
 		if k, val, _ := strings.Cut(p, "="); k != "" {
-			v.Params = append(v.Params, sip.HeaderKV{K: k, V: val})
+			v.Params = append(v.Params, sipgo.HeaderKV{K: k, V: val})
 		}
 	}
 	return v
@@ -281,7 +281,7 @@ func FuzzSeen(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if res, ok := msg.(*sip.Response); ok {
+		if res, ok := msg.(*sipgo.Response); ok {
 			if at := s.seen(res); at != (netip.AddrPort{}) && (!at.IsValid() || at.Port() == 0) {
 				t.Fatalf("%q: %v", text, at)
 			}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
 )
@@ -39,9 +39,9 @@ type draft struct {
 
 // build makes a request for this stack: its Via carries the stack's address
 // and nothing else ever does. It fails where sipgo cannot carry a part.
-func (s *Stack) build(d draft) (*sip.Request, error) {
-	var target sip.Uri
-	if err := sip.ParseUri(d.target, &target); err != nil {
+func (s *Stack) build(d draft) (*sipgo.Request, error) {
+	var target sipgo.Uri
+	if err := sipgo.ParseUri(d.target, &target); err != nil {
 		return nil, err
 	}
 	from, err := nameAddrHeader(d.from)
@@ -56,30 +56,30 @@ func (s *Stack) build(d draft) (*sip.Request, error) {
 	if branch == "" {
 		branch = "z9hG4bK" + randomToken()
 	}
-	req := sip.NewRequest(sip.RequestMethod(d.method), target)
+	req := sipgo.NewRequest(sipgo.RequestMethod(d.method), target)
 	req.SetTransport(s.transport.via())
-	req.AppendHeader(&sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: s.transport.via(),
+	req.AppendHeader(&sipgo.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: s.transport.via(),
 		Host: s.local.Addr().String(), Port: int(s.local.Port()),
-		Params: sip.HeaderParams{{K: "branch", V: branch}, {K: "rport"}}})
+		Params: sipgo.HeaderParams{{K: "branch", V: branch}, {K: "rport"}}})
 	for _, r := range d.routes {
-		req.AppendHeader(sip.NewHeader("Route", r))
+		req.AppendHeader(sipgo.NewHeader("Route", r))
 	}
-	maxForwards := sip.MaxForwardsHeader(70)
+	maxForwards := sipgo.MaxForwardsHeader(70)
 	req.AppendHeader(&maxForwards)
 	req.AppendHeader(from)
 	toHeader := from2to(to)
 	req.AppendHeader(&toHeader)
-	callID := sip.CallIDHeader(d.callID)
+	callID := sipgo.CallIDHeader(d.callID)
 	req.AppendHeader(&callID)
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: d.seq, MethodName: sip.RequestMethod(d.method)})
+	req.AppendHeader(&sipgo.CSeqHeader{SeqNo: d.seq, MethodName: sipgo.RequestMethod(d.method)})
 	for _, h := range d.headers {
-		req.AppendHeader(sip.NewHeader(h.name, h.value))
+		req.AppendHeader(sipgo.NewHeader(h.name, h.value))
 	}
 	if s.o.UserAgent != "" {
-		req.AppendHeader(sip.NewHeader("User-Agent", s.o.UserAgent))
+		req.AppendHeader(sipgo.NewHeader("User-Agent", s.o.UserAgent))
 	}
 	if len(d.body) > 0 {
-		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		req.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
 	}
 	req.SetBody(d.body)
 	return req, nil
@@ -87,17 +87,17 @@ func (s *Stack) build(d draft) (*sip.Request, error) {
 
 // nameAddrHeader makes sipgo's From of a value like `"Bob" <sip:b@c>;tag=x`.
 // The display name keeps its escapes: sipgo writes it as it is.
-func nameAddrHeader(v string) (*sip.FromHeader, error) {
+func nameAddrHeader(v string) (*sipgo.FromHeader, error) {
 	a, err := parseAddress(v)
 	if err != nil {
 		return nil, err
 	}
-	h := &sip.FromHeader{}
+	h := &sipgo.FromHeader{}
 	if a.name != "" {
 		q := quote(a.name)
 		h.DisplayName = q[1 : len(q)-1]
 	}
-	if err := sip.ParseUri(a.uri, &h.Address); err != nil {
+	if err := sipgo.ParseUri(a.uri, &h.Address); err != nil {
 		return nil, err
 	}
 	for _, p := range a.params {
@@ -106,12 +106,12 @@ func nameAddrHeader(v string) (*sip.FromHeader, error) {
 	return h, nil
 }
 
-func from2to(h *sip.FromHeader) sip.ToHeader { return h.AsTo() }
+func from2to(h *sipgo.FromHeader) sipgo.ToHeader { return h.AsTo() }
 
 // buildResponse answers a request (RFC 3261 8.2.6). tag is the To tag to use
 // when the request has none.
-func buildResponse(req *sip.Request, code int, reason, tag string, body []byte, headers ...header) *sip.Response {
-	res := sip.NewResponseFromRequest(req, code, reason, nil)
+func buildResponse(req *sipgo.Request, code int, reason, tag string, body []byte, headers ...header) *sipgo.Response {
+	res := sipgo.NewResponseFromRequest(req, code, reason, nil)
 	if via, src := res.Via(), sourceHost(req); via != nil && !via.Params.Has("received") && strings.Trim(via.Host, "[]") != src {
 		via.Params.Add("received", src) // RFC 3261 18.2.1
 	}
@@ -121,22 +121,22 @@ func buildResponse(req *sip.Request, code int, reason, tag string, body []byte, 
 		}
 	}
 	for _, h := range headers {
-		res.AppendHeader(sip.NewHeader(h.name, h.value))
+		res.AppendHeader(sipgo.NewHeader(h.name, h.value))
 	}
 	if len(body) > 0 {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		res.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
 		res.SetBody(body)
 	}
 	return res
 }
 
-func sourceHost(req *sip.Request) string {
+func sourceHost(req *sipgo.Request) string {
 	at, _ := netip.ParseAddrPort(req.Source())
 	return at.Addr().String()
 }
 
 // optionsRequest asks the account's server how it is.
-func (s *Stack) optionsRequest() (*sip.Request, error) {
+func (s *Stack) optionsRequest() (*sipgo.Request, error) {
 	acct := s.o.Account
 	return s.build(draft{method: "OPTIONS", target: acct.registrar().String(), routes: preloaded(acct),
 		from: acct.nameAddr() + ";tag=" + randomToken(), to: "<" + acct.registrar().String() + ">",
@@ -176,7 +176,7 @@ func (s *Stack) preloaded(acct *Account) []string {
 }
 
 // values returns every value of a header in a message that sipgo parsed.
-func values(msg interface{ GetHeaders(string) []sip.Header }, name string) []string {
+func values(msg interface{ GetHeaders(string) []sipgo.Header }, name string) []string {
 	var out []string
 	for _, h := range msg.GetHeaders(name) {
 		out = append(out, h.Value())
@@ -184,7 +184,7 @@ func values(msg interface{ GetHeaders(string) []sip.Header }, name string) []str
 	return out
 }
 
-func value(msg interface{ GetHeaders(string) []sip.Header }, name string) string {
+func value(msg interface{ GetHeaders(string) []sipgo.Header }, name string) string {
 	if v := values(msg, name); len(v) > 0 {
 		return v[0]
 	}
@@ -192,7 +192,7 @@ func value(msg interface{ GetHeaders(string) []sip.Header }, name string) string
 }
 
 // tagOf reads a tag of a parsed From or To.
-func tagOf(params sip.HeaderParams) string {
+func tagOf(params sipgo.HeaderParams) string {
 	for _, p := range params {
 		if strings.EqualFold(p.K, "tag") {
 			return p.V
@@ -202,7 +202,7 @@ func tagOf(params sip.HeaderParams) string {
 }
 
 // contactOf returns the URI of the first Contact, "" when there is none.
-func contactOf(msg interface{ GetHeaders(string) []sip.Header }) string {
+func contactOf(msg interface{ GetHeaders(string) []sipgo.Header }) string {
 	a, err := parseAddress(value(msg, "Contact"))
 	if err != nil {
 		return ""
@@ -211,7 +211,7 @@ func contactOf(msg interface{ GetHeaders(string) []sip.Header }) string {
 }
 
 // failure makes an error of a final response other than 2xx.
-func failure(method string, res *sip.Response) error {
+func failure(method string, res *sipgo.Response) error {
 	reason := clean.Text(res.Reason)
 	if res.IsRedirection() {
 		e := &RedirectError{Code: res.StatusCode, Reason: reason}

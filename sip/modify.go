@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Method is how Modify asks.
@@ -60,9 +60,9 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	}
 	c.ackAgain(st)
 	s := sender{st: st, auth: c.auth, flow: f, scope: sc,
-		build: func() (*sip.Request, error) { return c.build(st, method.String(), offer) }}
+		build: func() (*sipgo.Request, error) { return c.build(st, method.String(), offer) }}
 	if method == Reinvite {
-		s.start = func(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+		s.start = func(ctx context.Context, req *sipgo.Request) (*sipgo.Response, error) {
 			return c.runInvite(ctx, st, f, req, nil)
 		}
 	}

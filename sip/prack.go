@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Reliable provisional responses (RFC 3262) and what they allow: an UPDATE in a
@@ -26,7 +26,7 @@ type early struct {
 
 // earlyOf finds or makes the early dialog of a response; nil when there are too
 // many. The caller holds mu.
-func (c *Call) earlyOf(st *Stack, res *sip.Response) *early {
+func (c *Call) earlyOf(st *Stack, res *sipgo.Response) *early {
 	tag := tagOf(res.To().Params)
 	for _, e := range c.earlies {
 		if e.d.remoteTag == tag {
@@ -70,7 +70,7 @@ func (c *Call) EarlyUpdate() bool {
 
 // reliable reads the number of a provisional response that wants to be
 // acknowledged; 0: it does not.
-func reliable(res *sip.Response) uint32 {
+func reliable(res *sipgo.Response) uint32 {
 	if !lists(values(res, "Require"), "100rel") {
 		return 0
 	}
@@ -96,7 +96,7 @@ func lists(values []string, token string) bool {
 // takeReliable acknowledges a reliable provisional response. It reports false
 // for one that came before, or out of order: its content is not to be used
 // (RFC 3262 4). The caller holds mu.
-func (c *Call) takeReliable(st *Stack, e *early, res *sip.Response) bool {
+func (c *Call) takeReliable(st *Stack, e *early, res *sipgo.Response) bool {
 	rseq := reliable(res)
 	switch {
 	case rseq == 0:
@@ -121,7 +121,7 @@ func (c *Call) prack(st *Stack, d dialog, rseq, cseq uint32) {
 		return
 	}
 	s := sender{st: st, auth: c.auth, flow: f, scope: sc,
-		build: func() (*sip.Request, error) {
+		build: func() (*sipgo.Request, error) {
 			c.mu.Lock()
 			c.d.seq++
 			dr := d.draft("PRACK", c.d.seq)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
 )
@@ -199,15 +199,15 @@ func (r *Registration) contacts(uri string, remove []string) []header {
 }
 
 // send carries out one REGISTER, through challenges, 423 and 439.
-func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers func() []header) (*sip.Response, error) {
+func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers func() []header) (*sipgo.Response, error) {
 	f, err := st.serverFlow()
 	if err != nil {
 		return nil, err
 	}
-	var last *sip.Response
+	var last *sipgo.Response
 	for range 3 { // room for a 423 and a 439
 		s := sender{st: st, auth: r.auth, flow: f, scope: scope{server: st.o.Server.Addr, register: true},
-			build: func() (*sip.Request, error) {
+			build: func() (*sipgo.Request, error) {
 				r.seq++
 				aor := "<" + r.acct.AOR.Bare() + ">"
 				return st.build(draft{method: "REGISTER", target: r.acct.registrar().String(), routes: preloaded(r.acct),
@@ -251,7 +251,7 @@ func (r *Registration) raise(minimum string) bool {
 }
 
 // read takes in a 2xx.
-func (r *Registration) read(got *Registered, res *sip.Response, removed []string) {
+func (r *Registration) read(got *Registered, res *sipgo.Response, removed []string) {
 	ours, _ := ParseURI(got.Contact)
 	got.Expires = seconds(value(res, "Expires"), r.expires)
 	got.Bindings, got.Listed, got.OldRemoved, got.GRUU = nil, false, true, ""
@@ -308,7 +308,7 @@ func (r *Registration) read(got *Registered, res *sip.Response, removed []string
 const maxRoutes = 8
 
 // routesIn reads a list of route values, without those that are none.
-func routesIn(res *sip.Response, name string) (out []string) {
+func routesIn(res *sipgo.Response, name string) (out []string) {
 	for _, v := range values(res, name) {
 		for _, one := range splitList(v, ',') {
 			a, err := parseAddress(one)

@@ -5,19 +5,19 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // seen is the address under which the server sees this stack, from the Via
 // that it sent back (RFC 3581 4). Zero where it did not say, or said what
 // cannot be: the Via is not the one that was sent, a parameter is missing,
 // twice there or malformed. Whether the address is believed is the policy's.
-func (s *Stack) seen(res *sip.Response) netip.AddrPort {
+func (s *Stack) seen(res *sipgo.Response) netip.AddrPort {
 	vias := res.GetHeaders("Via")
 	if len(vias) != 1 {
 		return netip.AddrPort{} // RFC 3261 18.1.2: misrouted
 	}
-	via, ok := vias[0].(*sip.ViaHeader)
+	via, ok := vias[0].(*sipgo.ViaHeader)
 	if !ok || !sameHost(via.Host, s.local.Addr()) || via.Port != int(s.local.Port()) {
 		return netip.AddrPort{}
 	}
@@ -26,7 +26,7 @@ func (s *Stack) seen(res *sip.Response) netip.AddrPort {
 
 // seenIn reads received and rport. A server that fills in rport adds received
 // too (RFC 3581 4); one that leaves it out means the address in the Via.
-func seenIn(via *sip.ViaHeader) netip.AddrPort {
+func seenIn(via *sipgo.ViaHeader) netip.AddrPort {
 	host, n := only(via.Params, "received")
 	if n == 0 {
 		host = via.Host
@@ -47,7 +47,7 @@ func seenIn(via *sip.ViaHeader) netip.AddrPort {
 }
 
 // only returns a parameter's first value and how often it is there.
-func only(params sip.HeaderParams, name string) (value string, n int) {
+func only(params sipgo.HeaderParams, name string) (value string, n int) {
 	for _, p := range params {
 		if strings.EqualFold(p.K, name) {
 			if n++; n == 1 {

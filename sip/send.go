@@ -3,7 +3,7 @@ package sip
 import (
 	"context"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // maxTries bounds the rounds of one request through challenges: a cached nonce
@@ -17,16 +17,16 @@ type sender struct {
 	flow  flow
 	scope scope
 	// build makes the request anew for each round, with the next CSeq.
-	build func() (*sip.Request, error)
+	build func() (*sipgo.Request, error)
 	// start runs the transaction; nil: exchange.
-	start func(ctx context.Context, req *sip.Request) (*sip.Response, error)
+	start func(ctx context.Context, req *sipgo.Request) (*sipgo.Response, error)
 
 	rounds int
 }
 
 // run returns the final response that is not a challenge, and the request that
 // it answers.
-func (r *sender) run(ctx context.Context) (*sip.Response, *sip.Request, error) {
+func (r *sender) run(ctx context.Context) (*sipgo.Response, *sipgo.Request, error) {
 	var at attempt
 	for {
 		req, err := r.build()
@@ -37,7 +37,7 @@ func (r *sender) run(ctx context.Context) (*sip.Response, *sip.Request, error) {
 			return nil, nil, err
 		}
 		r.rounds++
-		var res *sip.Response
+		var res *sipgo.Response
 		if r.start != nil {
 			res, err = r.start(ctx, req)
 		} else {

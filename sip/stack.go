@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/safego"
 	"ramble/internal/leaf/stun"
@@ -65,7 +65,7 @@ type Stack struct {
 	local     netip.AddrPort
 	dialogs   *Dialogs
 	log       *slog.Logger
-	parser    *sip.Parser
+	parser    *sipgo.Parser
 	pc        net.PacketConn // UDP
 	ln        net.Listener   // TCP
 	server    *stream        // TCP and TLS, when there is a Server

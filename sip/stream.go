@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Deadlines of a connection's reads.
@@ -52,12 +52,12 @@ func newStream(st *Stack, conn, raw net.Conn, name string, ours bool) *stream {
 
 func (f *stream) key() connKey { return connKey{f.to, f.name} }
 
-func (f *stream) LocalAddr() net.Addr            { return f.conn.LocalAddr() }
-func (f *stream) WriteMsg(msg sip.Message) error { return f.st.write(f, msg) }
-func (f *stream) remote() netip.AddrPort         { return f.to }
-func (f *stream) reliable() bool                 { return true }
-func (f *stream) Ref(int) int                    { return 1 }
-func (f *stream) TryClose() (int, error)         { return 1, nil }
+func (f *stream) LocalAddr() net.Addr              { return f.conn.LocalAddr() }
+func (f *stream) WriteMsg(msg sipgo.Message) error { return f.st.write(f, msg) }
+func (f *stream) remote() netip.AddrPort           { return f.to }
+func (f *stream) reliable() bool                   { return true }
+func (f *stream) Ref(int) int                      { return 1 }
+func (f *stream) TryClose() (int, error)           { return 1, nil }
 
 // Close closes the connection; its reader then reports the end. It waits for
 // nobody: not for a write that is stuck on a dead path, nor for TLS to say its

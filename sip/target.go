@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // note takes what a message of the peer says about it. The caller holds mu.
-func (c *Call) note(msg interface{ GetHeaders(string) []sip.Header }, source string) {
+func (c *Call) note(msg interface{ GetHeaders(string) []sipgo.Header }, source string) {
 	if allow := values(msg, "Allow"); len(allow) > 0 {
 		c.allow = "," + strings.ToUpper(strings.NewReplacer(" ", "", "\t", "").Replace(strings.Join(allow, ","))) + ","
 	}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 const (
@@ -26,17 +26,17 @@ const (
 
 // newParser makes sipgo's parser with only the headers whose parsed form its
 // transactions need. The others stay text, read by parseAddress.
-func newParser() *sip.Parser {
-	all, some := sip.DefaultHeadersParser(), map[string]sip.HeaderParser{}
+func newParser() *sipgo.Parser {
+	all, some := sipgo.DefaultHeadersParser(), map[string]sipgo.HeaderParser{}
 	for _, name := range []string{"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length"} {
 		some[name] = all[name]
 	}
-	return sip.NewParser(sip.WithHeadersParsers(some))
+	return sipgo.NewParser(sipgo.WithHeadersParsers(some))
 }
 
 // parse runs sipgo's parser, and treats a panic in it as an error: it runs on
 // bytes of strangers.
-func (s *Stack) parse(b []byte) (msg sip.Message, err error) {
+func (s *Stack) parse(b []byte) (msg sipgo.Message, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("the parser failed: %v", v)
@@ -47,9 +47,9 @@ func (s *Stack) parse(b []byte) (msg sip.Message, err error) {
 
 // clientTx is a request of ours in progress.
 type clientTx struct {
-	tx   *sip.ClientTx
+	tx   *sipgo.ClientTx
 	flow flow
-	in   chan *sip.Response // from the reader to pump
+	in   chan *sipgo.Response // from the reader to pump
 
 	mu  sync.Mutex
 	err error // why it failed, when the reader knows better than sipgo
@@ -67,12 +67,12 @@ func (ct *clientTx) fail(err error) {
 
 // begin sends a request and keeps its transaction until it is terminated. The
 // request must not be changed afterwards.
-func (s *Stack) begin(req *sip.Request, f flow) (*clientTx, error) {
-	key, err := sip.ClientTxKeyMake(req)
+func (s *Stack) begin(req *sipgo.Request, f flow) (*clientTx, error) {
+	key, err := sipgo.ClientTxKeyMake(req)
 	if err != nil {
 		return nil, err
 	}
-	ct := &clientTx{tx: sip.NewClientTx(key, req, f, s.log), flow: f, in: make(chan *sip.Response, responseQueue)}
+	ct := &clientTx{tx: sipgo.NewClientTx(key, req, f, s.log), flow: f, in: make(chan *sipgo.Response, responseQueue)}
 	ct.tx.OnTerminate(func(string, error) {
 		s.mu.Lock()
 		delete(s.clients, key)
@@ -119,7 +119,7 @@ func (s *Stack) sendFailure(err error) error {
 
 // await returns the final response of a transaction. provisional, which may be
 // nil, gets the others. However it ends otherwise, the transaction is gone.
-func (s *Stack) await(ctx context.Context, ct *clientTx, req *sip.Request, provisional func(*sip.Response)) (*sip.Response, error) {
+func (s *Stack) await(ctx context.Context, ct *clientTx, req *sipgo.Request, provisional func(*sipgo.Response)) (*sipgo.Response, error) {
 	var again <-chan time.Time
 	if !ct.flow.reliable() && !s.heard.Load() {
 		timer := time.NewTimer(freshPath)
@@ -151,7 +151,7 @@ func (s *Stack) await(ctx context.Context, ct *clientTx, req *sip.Request, provi
 }
 
 // exchange runs a whole non-INVITE transaction.
-func (s *Stack) exchange(ctx context.Context, req *sip.Request, f flow, provisional func(*sip.Response)) (*sip.Response, error) {
+func (s *Stack) exchange(ctx context.Context, req *sipgo.Request, f flow, provisional func(*sipgo.Response)) (*sipgo.Response, error) {
 	ct, err := s.begin(req, f)
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (s *Stack) ended(ct *clientTx) error {
 	switch {
 	case err != nil:
 		return err
-	case errors.Is(ct.tx.Err(), sip.ErrTransactionTimeout):
+	case errors.Is(ct.tx.Err(), sipgo.ErrTransactionTimeout):
 		return fmt.Errorf("%w: Timer B or F (RFC 3261 17.1)", ErrTimeout)
 	}
 	return s.sendFailure(ct.tx.Err())
@@ -188,18 +188,18 @@ func contextError(ctx context.Context) error {
 
 // serverTx is a request of theirs in progress.
 type serverTx struct {
-	tx     *sip.ServerTx
+	tx     *sipgo.ServerTx
 	cancel func(*inbound) // an INVITE's: what its CANCEL does; nil when nothing any more
 }
 
 // inbound is a request as the handlers get it.
 type inbound struct {
 	st   *Stack
-	req  *sip.Request
+	req  *sipgo.Request
 	raw  *rawMessage
 	flow flow // to whom responses go
 	key  string
-	tx   *sip.ServerTx
+	tx   *sipgo.ServerTx
 }
 
 // reply answers a request. Where a tag is due and the request has none, tag is
@@ -208,7 +208,7 @@ func (in *inbound) reply(code int, reason, tag string, headers ...header) error 
 	return in.tx.Respond(in.response(code, reason, tag, nil, headers...))
 }
 
-func (in *inbound) response(code int, reason, tag string, body []byte, headers ...header) *sip.Response {
+func (in *inbound) response(code int, reason, tag string, body []byte, headers ...header) *sipgo.Response {
 	return buildResponse(in.req, code, reason, tag, body, headers...)
 }
 
@@ -222,8 +222,8 @@ func (in *inbound) onCancel(fn func(*inbound)) {
 }
 
 // request takes a request to its transaction, and a new one to its handler.
-func (s *Stack) request(req *sip.Request, raw *rawMessage, f flow) {
-	key, err := sip.ServerTxKeyMake(req)
+func (s *Stack) request(req *sipgo.Request, raw *rawMessage, f flow) {
+	key, err := sipgo.ServerTxKeyMake(req)
 	if err != nil {
 		return // validate has seen to it
 	}
@@ -238,17 +238,17 @@ func (s *Stack) request(req *sip.Request, raw *rawMessage, f flow) {
 		if err := st.tx.Receive(req); err != nil {
 			s.log.Debug("a request does not fit its transaction", "err", err)
 		}
-		if req.Method == sip.ACK {
+		if req.Method == sipgo.ACK {
 			s.ack(in)
 		}
-	case req.Method == sip.ACK:
+	case req.Method == sipgo.ACK:
 		s.ack(in)
-	case req.Method == sip.CANCEL:
+	case req.Method == sipgo.CANCEL:
 		s.cancelRequest(in)
 	case full:
 		s.log.Debug("too many requests in progress, one dropped", "from", f.remote())
 	default:
-		in.tx = sip.NewServerTx(key, req, f, s.log)
+		in.tx = sipgo.NewServerTx(key, req, f, s.log)
 		if s.keep(in) {
 			s.handle(in)
 		}
@@ -277,8 +277,8 @@ func (s *Stack) keep(in *inbound) bool {
 // INVITE with its branch ends with 487.
 func (s *Stack) cancelRequest(in *inbound) {
 	invite := in.key
-	if i := strings.LastIndex(invite, sip.TxSeperator+"CANCEL"); i >= 0 {
-		invite = invite[:i] + sip.TxSeperator + "INVITE"
+	if i := strings.LastIndex(invite, sipgo.TxSeperator+"CANCEL"); i >= 0 {
+		invite = invite[:i] + sipgo.TxSeperator + "INVITE"
 	}
 	s.mu.Lock()
 	st := s.servers[invite]

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 func TestParseURI(t *testing.T) {
@@ -253,8 +253,8 @@ func TestDowngradeIsToldOnce(t *testing.T) {
 	c := NewCredentials(acct, slog.New(slog.NewTextHandler(&log, nil)))
 	sc := scope{server: netip.MustParseAddrPort("192.0.2.1:5060"), register: true}
 	for _, alg := range []string{"SHA-256", "MD5"} {
-		res := sip.NewResponse(401, "Unauthorized")
-		res.AppendHeader(sip.NewHeader("WWW-Authenticate", `Digest realm="example.test", nonce="`+alg+`", algorithm=`+alg))
+		res := sipgo.NewResponse(401, "Unauthorized")
+		res.AppendHeader(sipgo.NewHeader("WWW-Authenticate", `Digest realm="example.test", nonce="`+alg+`", algorithm=`+alg))
 		if err := c.challenged(res, "REGISTER", sc, &attempt{}); err != nil {
 			t.Fatal(err)
 		}

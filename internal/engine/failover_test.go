@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	gosip "github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/audio/desk"
 	"ramble/audio/device"
@@ -179,7 +179,7 @@ func TestFailover(t *testing.T) {
 	t.Run("registers at the second server when the first says 503, and stays there when the network moves", func(t *testing.T) {
 		t.Parallel()
 		p := newPair(t, pairOptions{transport: sip.UDP, account: sip.Auto, plugged: true, alive: true})
-		p.first.Script(func(*gosip.Request) *siptest.Reply { return &siptest.Reply{Code: 503} })
+		p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Code: 503} })
 		start := time.Now()
 		if p.at(secondServer); time.Since(start) > 3*time.Second {
 			t.Errorf("it took %v\n%s", time.Since(start), p.story())
@@ -200,7 +200,7 @@ func TestFailover(t *testing.T) {
 		t.Parallel()
 		p := newPair(t, pairOptions{transport: sip.TCP, account: sip.TCP, plugged: true, alive: true})
 		p.at("203.0.113.1:5060")
-		p.first.Script(func(*gosip.Request) *siptest.Reply { return &siptest.Reply{Silent: true} })
+		p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Silent: true} })
 		start := time.Now()
 		p.do(phone.Register{})
 		p.at(secondServer)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	gosip "github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	"github.com/pion/rtp"
 
 	"ramble/audio/desk"
@@ -104,7 +104,7 @@ func (v *dualVoice) Remote(n sdp.Negotiated) {
 }
 
 // offered looks at a request in the call before it is answered.
-func (v *dualVoice) offered(_ *siptest.PeerCall, req *gosip.Request) *siptest.Reply {
+func (v *dualVoice) offered(_ *siptest.PeerCall, req *sipgo.Request) *siptest.Reply {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(req.Body()) > 0 {

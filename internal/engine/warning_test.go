@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	gosip "github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
@@ -19,13 +19,13 @@ import (
 // others, up to the last of a number. It returns their count.
 func (r *rig) lists(last int, contacts ...string) *atomic.Int32 {
 	asked := &atomic.Int32{}
-	r.world.Registrar.Script(func(req *gosip.Request) *siptest.Reply {
-		if req.Method != gosip.REGISTER || req.To().Address.User != demo.User || int(asked.Add(1)) > last {
+	r.world.Registrar.Script(func(req *sipgo.Request) *siptest.Reply {
+		if req.Method != sipgo.REGISTER || req.To().Address.User != demo.User || int(asked.Add(1)) > last {
 			return nil
 		}
-		ok := &siptest.Reply{Code: 200, Headers: []gosip.Header{gosip.NewHeader("Expires", "600")}}
+		ok := &siptest.Reply{Code: 200, Headers: []sipgo.Header{sipgo.NewHeader("Expires", "600")}}
 		for _, c := range contacts {
-			ok.Headers = append(ok.Headers, gosip.NewHeader("Contact", c))
+			ok.Headers = append(ok.Headers, sipgo.NewHeader("Contact", c))
 		}
 		return ok
 	})
@@ -134,12 +134,12 @@ func TestARegistrarThatIsNeverContent(t *testing.T) {
 		r := script{}.run(t, transport)
 		r.registered()
 		var asked atomic.Int32
-		r.world.Registrar.Script(func(req *gosip.Request) *siptest.Reply {
-			if req.Method != gosip.REGISTER || req.To().Address.User != demo.User {
+		r.world.Registrar.Script(func(req *sipgo.Request) *siptest.Reply {
+			if req.Method != sipgo.REGISTER || req.To().Address.User != demo.User {
 				return nil
 			}
 			wants := fmt.Sprint(3600 + 60*asked.Add(1))
-			return &siptest.Reply{Code: 423, Headers: []gosip.Header{gosip.NewHeader("Min-Expires", wants)}}
+			return &siptest.Reply{Code: 423, Headers: []sipgo.Header{sipgo.NewHeader("Min-Expires", wants)}}
 		})
 		r.do(phone.Register{})
 		a := r.until("it is said", func(s phone.State) bool { return s.Accounts[0].State == phone.RegistrationFailed }).Accounts[0]

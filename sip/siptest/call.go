@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
@@ -45,10 +45,10 @@ type CallState struct {
 type dialog struct {
 	callID              string
 	localTag, remoteTag string
-	local, remote       sip.Uri
+	local, remote       sipgo.Uri
 	localSeq, remoteSeq uint32
-	routes              []sip.Uri
-	target              sip.Uri
+	routes              []sipgo.Uri
+	target              sipgo.Uri
 	hop                 netip.AddrPort // before there is a route set or target
 }
 
@@ -197,7 +197,7 @@ func (c *PeerCall) mediaAddr(ctx context.Context, remote netip.Addr) (netip.Addr
 }
 
 // retarget follows the peer's Contact (RFC 3261 12.2.1.2); c.mu is held.
-func (c *PeerCall) retarget(contact *sip.ContactHeader, s *CallState) {
+func (c *PeerCall) retarget(contact *sipgo.ContactHeader, s *CallState) {
 	if contact != nil && !contact.Address.Wildcard {
 		c.d.target = *contact.Address.Clone()
 		s.Target = c.d.target.String()
@@ -232,7 +232,7 @@ func (c *PeerCall) nextHop() netip.AddrPort {
 }
 
 // request builds the next request of the dialog, ACK and CANCEL apart.
-func (c *PeerCall) request(method sip.RequestMethod, body []byte) *sip.Request {
+func (c *PeerCall) request(method sipgo.RequestMethod, body []byte) *sipgo.Request {
 	c.mu.Lock()
 	c.d.localSeq++
 	seq := c.d.localSeq
@@ -240,32 +240,32 @@ func (c *PeerCall) request(method sip.RequestMethod, body []byte) *sip.Request {
 	return c.build(method, seq, body)
 }
 
-func (c *PeerCall) build(method sip.RequestMethod, seq uint32, body []byte) *sip.Request {
+func (c *PeerCall) build(method sipgo.RequestMethod, seq uint32, body []byte) *sipgo.Request {
 	contact := c.p.contact()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	req := sip.NewRequest(method, *c.d.target.Clone())
+	req := sipgo.NewRequest(method, *c.d.target.Clone())
 	for i := range c.d.routes {
-		req.AppendHeader(&sip.RouteHeader{Address: *c.d.routes[i].Clone()})
+		req.AppendHeader(&sipgo.RouteHeader{Address: *c.d.routes[i].Clone()})
 	}
-	hops := sip.MaxForwardsHeader(70)
-	callID := sip.CallIDHeader(c.d.callID)
-	to := &sip.ToHeader{Address: c.d.remote}
+	hops := sipgo.MaxForwardsHeader(70)
+	callID := sipgo.CallIDHeader(c.d.callID)
+	to := &sipgo.ToHeader{Address: c.d.remote}
 	if c.d.remoteTag != "" {
-		to.Params = sip.HeaderParams{{K: "tag", V: c.d.remoteTag}}
+		to.Params = sipgo.HeaderParams{{K: "tag", V: c.d.remoteTag}}
 	}
 	req.AppendHeader(&hops)
-	req.AppendHeader(&sip.FromHeader{Address: c.d.local, Params: sip.HeaderParams{{K: "tag", V: c.d.localTag}}})
+	req.AppendHeader(&sipgo.FromHeader{Address: c.d.local, Params: sipgo.HeaderParams{{K: "tag", V: c.d.localTag}}})
 	req.AppendHeader(to)
 	req.AppendHeader(&callID)
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
-	if method != sip.BYE && method != sip.ACK {
-		req.AppendHeader(&sip.ContactHeader{Address: contact})
-		req.AppendHeader(sip.NewHeader("Allow", allow))
+	req.AppendHeader(&sipgo.CSeqHeader{SeqNo: seq, MethodName: method})
+	if method != sipgo.BYE && method != sipgo.ACK {
+		req.AppendHeader(&sipgo.ContactHeader{Address: contact})
+		req.AppendHeader(sipgo.NewHeader("Allow", allow))
 		req.AppendHeader(c.p.supported())
 	}
 	if body != nil {
-		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		req.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
 	}
 	req.SetBody(body)
 	return req
@@ -273,7 +273,7 @@ func (c *PeerCall) build(method sip.RequestMethod, seq uint32, body []byte) *sip
 
 // ack acknowledges a 2xx, now and when it is repeated (RFC 3261 13.2.2.4).
 func (c *PeerCall) ack(seq uint32, body []byte) {
-	req := c.build(sip.ACK, seq, body)
+	req := c.build(sipgo.ACK, seq, body)
 	w := c.p.now()
 	req.PrependHeader(newVia(w.local, c.p.o.Transport, newBranch()))
 	raw := []byte(req.String())

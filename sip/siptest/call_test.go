@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
@@ -268,18 +268,18 @@ func TestRegistrar_reaches_a_client_behind_NAT(t *testing.T) {
 			if !strings.HasPrefix(text, "INVITE sip:alice@192.0.2.77:5060") {
 				t.Fatalf("%s", text)
 			}
-			msg, err := sip.ParseMessage([]byte(text))
+			msg, err := sipgo.ParseMessage([]byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			req := msg.(*sip.Request)
+			req := msg.(*sipgo.Request)
 			offer, err := sdp.Parse(req.Body())
 			if err != nil {
 				t.Fatal(err)
 			}
 			l := sdp.NewLocal(netip.MustParseAddr("192.0.2.77"), 1, []sdp.Codec{{Name: "PCMU", ClockRate: 8000}})
 			body, _, _ := l.Answer(offer, netip.MustParseAddrPort("192.0.2.77:4000"), netip.AddrPort{}, sdp.SendRecv)
-			contact := sip.NewHeader("Contact", "<sip:alice@192.0.2.77:5060;transport="+strings.ToLower(transport.String())+">")
+			contact := sipgo.NewHeader("Contact", "<sip:alice@192.0.2.77:5060;transport="+strings.ToLower(transport.String())+">")
 			c.send(respond(req, 200, "", "tt", body, contact).String())
 			if ack := c.read(); !strings.HasPrefix(ack, "ACK sip:alice@192.0.2.77:5060") {
 				t.Errorf("%s", ack)
@@ -289,11 +289,11 @@ func TestRegistrar_reaches_a_client_behind_NAT(t *testing.T) {
 				t.Fatal(err)
 			}
 			go func() { hung <- a.Hangup(within(t)) }()
-			bye, err := sip.ParseMessage([]byte(c.read()))
-			if err != nil || bye.CSeq().MethodName != sip.BYE {
+			bye, err := sipgo.ParseMessage([]byte(c.read()))
+			if err != nil || bye.CSeq().MethodName != sipgo.BYE {
 				t.Fatalf("%v %v", bye, err)
 			}
-			c.send(respond(bye.(*sip.Request), 200, "", "", nil).String())
+			c.send(respond(bye.(*sipgo.Request), 200, "", "", nil).String())
 			if err := <-hung; err != nil {
 				t.Error(err)
 			}

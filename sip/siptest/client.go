@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 var (
@@ -19,8 +19,8 @@ var (
 // authorized sends what build builds and, where it is challenged, once more
 // with credentials; a nonce found stale meanwhile gets one more. build is
 // called for each try and gives each its own CSeq.
-func (p *Peer) authorized(ctx context.Context, build func() *sip.Request, to netip.AddrPort, prov func(*sip.Response)) (*sip.Response, error) {
-	var auth []sip.Header
+func (p *Peer) authorized(ctx context.Context, build func() *sipgo.Request, to netip.AddrPort, prov func(*sipgo.Response)) (*sipgo.Response, error) {
+	var auth []sipgo.Header
 	for try := 0; ; try++ {
 		req := build()
 		for _, h := range auth {
@@ -50,14 +50,14 @@ func (p *Peer) authorized(ctx context.Context, build func() *sip.Request, to net
 // cancelled and its end awaited for a while.
 //
 // Long: its cases share the timers and what was heard so far.
-func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort, prov func(*sip.Response)) (*sip.Response, error) {
+func (p *Peer) transact(ctx context.Context, req *sipgo.Request, to netip.AddrPort, prov func(*sipgo.Response)) (*sipgo.Response, error) {
 	w := p.now()
 	f, err := w.connect(ctx, p.o.Transport, to)
 	if err != nil {
 		return nil, fmt.Errorf("%s to %v: %w", req.Method, to, err)
 	}
 	req.PrependHeader(newVia(w.local, p.o.Transport, newBranch()))
-	answers := make(chan *sip.Response, 16)
+	answers := make(chan *sipgo.Response, 16)
 	key := clientKey(req)
 	p.mu.Lock()
 	p.pending[key] = answers
@@ -71,7 +71,7 @@ func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort
 	if err := w.send(f, raw); err != nil {
 		return nil, fmt.Errorf("%s to %v: %w", req.Method, to, err)
 	}
-	invite := req.Method == sip.INVITE
+	invite := req.Method == sipgo.INVITE
 	backoff, heard := t1, false
 	cancelled, cancelling := ctx.Done(), false
 	resend, limit := time.NewTimer(backoff), time.NewTimer(deadline)
@@ -136,26 +136,26 @@ func (p *Peer) transact(ctx context.Context, req *sip.Request, to netip.AddrPort
 }
 
 // cancelOf is the CANCEL of an INVITE (RFC 3261 9.1).
-func cancelOf(invite *sip.Request) *sip.Request {
-	return sibling(invite, sip.CANCEL, invite.To())
+func cancelOf(invite *sipgo.Request) *sipgo.Request {
+	return sibling(invite, sipgo.CANCEL, invite.To())
 }
 
 // sibling is a request that shares the transaction of an INVITE.
-func sibling(invite *sip.Request, method sip.RequestMethod, to *sip.ToHeader) *sip.Request {
-	out := sip.NewRequest(method, *invite.Recipient.Clone())
-	out.AppendHeader(sip.HeaderClone(invite.Via()))
+func sibling(invite *sipgo.Request, method sipgo.RequestMethod, to *sipgo.ToHeader) *sipgo.Request {
+	out := sipgo.NewRequest(method, *invite.Recipient.Clone())
+	out.AppendHeader(sipgo.HeaderClone(invite.Via()))
 	for _, name := range []string{"Route", "Max-Forwards", "From", "Call-ID"} {
-		sip.CopyHeaders(name, invite, out)
+		sipgo.CopyHeaders(name, invite, out)
 	}
-	out.AppendHeader(sip.HeaderClone(to))
-	out.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
+	out.AppendHeader(sipgo.HeaderClone(to))
+	out.AppendHeader(&sipgo.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
 	out.SetBody(nil)
 	return out
 }
 
 // acknowledge sends the ACK of a refusal and keeps it for repetitions.
-func (p *Peer) acknowledge(w *wire, f flow, invite *sip.Request, res *sip.Response) {
-	raw := []byte(sibling(invite, sip.ACK, res.To()).String())
+func (p *Peer) acknowledge(w *wire, f flow, invite *sipgo.Request, res *sipgo.Response) {
+	raw := []byte(sibling(invite, sipgo.ACK, res.To()).String())
 	now := time.Now()
 	p.mu.Lock()
 	p.sweep(now)
@@ -165,7 +165,7 @@ func (p *Peer) acknowledge(w *wire, f flow, invite *sip.Request, res *sip.Respon
 }
 
 // response hands an answer to its transaction, or acknowledges it again.
-func (p *Peer) response(res *sip.Response, f flow) {
+func (p *Peer) response(res *sipgo.Response, f flow) {
 	key := clientKey(res)
 	p.mu.Lock()
 	answers, again := p.pending[key], p.acks[key]
@@ -178,7 +178,7 @@ func (p *Peer) response(res *sip.Response, f flow) {
 		}
 	case again.raw != nil && res.StatusCode >= 300:
 		_ = p.now().send(f, again.raw)
-	case res.IsSuccess() && res.CSeq().MethodName == sip.INVITE:
+	case res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE:
 		if c := p.find(res.CallID().Value(), tagOf(res.From().Params), tagOf(res.To().Params)); c != nil {
 			c.ackAgain(res.CSeq().SeqNo)
 		}

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
@@ -35,8 +35,8 @@ func (p *Peer) Call(ctx context.Context, target string) (*PeerCall, error) {
 // Dial is Call without waiting: the INVITE is on its way when it returns.
 func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 	d := dialog{callID: newBranch(), localTag: newTag(), local: p.aor(), hop: p.o.Registrar}
-	if err := sip.ParseUri(target, &d.remote); err != nil {
-		d.remote = sip.Uri{Scheme: "sip", User: target, Host: p.o.Domain}
+	if err := sipgo.ParseUri(target, &d.remote); err != nil {
+		d.remote = sipgo.Uri{Scheme: "sip", User: target, Host: p.o.Domain}
 	}
 	d.target = d.remote
 	if !d.hop.IsValid() {
@@ -76,8 +76,8 @@ func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 // dial runs the INVITE to its end. The right to modify is given back before
 // the ACK leaves, as the peer may send a re-INVITE right after it.
 func (c *PeerCall) dial(ctx context.Context, body []byte) {
-	build := func() *sip.Request {
-		req := c.request(sip.INVITE, body)
+	build := func() *sipgo.Request {
+		req := c.request(sipgo.INVITE, body)
 		if c.p.o.Headers != nil {
 			for _, h := range c.p.o.Headers() {
 				req.AppendHeader(h)
@@ -85,7 +85,7 @@ func (c *PeerCall) dial(ctx context.Context, body []byte) {
 		}
 		return req
 	}
-	res, err := c.p.authorized(ctx, build, c.nextHop(), func(res *sip.Response) {
+	res, err := c.p.authorized(ctx, build, c.nextHop(), func(res *sipgo.Response) {
 		if res.StatusCode >= 180 {
 			c.change(func(s *CallState) { s.Phase = Ringing })
 			c.prack(ctx, res)
@@ -115,12 +115,12 @@ func (c *PeerCall) dial(ctx context.Context, body []byte) {
 }
 
 // established makes the dialog out of the 2xx (RFC 3261 12.1.2).
-func (c *PeerCall) established(res *sip.Response) {
+func (c *PeerCall) established(res *sipgo.Response) {
 	c.change(func(s *CallState) {
 		c.d.remoteTag = tagOf(res.To().Params)
 		c.d.routes = nil
 		for _, h := range res.GetHeaders("Record-Route") {
-			if rr, ok := h.(*sip.RecordRouteHeader); ok {
+			if rr, ok := h.(*sipgo.RecordRouteHeader); ok {
 				c.d.routes = append(c.d.routes, *rr.Address.Clone())
 			}
 		}

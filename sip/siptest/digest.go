@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
 )
 
@@ -59,19 +59,19 @@ func (g *gate) issue(from netip.AddrPort, now time.Time) string {
 }
 
 // challenge makes one header per algorithm, all with one nonce.
-func (g *gate) challenge(header string, isStale bool, from netip.AddrPort, now time.Time) []sip.Header {
+func (g *gate) challenge(header string, isStale bool, from netip.AddrPort, now time.Time) []sipgo.Header {
 	n := g.issue(from, now)
-	var out []sip.Header
+	var out []sipgo.Header
 	for _, a := range g.algorithms {
 		c := digest.Challenge{Realm: g.realm, Nonce: n, Algorithm: a, QOP: []string{"auth"}, Stale: isStale}
-		out = append(out, sip.NewHeader(header, c.String()))
+		out = append(out, sipgo.NewHeader(header, c.String()))
 	}
 	return out
 }
 
 // check verifies the credentials of a request under a header's name and says
 // whose they are. Wrong ones and unknown users look the same from outside.
-func (g *gate) check(req *sip.Request, header string, from netip.AddrPort, now time.Time) (user string, v verdict) {
+func (g *gate) check(req *sipgo.Request, header string, from netip.AddrPort, now time.Time) (user string, v verdict) {
 	for _, h := range req.GetHeaders(header) {
 		c, err := digest.ParseCredentials(h.Value())
 		if err != nil || c.Realm != g.realm || !g.allows(c.Algorithm) {
@@ -100,7 +100,7 @@ func (g *gate) allows(algorithm string) bool {
 }
 
 // matches computes the response again from what the credentials claim.
-func matches(c *digest.Credentials, req *sip.Request, password string) bool {
+func matches(c *digest.Credentials, req *sipgo.Request, password string) bool {
 	chal := &digest.Challenge{Realm: c.Realm, Nonce: c.Nonce, Algorithm: c.Algorithm, Opaque: c.Opaque}
 	if c.QOP != "" {
 		chal.QOP = []string{c.QOP}
@@ -115,7 +115,7 @@ func matches(c *digest.Credentials, req *sip.Request, password string) bool {
 
 // credentials answers the first challenge in a response that can be answered;
 // nil when there is none. The header to set is named by the status.
-func credentials(res *sip.Response, req *sip.Request, user, password string) sip.Header {
+func credentials(res *sipgo.Response, req *sipgo.Request, user, password string) sipgo.Header {
 	ask, answer := "WWW-Authenticate", "Authorization"
 	if res.StatusCode == 407 {
 		ask, answer = "Proxy-Authenticate", "Proxy-Authorization"
@@ -130,7 +130,7 @@ func credentials(res *sip.Response, req *sip.Request, user, password string) sip
 			GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.Body())), nil },
 		})
 		if err == nil {
-			return sip.NewHeader(answer, c.String())
+			return sipgo.NewHeader(answer, c.String())
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Whatever arrives, the proxy lives and stays bounded.
@@ -37,7 +37,7 @@ func FuzzProxy(f *testing.F) {
 		}
 		defer p.wire.shut()
 		deliver := func(raw []byte) {
-			if msg, err := sip.NewParser().ParseSIP(raw); err == nil {
+			if msg, err := sipgo.NewParser().ParseSIP(raw); err == nil {
 				p.message(inbound{msg, flow{remote: netip.MustParseAddrPort("192.0.2.1:5060")}}, time.Now())
 			}
 		}

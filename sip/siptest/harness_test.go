@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	"go.uber.org/goleak"
 
 	"ramble/sip/sdp"
@@ -176,13 +176,13 @@ func (c *raw) read() string {
 	return string(buf[:n])
 }
 
-func (c *raw) response() *sip.Response {
+func (c *raw) response() *sipgo.Response {
 	c.t.Helper()
-	msg, err := sip.ParseMessage([]byte(c.read()))
+	msg, err := sipgo.ParseMessage([]byte(c.read()))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	res, ok := msg.(*sip.Response)
+	res, ok := msg.(*sipgo.Response)
 	if !ok {
 		c.t.Fatalf("not a response: %s", msg.String())
 	}
@@ -217,12 +217,12 @@ func (c *raw) request(method, uri string, cseq int, branch string, headers ...st
 }
 
 // register sends one REGISTER and answers its challenge.
-func (c *raw) register(cseq int, headers ...string) *sip.Response {
+func (c *raw) register(cseq int, headers ...string) *sipgo.Response {
 	c.t.Helper()
 	return c.registerAs("wonder", cseq, headers...)
 }
 
-func (c *raw) registerAs(password string, cseq int, headers ...string) *sip.Response {
+func (c *raw) registerAs(password string, cseq int, headers ...string) *sipgo.Response {
 	c.t.Helper()
 	first := c.request("REGISTER", "sip:ramble.test", cseq, fmt.Sprintf("r%d-%d", cseq, time.Now().UnixNano()), headers...)
 	c.send(first)
@@ -233,14 +233,14 @@ func (c *raw) registerAs(password string, cseq int, headers ...string) *sip.Resp
 	return c.answer(res, password, cseq+1, headers...)
 }
 
-func (c *raw) answer(challenge *sip.Response, password string, cseq int, headers ...string) *sip.Response {
+func (c *raw) answer(challenge *sipgo.Response, password string, cseq int, headers ...string) *sipgo.Response {
 	c.t.Helper()
 	text := c.request("REGISTER", "sip:ramble.test", cseq, fmt.Sprintf("r%d-%d", cseq, time.Now().UnixNano()), headers...)
-	msg, err := sip.ParseMessage([]byte(text))
+	msg, err := sipgo.ParseMessage([]byte(text))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	h := credentials(challenge, msg.(*sip.Request), "alice", password)
+	h := credentials(challenge, msg.(*sipgo.Request), "alice", password)
 	c.send(strings.Replace(text, "Content-Length", h.Name()+": "+h.Value()+"\r\nContent-Length", 1))
 	return c.response()
 }

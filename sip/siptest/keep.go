@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // keepRegistered returns an error when the first registration fails; later
@@ -40,18 +40,18 @@ func (p *Peer) register(ctx context.Context, expires time.Duration) (granted tim
 	p.regMu.Lock()
 	defer p.regMu.Unlock()
 	aor := p.aor()
-	build := func() *sip.Request {
+	build := func() *sipgo.Request {
 		p.reg.cseq++
-		req := sip.NewRequest(sip.REGISTER, sip.Uri{Scheme: "sip", Host: aor.Host, Port: aor.Port})
-		callID := sip.CallIDHeader(p.reg.callID)
-		hops := sip.MaxForwardsHeader(70)
+		req := sipgo.NewRequest(sipgo.REGISTER, sipgo.Uri{Scheme: "sip", Host: aor.Host, Port: aor.Port})
+		callID := sipgo.CallIDHeader(p.reg.callID)
+		hops := sipgo.MaxForwardsHeader(70)
 		req.AppendHeader(&hops)
-		req.AppendHeader(&sip.FromHeader{Address: aor, Params: sip.HeaderParams{{K: "tag", V: newTag()}}})
-		req.AppendHeader(&sip.ToHeader{Address: aor})
+		req.AppendHeader(&sipgo.FromHeader{Address: aor, Params: sipgo.HeaderParams{{K: "tag", V: newTag()}}})
+		req.AppendHeader(&sipgo.ToHeader{Address: aor})
 		req.AppendHeader(&callID)
-		req.AppendHeader(&sip.CSeqHeader{SeqNo: p.reg.cseq, MethodName: sip.REGISTER})
-		req.AppendHeader(&sip.ContactHeader{Address: p.contact()})
-		req.AppendHeader(sip.NewHeader("Expires", fmt.Sprint(int(expires/time.Second))))
+		req.AppendHeader(&sipgo.CSeqHeader{SeqNo: p.reg.cseq, MethodName: sipgo.REGISTER})
+		req.AppendHeader(&sipgo.ContactHeader{Address: p.contact()})
+		req.AppendHeader(sipgo.NewHeader("Expires", fmt.Sprint(int(expires/time.Second))))
 		req.SetBody(nil)
 		return req
 	}
@@ -66,10 +66,10 @@ func (p *Peer) register(ctx context.Context, expires time.Duration) (granted tim
 }
 
 // granted is the lifetime of our binding in a 2xx to REGISTER.
-func (p *Peer) granted(res *sip.Response, asked time.Duration) time.Duration {
+func (p *Peer) granted(res *sipgo.Response, asked time.Duration) time.Duration {
 	mine := p.contact()
 	for _, h := range res.GetHeaders("Contact") {
-		c, ok := h.(*sip.ContactHeader)
+		c, ok := h.(*sipgo.ContactHeader)
 		if !ok || uriKey(&c.Address) != uriKey(&mine) {
 			continue
 		}

@@ -3,13 +3,13 @@ package siptest
 import (
 	"context"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // heldBack answers a re-INVITE later, where the options say so; false when they
 // do not. It has the right to modify until then. It runs on the Peer's loop.
-func (c *PeerCall) heldBack(req *sip.Request, srv *served) bool {
-	if req.Method != sip.INVITE || c.p.o.OnRefresh == nil {
+func (c *PeerCall) heldBack(req *sipgo.Request, srv *served) bool {
+	if req.Method != sipgo.INVITE || c.p.o.OnRefresh == nil {
 		return false
 	}
 	until := c.p.o.OnRefresh(c)
@@ -62,12 +62,12 @@ func (c *PeerCall) dropRefresh() {
 
 // busy refuses an offer while another is open: 500 with a time where that is
 // theirs, 491 where it is ours (RFC 3261 14.2).
-func (c *PeerCall) busy(req *sip.Request, srv *served) {
+func (c *PeerCall) busy(req *sipgo.Request, srv *served) {
 	c.mu.Lock()
 	theirs := c.refreshing != nil
 	c.mu.Unlock()
 	if theirs {
-		c.p.reply(req, srv, 500, sip.NewHeader("Retry-After", "1"))
+		c.p.reply(req, srv, 500, sipgo.NewHeader("Retry-After", "1"))
 		return
 	}
 	c.p.reply(req, srv, 491)

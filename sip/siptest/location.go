@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Binding is one Contact of an address of record.
@@ -19,7 +19,7 @@ type Binding struct {
 	Instance  string // +sip.instance, without quotes and brackets; "" if not given
 	RegID     string
 
-	uri  sip.Uri
+	uri  sipgo.Uri
 	flow flow
 	seq  uint64 // grows with every registration: the highest is the latest
 }

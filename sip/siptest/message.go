@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // cookie begins every branch of RFC 3261.
-const cookie = sip.RFC3261BranchMagicCookie
+const cookie = sipgo.RFC3261BranchMagicCookie
 
 func newBranch() string { return cookie + "-" + rand.Text() }
 func newTag() string    { return rand.Text()[:12] }
@@ -27,11 +27,11 @@ func branchOf(key string) string {
 
 // whole says whether a message has what nothing can be done without, and
 // whether its CSeq fits its method (RFC 3261 8.1.1).
-func whole(msg sip.Message) bool {
+func whole(msg sipgo.Message) bool {
 	if msg.Via() == nil || msg.From() == nil || msg.To() == nil || msg.CallID() == nil || msg.CSeq() == nil {
 		return false
 	}
-	if req, ok := msg.(*sip.Request); ok {
+	if req, ok := msg.(*sipgo.Request); ok {
 		return req.CSeq().MethodName == req.Method && req.SipVersion == "SIP/2.0"
 	}
 	return true
@@ -39,9 +39,9 @@ func whole(msg sip.Message) bool {
 
 // transactionKey identifies a server transaction (RFC 3261 17.2.3). An ACK
 // has its INVITE's.
-func transactionKey(req *sip.Request, method sip.RequestMethod) string {
-	if method == sip.ACK {
-		method = sip.INVITE
+func transactionKey(req *sipgo.Request, method sipgo.RequestMethod) string {
+	if method == sipgo.ACK {
+		method = sipgo.INVITE
 	}
 	via := req.Via()
 	branch, _ := via.Params.Get("branch")
@@ -52,14 +52,14 @@ func transactionKey(req *sip.Request, method sip.RequestMethod) string {
 }
 
 // clientKey identifies a client transaction by its response.
-func clientKey(msg sip.Message) string {
+func clientKey(msg sipgo.Message) string {
 	branch, _ := msg.Via().Params.Get("branch")
 	return branch + "|" + string(msg.CSeq().MethodName)
 }
 
 // stamp notes in the top Via where a request really came from (RFC 3261
 // 18.2.1, RFC 3581 4).
-func stamp(req *sip.Request, f flow) {
+func stamp(req *sipgo.Request, f flow) {
 	via := req.Via()
 	if _, ok := via.Params.Get("rport"); ok {
 		via.Params.Add("rport", strconv.Itoa(int(f.remote.Port())))
@@ -71,7 +71,7 @@ func stamp(req *sip.Request, f flow) {
 
 // replyTo is where the answer to a stamped Via goes: over UDP to the source
 // with the port of the Via unless rport was asked for (RFC 3261 18.2.2).
-func replyTo(via *sip.ViaHeader, f flow) flow {
+func replyTo(via *sipgo.ViaHeader, f flow) flow {
 	if f.stream != nil {
 		return f
 	}
@@ -86,7 +86,7 @@ func replyTo(via *sip.ViaHeader, f flow) flow {
 }
 
 // respond builds an answer; tag is ours unless the request has one.
-func respond(req *sip.Request, code int, reason, tag string, body []byte, extra ...sip.Header) *sip.Response {
+func respond(req *sipgo.Request, code int, reason, tag string, body []byte, extra ...sipgo.Header) *sipgo.Response {
 	if reason == "" {
 		reason = reasonOf(code)
 	}
@@ -94,12 +94,12 @@ func respond(req *sip.Request, code int, reason, tag string, body []byte, extra 
 		req = req.Clone()
 		req.To().Params.Add("tag", tag)
 	}
-	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	res := sipgo.NewResponseFromRequest(req, code, reason, nil)
 	for _, h := range extra {
 		res.AppendHeader(h)
 	}
 	if body != nil {
-		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		res.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
 	}
 	res.SetBody(body)
 	return res
@@ -130,13 +130,13 @@ var reasons = [...]struct {
 	{600, "Busy Everywhere"}, {603, "Decline"}, {606, "Not Acceptable"},
 }
 
-func tagOf(params sip.HeaderParams) string {
+func tagOf(params sipgo.HeaderParams) string {
 	tag, _ := params.Get("tag")
 	return tag
 }
 
 // uriAddr is the address in a URI, with the default port; names have none.
-func uriAddr(u *sip.Uri) (netip.AddrPort, bool) {
+func uriAddr(u *sipgo.Uri) (netip.AddrPort, bool) {
 	ip, err := netip.ParseAddr(strings.Trim(u.Host, "[]"))
 	if err != nil || u.Port < 0 || u.Port > 65535 {
 		return netip.AddrPort{}, false
@@ -151,7 +151,7 @@ func uriAddr(u *sip.Uri) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), true
 }
 
-func uriTransport(u *sip.Uri) Transport {
+func uriTransport(u *sipgo.Uri) Transport {
 	v, _ := u.UriParams.Get("transport")
 	switch {
 	case u.Scheme == "sips", strings.EqualFold(v, "tls"):
@@ -163,7 +163,7 @@ func uriTransport(u *sip.Uri) Transport {
 }
 
 // uriKey is what two URIs share that lead to the same place.
-func uriKey(u *sip.Uri) string {
+func uriKey(u *sipgo.Uri) string {
 	at := u.Host + ":" + strconv.Itoa(u.Port)
 	if a, ok := uriAddr(u); ok {
 		at = a.String()
@@ -172,22 +172,22 @@ func uriKey(u *sip.Uri) string {
 }
 
 // makeURI is sip:user@addr, with the transport where it is not UDP.
-func makeURI(user string, at netip.AddrPort, t Transport) sip.Uri {
+func makeURI(user string, at netip.AddrPort, t Transport) sipgo.Uri {
 	host := at.Addr().String()
 	if at.Addr().Is6() {
 		host = "[" + host + "]"
 	}
-	u := sip.Uri{Scheme: "sip", User: user, Host: host, Port: int(at.Port())}
+	u := sipgo.Uri{Scheme: "sip", User: user, Host: host, Port: int(at.Port())}
 	if t != UDP {
-		u.UriParams = sip.HeaderParams{{K: "transport", V: strings.ToLower(t.String())}}
+		u.UriParams = sipgo.HeaderParams{{K: "transport", V: strings.ToLower(t.String())}}
 	}
 	return u
 }
 
-func newVia(at netip.AddrPort, t Transport, branch string) *sip.ViaHeader {
-	return &sip.ViaHeader{
+func newVia(at netip.AddrPort, t Transport, branch string) *sipgo.ViaHeader {
+	return &sipgo.ViaHeader{
 		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: t.String(),
 		Host: at.Addr().String(), Port: int(at.Port()),
-		Params: sip.HeaderParams{{K: "rport"}, {K: "branch", V: branch}},
+		Params: sipgo.HeaderParams{{K: "rport"}, {K: "branch", V: branch}},
 	}
 }

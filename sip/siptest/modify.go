@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/netip"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
@@ -15,12 +15,12 @@ import (
 // present media address. A refusal is a *Refused and leaves the call as it
 // was, but for a 481, which ends it (RFC 5057).
 func (c *PeerCall) Reinvite(ctx context.Context, body []byte) error {
-	return c.refresh(ctx, sip.INVITE, body)
+	return c.refresh(ctx, sipgo.INVITE, body)
 }
 
 // Update is Reinvite by UPDATE (RFC 3311).
 func (c *PeerCall) Update(ctx context.Context, body []byte) error {
-	return c.refresh(ctx, sip.UPDATE, body)
+	return c.refresh(ctx, sipgo.UPDATE, body)
 }
 
 // Hold asks the peer to send no more; Resume ends that.
@@ -43,7 +43,7 @@ func (c *PeerCall) turn(ctx context.Context, dir sdp.Direction) error {
 	return err
 }
 
-func (c *PeerCall) refresh(ctx context.Context, method sip.RequestMethod, body []byte) error {
+func (c *PeerCall) refresh(ctx context.Context, method sipgo.RequestMethod, body []byte) error {
 	select {
 	case c.modify <- struct{}{}:
 	case <-c.done:
@@ -70,7 +70,7 @@ func (c *PeerCall) refresh(ctx context.Context, method sip.RequestMethod, body [
 	if body == nil {
 		body = offer
 	}
-	res, err := c.p.authorized(ctx, func() *sip.Request { return c.request(method, body) }, c.nextHop(), nil)
+	res, err := c.p.authorized(ctx, func() *sipgo.Request { return c.request(method, body) }, c.nextHop(), nil)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *PeerCall) refresh(ctx context.Context, method sip.RequestMethod, body [
 		c.agreed(n)
 	}
 	release() // before the ACK: the peer may send an offer right after it
-	if method == sip.INVITE {
+	if method == sipgo.INVITE {
 		c.ack(res.CSeq().SeqNo, nil)
 	}
 	return err
@@ -104,7 +104,7 @@ func (c *PeerCall) Hangup(ctx context.Context) error {
 		// Ended at once for everyone else; the BYE still goes its way.
 		hop := c.nextHop()
 		c.finish(200, "hung up", false)
-		res, err := c.p.authorized(ctx, func() *sip.Request { return c.request(sip.BYE, nil) }, hop, nil)
+		res, err := c.p.authorized(ctx, func() *sipgo.Request { return c.request(sipgo.BYE, nil) }, hop, nil)
 		if err == nil && !res.IsSuccess() {
 			err = &Refused{res.StatusCode, res.Reason}
 		}

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/safego"
 	"ramble/sip/sdp"
@@ -34,12 +34,12 @@ type PeerOptions struct {
 	OnInvite func(*PeerCall) Decision
 	// Headers makes what is added to an INVITE that begins a call: "Require:
 	// 100rel" or "Expires" for instance; nil adds nothing.
-	Headers func() []sip.Header
+	Headers func() []sipgo.Header
 	// NoReplaces: INVITEs that require Replaces are answered 420.
 	NoReplaces bool
 	// OnRequest may answer a request inside a call otherwise than the book
 	// says; nil from it lets it be. It must not wait.
-	OnRequest func(*PeerCall, *sip.Request) *Reply
+	OnRequest func(*PeerCall, *sipgo.Request) *Reply
 	// OnRefresh holds back the answer to a re-INVITE until the channel is
 	// closed or the request is cancelled; nil, or nil from it, answers at once.
 	OnRefresh func(*PeerCall) <-chan struct{}
@@ -96,8 +96,8 @@ type Peer struct {
 	wire    *wire
 	stop    context.CancelFunc // of wire
 	calls   map[string]*PeerCall
-	pending map[string]chan *sip.Response // client transactions
-	acks    map[string]ack                // refusals to our INVITEs, in case they are repeated
+	pending map[string]chan *sipgo.Response // client transactions
+	acks    map[string]ack                  // refusals to our INVITEs, in case they are repeated
 	served  map[string]*served
 	counts  map[string]int
 	ended   bool
@@ -132,7 +132,7 @@ func NewPeer(o PeerOptions) *Peer {
 	o.Sockets, o.Log = orSystem(o.Sockets), orDiscard(o.Log)
 	p := &Peer{
 		o: o, ready: make(chan struct{}), inbox: make(chan inbound),
-		calls: make(map[string]*PeerCall), pending: make(map[string]chan *sip.Response),
+		calls: make(map[string]*PeerCall), pending: make(map[string]chan *sipgo.Response),
 		acks: make(map[string]ack), served: make(map[string]*served), counts: make(map[string]int),
 	}
 	p.reg.callID = newBranch()
@@ -301,14 +301,14 @@ func (p *Peer) now() *wire {
 	return p.wire
 }
 
-func (p *Peer) aor() sip.Uri {
+func (p *Peer) aor() sipgo.Uri {
 	if p.o.Domain == "" {
 		return makeURI(p.o.User, p.Addr(), p.o.Transport)
 	}
-	return sip.Uri{Scheme: "sip", User: p.o.User, Host: p.o.Domain}
+	return sipgo.Uri{Scheme: "sip", User: p.o.User, Host: p.o.Domain}
 }
 
-func (p *Peer) contact() sip.Uri { return makeURI(p.o.User, p.Addr(), p.o.Transport) }
+func (p *Peer) contact() sipgo.Uri { return makeURI(p.o.User, p.Addr(), p.o.Transport) }
 
 // sweep forgets old server transactions and ACKs.
 func (p *Peer) sweep(now time.Time) {
@@ -347,6 +347,6 @@ func (p *Peer) find(callID, ourTag, theirTag string) *PeerCall {
 // allow is what a Peer knows.
 const allow = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS, INFO"
 
-func allowed(m sip.RequestMethod) bool {
-	return slices.Contains([]sip.RequestMethod{sip.BYE, sip.UPDATE, sip.PRACK, sip.INVITE, sip.OPTIONS, sip.INFO, sip.MESSAGE, sip.NOTIFY}, m)
+func allowed(m sipgo.RequestMethod) bool {
+	return slices.Contains([]sipgo.RequestMethod{sipgo.BYE, sipgo.UPDATE, sipgo.PRACK, sipgo.INVITE, sipgo.OPTIONS, sipgo.INFO, sipgo.MESSAGE, sipgo.NOTIFY}, m)
 }

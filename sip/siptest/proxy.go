@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // proxy is the running half of a Registrar: one loop owns all of it.
@@ -31,14 +31,14 @@ type proxy struct {
 // transaction joins what came from upstream with what went downstream.
 type transaction struct {
 	key    string
-	method sip.RequestMethod
+	method sipgo.RequestMethod
 	born   time.Time
 	up     flow   // where answers go
 	last   []byte // the last answer sent there
 	code   int    // of it
 	local  bool   // answered by us, nothing is downstream
 
-	req     *sip.Request // as sent downstream
+	req     *sipgo.Request // as sent downstream
 	raw     []byte
 	down    flow
 	next    time.Time // when raw is sent again, while nothing was heard
@@ -98,28 +98,28 @@ func (p *proxy) message(in inbound, now time.Time) {
 	}
 	p.sweep(now)
 	switch m := in.msg.(type) {
-	case *sip.Request:
+	case *sipgo.Request:
 		p.request(m, in.flow, now)
-	case *sip.Response:
+	case *sipgo.Response:
 		p.response(m, in.flow)
 	}
 }
 
 // request files a request under its transaction (RFC 3261 16.2, 17.2).
-func (p *proxy) request(req *sip.Request, from flow, now time.Time) {
+func (p *proxy) request(req *sipgo.Request, from flow, now time.Time) {
 	stamp(req, from)
 	key := transactionKey(req, req.Method)
 	tx := p.byKey[key]
 	switch {
-	case tx != nil && req.Method == sip.ACK:
+	case tx != nil && req.Method == sipgo.ACK:
 		if !tx.local && tx.req != nil {
 			p.forwardAck(req, tx)
 		}
 		return
 	case tx != nil && tx.last != nil:
 		_ = p.wire.send(tx.up, tx.last)
-		if req.Method == sip.CANCEL {
-			p.passCancel(req, p.byKey[transactionKey(req, sip.INVITE)])
+		if req.Method == sipgo.CANCEL {
+			p.passCancel(req, p.byKey[transactionKey(req, sipgo.INVITE)])
 		}
 		return
 	case tx != nil:
@@ -129,7 +129,7 @@ func (p *proxy) request(req *sip.Request, from flow, now time.Time) {
 		return
 	}
 	tx = &transaction{key: key, method: req.Method, born: now, up: replyTo(req.Via(), from)}
-	if req.Method != sip.ACK {
+	if req.Method != sipgo.ACK {
 		p.byKey[key] = tx
 		if reply := p.r.noted(req); reply != nil {
 			tx.local = true
@@ -140,9 +140,9 @@ func (p *proxy) request(req *sip.Request, from flow, now time.Time) {
 		}
 	}
 	switch req.Method {
-	case sip.REGISTER:
+	case sipgo.REGISTER:
 		p.register(tx, req, from, now)
-	case sip.CANCEL:
+	case sipgo.CANCEL:
 		p.cancel(tx, req)
 	default:
 		p.route(tx, req, from, now)
@@ -150,8 +150,8 @@ func (p *proxy) request(req *sip.Request, from flow, now time.Time) {
 }
 
 // reply answers by ourselves.
-func (p *proxy) reply(tx *transaction, req *sip.Request, code int, reason string, extra ...sip.Header) {
-	if req.Method == sip.ACK {
+func (p *proxy) reply(tx *transaction, req *sipgo.Request, code int, reason string, extra ...sipgo.Header) {
+	if req.Method == sipgo.ACK {
 		return
 	}
 	tx.local = true
@@ -159,7 +159,7 @@ func (p *proxy) reply(tx *transaction, req *sip.Request, code int, reason string
 }
 
 // upstream sends an answer to where the request came from.
-func (p *proxy) upstream(tx *transaction, res *sip.Response) {
+func (p *proxy) upstream(tx *transaction, res *sipgo.Response) {
 	tx.last, tx.code = []byte(res.String()), res.StatusCode
 	if tx.up.alive() {
 		_ = p.wire.send(tx.up, tx.last)
@@ -188,8 +188,8 @@ func (p *proxy) dial(to netip.AddrPort, raw []byte, done func(flow, error)) {
 }
 
 // cancel answers by itself and sends its like on (RFC 3261 16.10).
-func (p *proxy) cancel(tx *transaction, req *sip.Request) {
-	invite := p.byKey[transactionKey(req, sip.INVITE)]
+func (p *proxy) cancel(tx *transaction, req *sipgo.Request) {
+	invite := p.byKey[transactionKey(req, sipgo.INVITE)]
 	if invite == nil {
 		p.reply(tx, req, 481, "")
 		return
@@ -198,17 +198,17 @@ func (p *proxy) cancel(tx *transaction, req *sip.Request) {
 	p.passCancel(req, invite)
 }
 
-func (p *proxy) passCancel(req *sip.Request, invite *transaction) {
+func (p *proxy) passCancel(req *sipgo.Request, invite *transaction) {
 	if invite == nil || invite.local || invite.code >= 200 {
 		return
 	}
-	out := sip.NewRequest(sip.CANCEL, *invite.req.Recipient.Clone())
-	out.AppendHeader(sip.HeaderClone(invite.req.Via()))
+	out := sipgo.NewRequest(sipgo.CANCEL, *invite.req.Recipient.Clone())
+	out.AppendHeader(sipgo.HeaderClone(invite.req.Via()))
 	for _, name := range []string{"Route", "Max-Forwards", "From", "To", "Call-ID"} {
-		sip.CopyHeaders(name, invite.req, out)
+		sipgo.CopyHeaders(name, invite.req, out)
 	}
-	out.AppendHeader(&sip.CSeqHeader{SeqNo: invite.req.CSeq().SeqNo, MethodName: sip.CANCEL})
-	sip.CopyHeaders("Reason", req, out)
+	out.AppendHeader(&sipgo.CSeqHeader{SeqNo: invite.req.CSeq().SeqNo, MethodName: sipgo.CANCEL})
+	sipgo.CopyHeaders("Reason", req, out)
 	out.SetBody(nil)
 	if invite.down.alive() {
 		_ = p.wire.send(invite.down, []byte(out.String()))
@@ -216,13 +216,13 @@ func (p *proxy) passCancel(req *sip.Request, invite *transaction) {
 }
 
 // forwardAck sends the ACK of a refusal the way its INVITE went.
-func (p *proxy) forwardAck(req *sip.Request, tx *transaction) {
-	out := sip.NewRequest(sip.ACK, *tx.req.Recipient.Clone())
-	out.AppendHeader(sip.HeaderClone(tx.req.Via()))
+func (p *proxy) forwardAck(req *sipgo.Request, tx *transaction) {
+	out := sipgo.NewRequest(sipgo.ACK, *tx.req.Recipient.Clone())
+	out.AppendHeader(sipgo.HeaderClone(tx.req.Via()))
 	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards"} {
-		sip.CopyHeaders(name, req, out)
+		sipgo.CopyHeaders(name, req, out)
 	}
-	sip.CopyHeaders("Route", tx.req, out)
+	sipgo.CopyHeaders("Route", tx.req, out)
 	out.SetBody(nil)
 	if tx.down.alive() {
 		_ = p.wire.send(tx.down, []byte(out.String()))
@@ -230,7 +230,7 @@ func (p *proxy) forwardAck(req *sip.Request, tx *transaction) {
 }
 
 // response passes an answer on (RFC 3261 16.7).
-func (p *proxy) response(res *sip.Response, from flow) {
+func (p *proxy) response(res *sipgo.Response, from flow) {
 	tx := p.byBranch[clientKey(res)]
 	if tx == nil || res.StatusCode < 100 || res.StatusCode > 699 {
 		return // the answer to a CANCEL of ours, or to nothing
@@ -252,16 +252,16 @@ func (p *proxy) response(res *sip.Response, from flow) {
 	p.upstream(tx, res)
 	if res.StatusCode >= 200 {
 		tx.raw = nil // a retransmission gets the answer now
-		if res.IsSuccess() || tx.method != sip.INVITE {
+		if res.IsSuccess() || tx.method != sipgo.INVITE {
 			tx.req = nil // there will be no ACK that needs it
 		}
 	}
 }
 
 // learn notes on which flow the owner of a Contact is heard.
-func (p *proxy) learn(c *sip.ContactHeader, method sip.RequestMethod, from flow) {
+func (p *proxy) learn(c *sipgo.ContactHeader, method sipgo.RequestMethod, from flow) {
 	switch method {
-	case sip.INVITE, sip.UPDATE, sip.SUBSCRIBE, sip.REGISTER, sip.NOTIFY, sip.REFER:
+	case sipgo.INVITE, sipgo.UPDATE, sipgo.SUBSCRIBE, sipgo.REGISTER, sipgo.NOTIFY, sipgo.REFER:
 		if c != nil && !c.Address.Wildcard {
 			p.reach[uriKey(&c.Address)] = from
 		}
@@ -314,7 +314,7 @@ func (p *proxy) sweep(now time.Time) {
 	p.swept = now
 	for key, tx := range p.byKey {
 		age := now.Sub(tx.born)
-		if age > 15*time.Minute || (age > deadline+t2 && (tx.code >= 200 || tx.method != sip.INVITE)) {
+		if age > 15*time.Minute || (age > deadline+t2 && (tx.code >= 200 || tx.method != sipgo.INVITE)) {
 			delete(p.byKey, key)
 			delete(p.byBranch, branchOf(key)+"|"+string(tx.method))
 			delete(p.resend, tx)
@@ -328,7 +328,7 @@ func (p *proxy) sweep(now time.Time) {
 }
 
 // ours says whether a URI names this server.
-func (p *proxy) ours(u *sip.Uri) bool {
+func (p *proxy) ours(u *sipgo.Uri) bool {
 	if strings.EqualFold(u.Host, p.r.o.Realm) {
 		return true
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
@@ -123,9 +123,9 @@ func TestPeer_plays_the_stubborn_one_for_repair_tests(t *testing.T) {
 	}{{488, false}, {491, false}, {503, false}, {481, true}} {
 		r := startRegistrar(t, Options{})
 		alice := startPeer(t, r, PeerOptions{User: "alice"})
-		bob := startPeer(t, r, PeerOptions{User: "bob", OnRequest: func(_ *PeerCall, req *sip.Request) *Reply {
-			if req.Method == sip.INVITE || req.Method == sip.UPDATE {
-				return &Reply{Code: tt.code, Headers: []sip.Header{sip.NewHeader("Retry-After", "1")}}
+		bob := startPeer(t, r, PeerOptions{User: "bob", OnRequest: func(_ *PeerCall, req *sipgo.Request) *Reply {
+			if req.Method == sipgo.INVITE || req.Method == sipgo.UPDATE {
+				return &Reply{Code: tt.code, Headers: []sipgo.Header{sipgo.NewHeader("Retry-After", "1")}}
 			}
 			return nil
 		}})

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/safego"
 )
@@ -60,7 +60,7 @@ type Registrar struct {
 	addr     netip.AddrPort
 	location location
 	counts   map[string]int
-	script   func(*sip.Request) *Reply
+	script   func(*sipgo.Request) *Reply
 }
 
 // NewRegistrar makes a Registrar that does nothing until Run.
@@ -157,7 +157,7 @@ func (r *Registrar) wait(ctx context.Context, ok func() bool) error {
 // Script is asked about each request, retransmissions and ACKs apart, before
 // anything else is done with it; nil from it lets the request through. It
 // runs on the Registrar's loop and must not wait. Script(nil) ends it.
-func (r *Registrar) Script(fn func(req *sip.Request) *Reply) {
+func (r *Registrar) Script(fn func(req *sipgo.Request) *Reply) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.script = fn
@@ -182,7 +182,7 @@ func (r *Registrar) Forget() {
 }
 
 // noted counts a request and asks the script about it.
-func (r *Registrar) noted(req *sip.Request) *Reply {
+func (r *Registrar) noted(req *sipgo.Request) *Reply {
 	r.mu.Lock()
 	r.counts[string(req.Method)]++
 	script := r.script

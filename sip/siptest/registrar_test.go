@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
 )
 
-func contacts(res *sip.Response) (out []string) {
+func contacts(res *sipgo.Response) (out []string) {
 	for _, h := range res.GetHeaders("Contact") {
 		out = append(out, h.Value())
 	}
@@ -104,7 +104,7 @@ func TestRegistrar_refuses(t *testing.T) {
 
 func TestRegistrar_ends_nonces(t *testing.T) {
 	contact := "Contact: <sip:alice@192.0.2.1>"
-	stale := func(res *sip.Response) bool {
+	stale := func(res *sipgo.Response) bool {
 		h := res.GetHeader("WWW-Authenticate")
 		if res.StatusCode != 401 || h == nil {
 			return false
@@ -207,22 +207,22 @@ func TestRegistrar_obeys_its_script(t *testing.T) {
 	c := dialRaw(t, r, UDP)
 	contact := "Contact: <sip:alice@192.0.2.1>"
 	for _, code := range []int{403, 404, 423, 503} {
-		r.Script(func(req *sip.Request) *Reply {
-			return &Reply{Code: code, Headers: []sip.Header{sip.NewHeader("Retry-After", "7")}}
+		r.Script(func(req *sipgo.Request) *Reply {
+			return &Reply{Code: code, Headers: []sipgo.Header{sipgo.NewHeader("Retry-After", "7")}}
 		})
 		if res := c.register(code, contact); res.StatusCode != code || res.Reason != reasonOf(code) || res.GetHeader("Retry-After") == nil {
 			t.Errorf("%s", res)
 		}
 	}
-	r.Script(func(req *sip.Request) *Reply {
-		if req.Method == sip.REGISTER {
+	r.Script(func(req *sipgo.Request) *Reply {
+		if req.Method == sipgo.REGISTER {
 			return &Reply{Silent: true}
 		}
 		return nil
 	})
 	c.send(c.request("REGISTER", "sip:ramble.test", 900, "silent", contact))
 	c.send(c.request("OPTIONS", "sip:ramble.test", 901, "loud"))
-	if res := c.response(); res.CSeq().MethodName != sip.OPTIONS || res.StatusCode != 200 {
+	if res := c.response(); res.CSeq().MethodName != sipgo.OPTIONS || res.StatusCode != 200 {
 		t.Errorf("%s", res)
 	}
 	if err := r.WaitCount(within(t), "REGISTER", 5); err != nil {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
@@ -35,7 +35,7 @@ func (c *PeerCall) early(ctx context.Context, offer *sdp.Session, reliably bool)
 		return errStopped
 	}
 	c.agreed(n)
-	extra := []sip.Header{c.contactHeader(), sip.NewHeader("Allow", allow), c.p.supported()}
+	extra := []sipgo.Header{c.contactHeader(), sipgo.NewHeader("Allow", allow), c.p.supported()}
 	if !reliably {
 		c.p.send(in.srv, respond(in.req, 183, "", c.d.localTag, body, extra...))
 		return nil
@@ -44,7 +44,7 @@ func (c *PeerCall) early(ctx context.Context, offer *sdp.Session, reliably bool)
 	c.mu.Lock()
 	c.rel = rel
 	c.mu.Unlock()
-	extra = append(extra, sip.NewHeader("Require", "100rel"), sip.NewHeader("RSeq", strconv.Itoa(int(rel.rseq))))
+	extra = append(extra, sipgo.NewHeader("Require", "100rel"), sipgo.NewHeader("RSeq", strconv.Itoa(int(rel.rseq))))
 	res := respond(in.req, 183, "", c.d.localTag, body, extra...)
 	c.p.send(in.srv, res)
 	c.p.repeat(c.p.now(), in.srv.to, []byte(res.String()), rel.pracked, c.done, nil)
@@ -63,7 +63,7 @@ func (c *PeerCall) early(ctx context.Context, offer *sdp.Session, reliably bool)
 }
 
 // pracked takes a PRACK.
-func (c *PeerCall) pracked(req *sip.Request, srv *served) {
+func (c *PeerCall) pracked(req *sipgo.Request, srv *served) {
 	c.mu.Lock()
 	rel := c.rel
 	c.mu.Unlock()
@@ -81,7 +81,7 @@ func (c *PeerCall) pracked(req *sip.Request, srv *served) {
 }
 
 // prack acknowledges a provisional response to our INVITE that asks for it.
-func (c *PeerCall) prack(ctx context.Context, res *sip.Response) {
+func (c *PeerCall) prack(ctx context.Context, res *sipgo.Response) {
 	h := res.GetHeader("RSeq")
 	if h == nil {
 		return
@@ -89,25 +89,25 @@ func (c *PeerCall) prack(ctx context.Context, res *sip.Response) {
 	c.established(res)
 	rack := fmt.Sprintf("%s %d INVITE", strings.TrimSpace(h.Value()), res.CSeq().SeqNo)
 	c.p.spawn("peer prack", func() {
-		_, _ = c.p.authorized(ctx, func() *sip.Request {
-			req := c.request(sip.PRACK, nil)
-			req.AppendHeader(sip.NewHeader("RAck", rack))
+		_, _ = c.p.authorized(ctx, func() *sipgo.Request {
+			req := c.request(sipgo.PRACK, nil)
+			req.AppendHeader(sipgo.NewHeader("RAck", rack))
 			return req
 		}, c.nextHop(), nil)
 	})
 }
 
 // supported is what a Peer lists.
-func (p *Peer) supported() sip.Header {
+func (p *Peer) supported() sipgo.Header {
 	if p.o.NoReplaces {
-		return sip.NewHeader("Supported", "100rel")
+		return sipgo.NewHeader("Supported", "100rel")
 	}
-	return sip.NewHeader("Supported", "100rel, replaces")
+	return sipgo.NewHeader("Supported", "100rel, replaces")
 }
 
 // replaced finds the answered call that an INVITE takes the place of (RFC 3891
 // 3). A code other than 0 refuses the INVITE.
-func (p *Peer) replaced(req *sip.Request) (old *PeerCall, code int) {
+func (p *Peer) replaced(req *sipgo.Request) (old *PeerCall, code int) {
 	h := req.GetHeader("Replaces")
 	switch {
 	case h == nil:

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // route finds where a request goes and sends it there (RFC 3261 16.3 to 16.6).
-func (p *proxy) route(tx *transaction, req *sip.Request, from flow, now time.Time) {
+func (p *proxy) route(tx *transaction, req *sipgo.Request, from flow, now time.Time) {
 	inDialog := req.To().Params.Has("tag")
 	for range 2 { // we may stand in the set twice, once per transport
 		if top := req.Route(); top != nil && p.ours(&top.Address) {
@@ -27,10 +27,10 @@ func (p *proxy) route(tx *transaction, req *sip.Request, from flow, now time.Tim
 			p.reply(tx, req, 483, "")
 			return
 		}
-		left := sip.MaxForwardsHeader(hops.Val() - 1)
+		left := sipgo.MaxForwardsHeader(hops.Val() - 1)
 		req.ReplaceHeader(&left)
 	} else {
-		hops := sip.MaxForwardsHeader(69)
+		hops := sipgo.MaxForwardsHeader(69)
 		req.AppendHeader(&hops)
 	}
 	next := &req.Recipient
@@ -55,8 +55,8 @@ func (p *proxy) route(tx *transaction, req *sip.Request, from flow, now time.Tim
 }
 
 // admitted asks for credentials where the options say so.
-func (p *proxy) admitted(tx *transaction, req *sip.Request, inDialog bool, from flow, now time.Time) bool {
-	if !p.r.o.ProxyAuth || req.Method == sip.ACK || (inDialog && !p.r.o.Quirks.AuthInDialog) {
+func (p *proxy) admitted(tx *transaction, req *sipgo.Request, inDialog bool, from flow, now time.Time) bool {
+	if !p.r.o.ProxyAuth || req.Method == sipgo.ACK || (inDialog && !p.r.o.Quirks.AuthInDialog) {
 		return true
 	}
 	if inDialog && !p.serves(req.From().Address.User) {
@@ -83,7 +83,7 @@ func (p *proxy) serves(user string) bool {
 }
 
 // verify checks against the passwords of this moment.
-func (p *proxy) verify(req *sip.Request, header string, from flow, now time.Time) (string, verdict) {
+func (p *proxy) verify(req *sipgo.Request, header string, from flow, now time.Time) (string, verdict) {
 	p.r.mu.Lock()
 	defer p.r.mu.Unlock()
 	p.gate.users = p.r.o.Users
@@ -92,9 +92,9 @@ func (p *proxy) verify(req *sip.Request, header string, from flow, now time.Time
 
 // locate chooses the latest binding that can still be reached; otherwise code
 // is the answer.
-func (p *proxy) locate(u *sip.Uri, method sip.RequestMethod, now time.Time) (b Binding, code int) {
+func (p *proxy) locate(u *sipgo.Uri, method sipgo.RequestMethod, now time.Time) (b Binding, code int) {
 	switch {
-	case u.User == "" && method == sip.OPTIONS:
+	case u.User == "" && method == sipgo.OPTIONS:
 		return b, 200
 	case !p.serves(u.User):
 		return b, 404
@@ -115,14 +115,14 @@ func (p *proxy) locate(u *sip.Uri, method sip.RequestMethod, now time.Time) (b B
 
 // forward sends a request on, with our Via and, at the beginning of a dialog,
 // our Record-Route.
-func (p *proxy) forward(tx *transaction, req *sip.Request, next *sip.Uri, inDialog bool) {
+func (p *proxy) forward(tx *transaction, req *sipgo.Request, next *sipgo.Uri, inDialog bool) {
 	t, to, down, ok := p.nextHop(next)
 	if !ok {
 		p.reply(tx, req, 502, "No Address")
 		return
 	}
 	up := tx.up.transport()
-	if !inDialog && (req.Method == sip.INVITE || req.Method == sip.SUBSCRIBE) && !p.r.o.Quirks.NoRecordRoute {
+	if !inDialog && (req.Method == sipgo.INVITE || req.Method == sipgo.SUBSCRIBE) && !p.r.o.Quirks.NoRecordRoute {
 		req.PrependHeader(p.recordRoute(up))
 		if t != up { // one per side, so that each finds its own transport (RFC 5658)
 			req.PrependHeader(p.recordRoute(t))
@@ -133,10 +133,10 @@ func (p *proxy) forward(tx *transaction, req *sip.Request, next *sip.Uri, inDial
 	trying := respond(req, 100, "", "", nil)
 	req.PrependHeader(via)
 	tx.req, tx.raw, tx.down = req, []byte(req.String()), down
-	if req.Method != sip.ACK {
+	if req.Method != sipgo.ACK {
 		p.byBranch[branch+"|"+string(req.Method)] = tx
 	}
-	if req.Method == sip.INVITE {
+	if req.Method == sipgo.INVITE {
 		p.upstream(tx, trying)
 		tx.backoff = t1
 		tx.next = tx.born.Add(t1)
@@ -149,22 +149,22 @@ func (p *proxy) forward(tx *transaction, req *sip.Request, next *sip.Uri, inDial
 	}
 	p.dial(to, tx.raw, func(f flow, err error) {
 		tx.down = f
-		if err != nil && req.Method != sip.ACK {
+		if err != nil && req.Method != sipgo.ACK {
 			delete(p.resend, tx)
 			p.refuse(tx, 480)
 		}
 	})
 }
 
-func (p *proxy) recordRoute(t Transport) sip.Header {
+func (p *proxy) recordRoute(t Transport) sipgo.Header {
 	u := makeURI("", p.self(), t)
-	u.UriParams = append(u.UriParams, sip.HeaderKV{K: "lr"})
-	return &sip.RecordRouteHeader{Address: u}
+	u.UriParams = append(u.UriParams, sipgo.HeaderKV{K: "lr"})
+	return &sipgo.RecordRouteHeader{Address: u}
 }
 
 // nextHop is the flow to a URI: the one on which its owner was heard last,
 // else its address. A TCP flow that is not there must be dialled.
-func (p *proxy) nextHop(u *sip.Uri) (t Transport, to netip.AddrPort, f flow, ok bool) {
+func (p *proxy) nextHop(u *sipgo.Uri) (t Transport, to netip.AddrPort, f flow, ok bool) {
 	if f, heard := p.reach[uriKey(u)]; heard && f.alive() {
 		return f.transport(), f.remote, f, true
 	}
@@ -183,7 +183,7 @@ func (p *proxy) nextHop(u *sip.Uri) (t Transport, to netip.AddrPort, f flow, ok 
 }
 
 // register is the registrar (RFC 3261 10.3).
-func (p *proxy) register(tx *transaction, req *sip.Request, from flow, now time.Time) {
+func (p *proxy) register(tx *transaction, req *sipgo.Request, from flow, now time.Time) {
 	user := req.To().Address.User
 	password, known := p.r.password(user)
 	switch {
@@ -240,7 +240,7 @@ func (p *proxy) registered(user string, now time.Time) []Binding {
 }
 
 // wishes reads what a REGISTER asks for; code 0 says that it can be had.
-func (p *proxy) wishes(req *sip.Request, from flow, now time.Time) (reg registration, code int, extra []sip.Header) {
+func (p *proxy) wishes(req *sipgo.Request, from flow, now time.Time) (reg registration, code int, extra []sipgo.Header) {
 	q := p.r.o.Quirks
 	reg = registration{callID: req.CallID().Value(), cseq: req.CSeq().SeqNo}
 	general := q.MaxExpires
@@ -250,7 +250,7 @@ func (p *proxy) wishes(req *sip.Request, from flow, now time.Time) (reg registra
 		}
 	}
 	for _, h := range req.GetHeaders("Contact") {
-		c, ok := h.(*sip.ContactHeader)
+		c, ok := h.(*sipgo.ContactHeader)
 		if !ok {
 			continue
 		}
@@ -265,7 +265,7 @@ func (p *proxy) wishes(req *sip.Request, from flow, now time.Time) (reg registra
 			}
 		}
 		if life > 0 && life < q.MinExpires {
-			return reg, 423, []sip.Header{sip.NewHeader("Min-Expires", strconv.Itoa(int(q.MinExpires/time.Second)))}
+			return reg, 423, []sipgo.Header{sipgo.NewHeader("Min-Expires", strconv.Itoa(int(q.MinExpires/time.Second)))}
 		}
 		reg.contacts = append(reg.contacts, p.binding(c, min(life, q.MaxExpires), from, now))
 	}
@@ -275,7 +275,7 @@ func (p *proxy) wishes(req *sip.Request, from flow, now time.Time) (reg registra
 	return reg, 0, nil
 }
 
-func (p *proxy) binding(c *sip.ContactHeader, life time.Duration, from flow, now time.Time) Binding {
+func (p *proxy) binding(c *sipgo.ContactHeader, life time.Duration, from flow, now time.Time) Binding {
 	uri := *c.Address.Clone()
 	if p.r.o.Quirks.RewriteContact {
 		uri = makeURI(uri.User, from.remote, from.transport())
@@ -292,8 +292,8 @@ func (p *proxy) binding(c *sip.ContactHeader, life time.Duration, from flow, now
 }
 
 // accepted are the headers of the 2xx: the bindings, and what the quirks add.
-func (p *proxy) accepted(req *sip.Request, list []Binding, from flow, now time.Time) []sip.Header {
-	var out []sip.Header
+func (p *proxy) accepted(req *sipgo.Request, list []Binding, from flow, now time.Time) []sipgo.Header {
+	var out []sipgo.Header
 	regID := false
 	for _, b := range list {
 		v := fmt.Sprintf("<%s>;expires=%d", b.Contact, int(b.Expires.Sub(now).Round(time.Second)/time.Second))
@@ -304,14 +304,14 @@ func (p *proxy) accepted(req *sip.Request, list []Binding, from flow, now time.T
 			v += ";reg-id=" + b.RegID
 			regID = true
 		}
-		out = append(out, sip.NewHeader("Contact", v))
+		out = append(out, sipgo.NewHeader("Contact", v))
 	}
 	if p.r.o.Quirks.Outbound && regID {
-		out = append(out, sip.NewHeader("Require", "outbound"), sip.NewHeader("Supported", "path, outbound"))
+		out = append(out, sipgo.NewHeader("Require", "outbound"), sipgo.NewHeader("Supported", "path, outbound"))
 	}
 	if p.r.o.Quirks.NextNonce && req.GetHeader("Authorization") != nil {
 		n := p.gate.issue(from.remote, now)
-		out = append(out, sip.NewHeader("Authentication-Info", `nextnonce="`+n+`"`))
+		out = append(out, sipgo.NewHeader("Authentication-Info", `nextnonce="`+n+`"`))
 	}
 	return out
 }

@@ -5,14 +5,14 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
 
 // incoming is an INVITE that waits for our final answer.
 type incoming struct {
-	req *sip.Request
+	req *sipgo.Request
 	srv *served
 }
 
@@ -27,22 +27,22 @@ func (p *Peer) message(in inbound) {
 		return
 	}
 	switch m := in.msg.(type) {
-	case *sip.Request:
+	case *sipgo.Request:
 		p.request(m, in.flow)
-	case *sip.Response:
+	case *sipgo.Response:
 		p.response(m, in.flow)
 	}
 }
 
 // request is the server half (RFC 3261 8.2, 12.2.2). It runs on the loop.
-func (p *Peer) request(req *sip.Request, from flow) {
+func (p *Peer) request(req *sipgo.Request, from flow) {
 	stamp(req, from)
 	key := transactionKey(req, req.Method)
 	now := time.Now()
 	p.mu.Lock()
 	p.sweep(now)
 	srv := p.served[key]
-	if srv == nil && req.Method != sip.ACK {
+	if srv == nil && req.Method != sipgo.ACK {
 		p.served[key] = &served{at: now, to: replyTo(req.Via(), from), acked: make(chan struct{})}
 		p.counts[string(req.Method)]++
 	}
@@ -54,14 +54,14 @@ func (p *Peer) request(req *sip.Request, from flow) {
 	p.mu.Unlock()
 	if srv != nil {
 		switch {
-		case req.Method == sip.ACK:
+		case req.Method == sipgo.ACK:
 			srv.once.Do(func() { close(srv.acked) })
 		case last != nil:
 			_ = p.now().send(srv.to, last)
 		}
 		return
 	}
-	if req.Method == sip.CANCEL {
+	if req.Method == sipgo.CANCEL {
 		p.cancelled(req, mine)
 		return
 	}
@@ -70,40 +70,40 @@ func (p *Peer) request(req *sip.Request, from flow) {
 		switch {
 		case c != nil:
 			c.within(req, mine, from)
-		case req.Method != sip.ACK:
+		case req.Method != sipgo.ACK:
 			p.reply(req, mine, 481)
 		}
 		return
 	}
 	switch req.Method {
-	case sip.ACK:
-	case sip.INVITE:
+	case sipgo.ACK:
+	case sipgo.INVITE:
 		p.invited(req, mine, from)
-	case sip.OPTIONS:
-		p.reply(req, mine, 200, sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"))
-	case sip.BYE, sip.UPDATE, sip.INFO:
+	case sipgo.OPTIONS:
+		p.reply(req, mine, 200, sipgo.NewHeader("Allow", allow), sipgo.NewHeader("Accept", "application/sdp"))
+	case sipgo.BYE, sipgo.UPDATE, sipgo.INFO:
 		p.reply(req, mine, 481)
-	case sip.NOTIFY, sip.MESSAGE:
+	case sipgo.NOTIFY, sipgo.MESSAGE:
 		p.reply(req, mine, 200)
 	default:
-		p.reply(req, mine, 405, sip.NewHeader("Allow", allow))
+		p.reply(req, mine, 405, sipgo.NewHeader("Allow", allow))
 	}
 }
 
-func (p *Peer) reply(req *sip.Request, srv *served, code int, extra ...sip.Header) {
+func (p *Peer) reply(req *sipgo.Request, srv *served, code int, extra ...sipgo.Header) {
 	p.send(srv, respond(req, code, "", newTag(), nil, extra...))
 }
 
 // send answers a server transaction and keeps the answer for repetitions. A
 // refusal of an INVITE over UDP is repeated until its ACK (timer G).
-func (p *Peer) send(srv *served, res *sip.Response) {
+func (p *Peer) send(srv *served, res *sipgo.Response) {
 	raw := []byte(res.String())
 	p.mu.Lock()
 	srv.last = raw
 	w := p.wire
 	p.mu.Unlock()
 	_ = w.send(srv.to, raw)
-	if res.CSeq().MethodName == sip.INVITE && res.StatusCode >= 300 && srv.to.stream == nil {
+	if res.CSeq().MethodName == sipgo.INVITE && res.StatusCode >= 300 && srv.to.stream == nil {
 		p.repeat(w, srv.to, raw, srv.acked, nil, nil)
 	}
 }
@@ -135,9 +135,9 @@ func (p *Peer) repeat(w *wire, to flow, raw []byte, acked, done <-chan struct{},
 }
 
 // cancelled ends an INVITE that is not yet answered (RFC 3261 9.2).
-func (p *Peer) cancelled(req *sip.Request, mine *served) {
+func (p *Peer) cancelled(req *sipgo.Request, mine *served) {
 	p.mu.Lock()
-	target := p.served[transactionKey(req, sip.INVITE)]
+	target := p.served[transactionKey(req, sipgo.INVITE)]
 	p.mu.Unlock()
 	if target == nil {
 		p.reply(req, mine, 481)
@@ -159,7 +159,7 @@ func (p *Peer) cancelled(req *sip.Request, mine *served) {
 }
 
 // invited begins an incoming call.
-func (p *Peer) invited(req *sip.Request, srv *served, from flow) {
+func (p *Peer) invited(req *sipgo.Request, srv *served, from flow) {
 	offer, err := offerOf(req)
 	if err != nil {
 		p.refuseSDP(req, srv, err)
@@ -180,7 +180,7 @@ func (p *Peer) invited(req *sip.Request, srv *served, from flow) {
 		local: req.To().Address, remote: req.From().Address, remoteSeq: req.CSeq().SeqNo, hop: from.remote,
 	}
 	for _, h := range req.GetHeaders("Record-Route") {
-		if rr, ok := h.(*sip.RecordRouteHeader); ok {
+		if rr, ok := h.(*sipgo.RecordRouteHeader); ok {
 			d.routes = append(d.routes, *rr.Address.Clone())
 		}
 	}
@@ -211,7 +211,7 @@ func (p *Peer) running() context.Context {
 }
 
 // offerOf is the offer in a request; nil when it has none.
-func offerOf(req *sip.Request) (*sdp.Session, error) {
+func offerOf(req *sipgo.Request) (*sdp.Session, error) {
 	if len(req.Body()) == 0 {
 		return nil, nil
 	}
@@ -223,7 +223,7 @@ func offerOf(req *sip.Request) (*sdp.Session, error) {
 }
 
 // refuseSDP answers with the code of an *sdp.Error and its text in a Warning.
-func (p *Peer) refuseSDP(req *sip.Request, srv *served, err error) {
+func (p *Peer) refuseSDP(req *sipgo.Request, srv *served, err error) {
 	code, warning := refusalOf(err)
 	p.send(srv, respond(req, code, "", newTag(), nil, warning...))
 }
@@ -283,7 +283,7 @@ func (c *PeerCall) Ring() {
 	c.p.send(in.srv, respond(in.req, 180, "", c.d.localTag, nil, c.contactHeader()))
 }
 
-func (c *PeerCall) contactHeader() sip.Header { return &sip.ContactHeader{Address: c.p.contact()} }
+func (c *PeerCall) contactHeader() sipgo.Header { return &sipgo.ContactHeader{Address: c.p.contact()} }
 
 // take claims the INVITE for a final answer; nil when it has one.
 func (c *PeerCall) take() *incoming {
@@ -360,12 +360,12 @@ func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte,
 
 // confirm sends the 2xx to an INVITE until its ACK comes, and ends a new call
 // when it does not (RFC 3261 13.3.1.4).
-func (c *PeerCall) confirm(req *sip.Request, srv *served, body []byte, offered bool) {
+func (c *PeerCall) confirm(req *sipgo.Request, srv *served, body []byte, offered bool) {
 	a := &answered{acked: make(chan struct{}), offered: offered}
 	c.mu.Lock()
 	c.unack[req.CSeq().SeqNo] = a
 	c.mu.Unlock()
-	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sip.NewHeader("Allow", allow), c.p.supported())
+	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sipgo.NewHeader("Allow", allow), c.p.supported())
 	c.p.send(srv, res)
 	var late func()
 	if !req.To().Params.Has("tag") { // many let a re-INVITE be

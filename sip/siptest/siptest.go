@@ -19,7 +19,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Sockets is where connections come from. Nil in the options means the
@@ -63,9 +63,9 @@ type Traced struct {
 // Reply is what a script has a request answered with.
 type Reply struct {
 	Code    int
-	Reason  string       // "" is the usual one
-	Headers []sip.Header // added
-	Silent  bool         // no answer at all; Code is ignored
+	Reason  string         // "" is the usual one
+	Headers []sipgo.Header // added
+	Silent  bool           // no answer at all; Code is ignored
 }
 
 // Refused is a final answer of the other side that is not 2xx.

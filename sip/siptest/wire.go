@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/safego"
 )
@@ -53,7 +53,7 @@ func (f flow) alive() bool {
 
 // inbound is a message and the way it came.
 type inbound struct {
-	msg  sip.Message
+	msg  sipgo.Message
 	flow flow
 }
 
@@ -65,7 +65,7 @@ type wire struct {
 	log     *slog.Logger
 	trace   func(Traced)
 	deliver func(inbound)
-	parser  *sip.Parser
+	parser  *sipgo.Parser
 	tls     *tls.Config
 
 	local netip.AddrPort
@@ -102,7 +102,7 @@ func (s *stream) close() {
 
 // open makes the sockets and starts nothing.
 func (w *wire) open(ctx context.Context, local netip.AddrPort, transports []Transport) error {
-	w.parser = sip.NewParser()
+	w.parser = sipgo.NewParser()
 	w.kind = TCP
 	for _, t := range transports {
 		w.kind = max(w.kind, t)

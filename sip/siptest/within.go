@@ -4,13 +4,13 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/sdp"
 )
 
 // refusalOf is the status for an error of a description, and what explains it.
-func refusalOf(err error) (code int, extra []sip.Header) {
+func refusalOf(err error) (code int, extra []sipgo.Header) {
 	var e *sdp.Error
 	if !errors.As(err, &e) {
 		return 500, nil
@@ -19,17 +19,17 @@ func refusalOf(err error) (code int, extra []sip.Header) {
 	if e.Explain != "" {
 		text += ": " + e.Explain
 	}
-	return e.Code, []sip.Header{sip.NewHeader("Warning", "399 siptest "+strconv.QuoteToASCII(text))}
+	return e.Code, []sipgo.Header{sipgo.NewHeader("Warning", "399 siptest "+strconv.QuoteToASCII(text))}
 }
 
 // within handles a request inside the call. It runs on the Peer's loop.
-func (c *PeerCall) within(req *sip.Request, srv *served, from flow) {
-	if req.Method == sip.ACK {
+func (c *PeerCall) within(req *sipgo.Request, srv *served, from flow) {
+	if req.Method == sipgo.ACK {
 		c.acknowledged(req)
 		return
 	}
 	if !allowed(req.Method) {
-		c.p.reply(req, srv, 405, sip.NewHeader("Allow", allow))
+		c.p.reply(req, srv, 405, sipgo.NewHeader("Allow", allow))
 		return
 	}
 	c.mu.Lock()
@@ -52,16 +52,16 @@ func (c *PeerCall) within(req *sip.Request, srv *served, from flow) {
 	}
 	c.change(func(s *CallState) { s.Source = from.remote })
 	switch req.Method {
-	case sip.BYE:
+	case sipgo.BYE:
 		c.p.reply(req, srv, 200)
 		if in := c.take(); in != nil {
 			c.p.send(in.srv, respond(in.req, 487, "", c.d.localTag, nil)) // RFC 3261 15.1.2
 		}
 		c.finish(200, "the other side hung up", true)
 		c.cancel()
-	case sip.INVITE, sip.UPDATE:
+	case sipgo.INVITE, sipgo.UPDATE:
 		c.refreshed(req, srv)
-	case sip.PRACK:
+	case sipgo.PRACK:
 		c.pracked(req, srv)
 	default:
 		c.p.reply(req, srv, 200)
@@ -70,7 +70,7 @@ func (c *PeerCall) within(req *sip.Request, srv *served, from flow) {
 
 // refreshed follows a re-INVITE or UPDATE of the peer: its Contact and its
 // media (RFC 3261 14.2, RFC 3311 5.2).
-func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
+func (c *PeerCall) refreshed(req *sipgo.Request, srv *served) {
 	select {
 	case c.modify <- struct{}{}:
 		if c.heldBack(req, srv) {
@@ -78,7 +78,7 @@ func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
 		}
 		defer func() { <-c.modify }()
 	default:
-		if len(req.Body()) > 0 || req.Method == sip.INVITE {
+		if len(req.Body()) > 0 || req.Method == sipgo.INVITE {
 			c.busy(req, srv)
 			return
 		}
@@ -87,7 +87,7 @@ func (c *PeerCall) refreshed(req *sip.Request, srv *served) {
 }
 
 // follow answers a refresh.
-func (c *PeerCall) follow(req *sip.Request, srv *served) {
+func (c *PeerCall) follow(req *sipgo.Request, srv *served) {
 	offer, err := offerOf(req)
 	if err != nil {
 		c.p.refuseSDP(req, srv, err)
@@ -95,7 +95,7 @@ func (c *PeerCall) follow(req *sip.Request, srv *served) {
 	}
 	var body []byte
 	var n sdp.Negotiated
-	if offer != nil || req.Method == sip.INVITE {
+	if offer != nil || req.Method == sipgo.INVITE {
 		if body, n, err = c.answer(c.p.running(), offer); err != nil {
 			c.p.refuseSDP(req, srv, err)
 			return
@@ -109,7 +109,7 @@ func (c *PeerCall) follow(req *sip.Request, srv *served) {
 	if offer != nil {
 		c.agreed(n)
 	}
-	if req.Method == sip.INVITE {
+	if req.Method == sipgo.INVITE {
 		c.confirm(req, srv, body, offer == nil)
 	} else {
 		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader(), c.p.supported()))
@@ -118,7 +118,7 @@ func (c *PeerCall) follow(req *sip.Request, srv *served) {
 
 // acknowledged ends the repetition of a 2xx and takes the answer that comes
 // with an ACK where the offer was ours.
-func (c *PeerCall) acknowledged(req *sip.Request) {
+func (c *PeerCall) acknowledged(req *sipgo.Request) {
 	c.mu.Lock()
 	a := c.unack[req.CSeq().SeqNo]
 	delete(c.unack, req.CSeq().SeqNo)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/siptest"
 )
@@ -24,7 +24,7 @@ func testRefusals(t *testing.T, binary, over string) {
 	t.Run("a wrong password is tried twice and then never again by itself", func(t *testing.T) {
 		h := newHouse(t, binary, over, siptest.Options{})
 		var logins atomic.Int32
-		h.server.Script(func(req *sip.Request) *siptest.Reply {
+		h.server.Script(func(req *sipgo.Request) *siptest.Reply {
 			if req.GetHeader("Authorization") != nil {
 				logins.Add(1)
 			}
@@ -60,8 +60,8 @@ func testRefusals(t *testing.T, binary, over string) {
 		t.Run(r.name, func(t *testing.T) {
 			h := newHouse(t, binary, over, siptest.Options{})
 			if r.code == 403 {
-				h.server.Script(func(req *sip.Request) *siptest.Reply {
-					if req.Method == sip.REGISTER {
+				h.server.Script(func(req *sipgo.Request) *siptest.Reply {
+					if req.Method == sipgo.REGISTER {
 						return &siptest.Reply{Code: 403}
 					}
 					return nil

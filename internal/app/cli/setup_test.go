@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	gosip "github.com/emiago/sipgo/sip"
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/app/config"
 	"ramble/internal/leaf/phone"
@@ -103,8 +103,8 @@ func TestSetup(t *testing.T) {
 	})
 	t.Run("a server that does not list the phone is told of", func(t *testing.T) {
 		r, s := registrar(t), newStage(t)
-		r.Script(func(*gosip.Request) *siptest.Reply {
-			return &siptest.Reply{Code: 200, Headers: []gosip.Header{gosip.NewHeader("Contact", "<sip:bob@192.0.2.7>;expires=60")}}
+		r.Script(func(*sipgo.Request) *siptest.Reply {
+			return &siptest.Reply{Code: 200, Headers: []sipgo.Header{sipgo.NewHeader("Contact", "<sip:bob@192.0.2.7>;expires=60")}}
 		})
 		at, ended := s.person("setup")
 		at.answers("Your SIP address", "alice@"+r.Addr().String())
