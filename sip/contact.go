@@ -44,7 +44,7 @@ func (s *Stack) contact(acct *Account, scheme string) string {
 // dialogContact is the Contact of requests and responses that make or refresh
 // a dialog: the registered one, or the GRUU where the account wants that and
 // the server gave one. "ob" (RFC 5626 4.3) asks the server to use the flow
-// that we registered on; decision 0022 says why not always.
+// that we registered on; decision 0013 says why not always.
 func (s *Stack) dialogContact(acct *Account, scheme string) string {
 	if g := s.gruu.Load(); g != nil && strings.HasPrefix(*g, cmp.Or(scheme, "sip")+":") {
 		return *g

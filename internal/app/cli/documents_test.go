@@ -9,34 +9,34 @@ import (
 	"ramble/internal/app/config"
 )
 
-// TestReadmeKeys keeps the key table of the README equal to the registry's.
-// `make golden` writes it.
-func TestReadmeKeys(t *testing.T) {
-	readmeBlock(t, "<!-- keys:", "<!-- /keys -->", "```text\n"+wired().keyTable()+"```\n")
+// TestDocumentedKeys keeps the key table of docs/keys.md equal to the
+// registry's. `make golden` writes it.
+func TestDocumentedKeys(t *testing.T) {
+	documentBlock(t, "docs/keys.md", "<!-- keys:", "<!-- /keys -->", "```text\n"+wired().keyTable()+"```\n")
 }
 
-// readmeBlock holds the part of the README between two marks to what it should
+// documentBlock holds the part of a document between two marks to what it should
 // be, or writes it.
-func readmeBlock(t *testing.T, from, to, want string) {
+func documentBlock(t *testing.T, document, from, to, want string) {
 	t.Helper()
-	const name = "../../../README.md"
+	name := "../../../" + document
 	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme := string(data)
-	start, end := strings.Index(readme, from), strings.Index(readme, to)
+	text := string(data)
+	start, end := strings.Index(text, from), strings.Index(text, to)
 	if start < 0 || end < start {
-		t.Fatalf("the README has no block %s", from)
+		t.Fatalf("%s has no block %s", document, from)
 	}
-	start += strings.Index(readme[start:], "\n") + 1
-	if readme[start:end] == want {
+	start += strings.Index(text[start:], "\n") + 1
+	if text[start:end] == want {
 		return
 	}
 	if flag.Lookup("update").Value.String() != "true" {
-		t.Fatalf("the README's block %s is out of date: make golden\n%s", from, want)
+		t.Fatalf("the block %s of %s is out of date: make golden\n%s", from, document, want)
 	}
-	if err := os.WriteFile(name, []byte(readme[:start]+want+readme[end:]), 0o644); err != nil {
+	if err := os.WriteFile(name, []byte(text[:start]+want+text[end:]), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
