@@ -17,7 +17,6 @@ func BenchmarkFrame(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.state = s
-		m.pickLine()
 		_ = m.View()
 	}
 }

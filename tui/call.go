@@ -36,7 +36,7 @@ func (m *model) lineRows() []row {
 	}
 	var rows []row
 	for _, c := range live {
-		mine := c.ID == m.line
+		mine := c.ID == m.state.Current
 		_, r := m.callState(c)
 		rows = append(rows, row{
 			left:     []span{{either(mine, m.look.here, " ") + " ", info}, {fmt.Sprintf("%d %s", c.ID, who(c)), either(mine, strong, plain)}},

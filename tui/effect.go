@@ -79,15 +79,14 @@ func (m *model) moveAccount(n int) {
 	}
 }
 
-// switchLine takes the next call in hand and tells the engine so.
+// switchLine asks the engine for the next call.
 func (m *model) switchLine(step int) tea.Cmd {
 	live := liveCalls(m.state)
 	if len(live) == 0 {
 		return nil
 	}
-	at := slices.IndexFunc(live, func(c phone.Call) bool { return c.ID == m.line })
-	m.line = live[(at+step+len(live))%len(live)].ID
-	return m.do("focus", phone.Focus{Call: m.line})
+	at := slices.IndexFunc(live, func(c phone.Call) bool { return c.ID == m.state.Current })
+	return m.do("focus", phone.Focus{Call: live[(at+step+len(live))%len(live)].ID})
 }
 
 // browseRoams goes to an older roam, or a newer one; the newest again follows

@@ -197,13 +197,13 @@ func carol() phone.Call {
 
 func inCall() phone.State {
 	s := idle()
-	s.Calls = []phone.Call{bob()}
+	s.Calls, s.Current = []phone.Call{bob()}, 1
 	return s
 }
 
 func incoming() phone.State {
 	s := idle()
-	s.Calls = []phone.Call{carol()}
+	s.Calls, s.Current = []phone.Call{carol()}, 2
 	return s
 }
 

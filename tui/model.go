@@ -21,8 +21,7 @@ type model struct {
 	recent recents
 	roams  roamLog
 
-	line    phone.CallID // the call in hand
-	account string       // the selected account, by name
+	account string // the selected account, by name
 	panes   paneState
 	lower   lowerTabs
 	dial    dialLine
@@ -121,7 +120,6 @@ func (m *model) apply(u phone.Update) tea.Cmd {
 	if u.Dropped > 0 {
 		m.events.add(m.now, info, counted(uint64(u.Dropped), "line")+" left out: too much happened at once")
 	}
-	m.pickLine()
 	cmd := m.watchRinging()
 	m.watchFailures(u.Notices)
 	m.watchRoams()
@@ -145,28 +143,15 @@ func liveCalls(s phone.State) []phone.Call {
 	return live
 }
 
-// current is the call in hand; ID 0 when there is none.
+// current is the call in hand, which is the engine's to say; ID 0 when there is
+// none.
 func (m *model) current() phone.Call {
 	for _, c := range m.state.Calls {
-		if c.ID == m.line && c.State != phone.Ended {
+		if c.ID == m.state.Current && c.State != phone.Ended {
 			return c
 		}
 	}
 	return phone.Call{}
-}
-
-// pickLine keeps a living call in hand: the one that was, else one that talks,
-// else any.
-func (m *model) pickLine() {
-	if m.current().ID != 0 {
-		return
-	}
-	m.line = 0
-	for _, c := range liveCalls(m.state) {
-		if m.line == 0 || c.State == phone.Up && c.Held == phone.HeldByNone {
-			m.line = c.ID
-		}
-	}
 }
 
 // ringingCall is the incoming call that waits, the one that came first.

@@ -128,16 +128,17 @@ func TestPanes(t *testing.T) {
 		d.press("enter")
 		d.wants(phone.Dial{Target: "sip:bob@example.com", Account: "alice"})
 	})
-	t.Run("] takes the other call in hand and tells the engine", func(t *testing.T) {
+	t.Run("] asks the engine for the other call, and the next key means it", func(t *testing.T) {
 		s := inCall()
 		c := carol()
 		c.State, c.Answered = phone.Up, noon
 		s.Calls[0].Held = phone.HeldLocal
-		s.Calls = append(s.Calls, c)
+		s.Calls, s.Current = append(s.Calls, c), 2
 		d := newHand(t, 80, 24, nil)
 		d.show(s)
 		d.press("b")
 		d.wants(phone.Hangup{Call: 2})
+		d.doer.reply.Call = 1
 		d.press("]", "x")
 		d.wants(phone.Focus{Call: 1}, phone.ResumeCall{Call: 1})
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,12 +148,16 @@ func (m *model) job(action string, fn func(context.Context) (phone.Reply, error)
 	}
 }
 
+// focusing are the commands whose call is the current one once the engine has
+// answered. Whoever types fast means that call with the next key.
+func focusing() []string { return []string{"dial", "answer", "focus", "redial"} }
+
 // finish notes how the engine took a command. What came of it arrives as an
 // update.
 func (m *model) finish(d done) {
 	if d.err == nil {
-		if d.action == "dial" && d.reply.Call != 0 || d.action == "answer" && d.reply.Call != 0 {
-			m.line = d.reply.Call
+		if slices.Contains(focusing(), d.action) && d.reply.Call != 0 {
+			m.state.Current = d.reply.Call // the engine's word; its next update says so too
 		}
 		return
 	}

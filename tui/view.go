@@ -138,7 +138,7 @@ func (m *model) callHeadWord() []span {
 	}
 	at := 1
 	for i, c := range live {
-		if c.ID == m.line {
+		if c.ID == m.state.Current {
 			at = i + 1
 		}
 	}

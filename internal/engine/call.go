@@ -220,10 +220,7 @@ func (c *call) end(code int, reason string) {
 		e.busyTone()
 	}
 	if e.current == c.view.ID {
-		e.current = 0
-		if live := e.liveCalls(); len(live) > 0 {
-			e.current = live[len(live)-1].view.ID
-		}
+		e.current = e.successor()
 	}
 	e.watchPeers()
 }

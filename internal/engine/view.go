@@ -33,6 +33,19 @@ func (e *Engine) state() phone.State {
 	return s
 }
 
+// successor is the current call after the one that ended: the newest that
+// talks, else the newest. 0: there is none.
+func (e *Engine) successor() (id phone.CallID) {
+	talks := false
+	for _, c := range e.liveCalls() {
+		now := c.view.State == phone.Up && c.view.Held == phone.HeldByNone
+		if now || !talks {
+			id, talks = c.view.ID, talks || now
+		}
+	}
+	return id
+}
+
 // paths are the ways to the accounts' servers.
 func (e *Engine) paths() (list []phone.Path) {
 	for _, a := range e.accounts {
