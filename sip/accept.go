@@ -10,6 +10,8 @@ import (
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 // theirInvite is an INVITE of the peer, the first or a re-INVITE.
@@ -32,10 +34,10 @@ type theirInvite struct {
 }
 
 func newTheirInvite(in *inbound, initial bool) *theirInvite {
-	t := &theirInvite{in: in, initial: initial, contact: contactOf(in.req),
+	t := &theirInvite{in: in, initial: initial, contact: wire.ContactOf(in.req),
 		acked: make(chan struct{}), expired: make(chan struct{}), again: make(chan struct{}, 1),
-		reliable: lists(in.raw.all("Require"), "100rel")}
-	if len(in.raw.body) > 0 {
+		reliable: wire.Lists(in.raw.All("Require"), "100rel")}
+	if len(in.raw.Body) > 0 {
 		t.offer = in.req.Body()
 	}
 	return t
@@ -79,13 +81,13 @@ func (t *theirInvite) said() []byte {
 
 // incoming makes a call of an INVITE from outside of dialogs.
 func (s *Stack) incoming(in *inbound) {
-	from, err := parseAddress(valueOf(in, "From"))
+	from, err := wire.ParseAddress(valueOf(in, "From"))
 	callID := valueOf(in, "Call-ID")
-	contact := contactOf(in.req)
-	user, _ := ParseURI(in.req.Recipient.String())
+	contact := wire.ContactOf(in.req)
+	user, _ := wire.ParseURI(in.req.Recipient.String())
 	src := in.flow.remote().Addr()
 	var old *Call
-	var refusal *flaw
+	var refusal *wire.Flaw
 	if err == nil {
 		old, refusal = s.replaced(in, s.asserted(in, from))
 	}
@@ -93,17 +95,17 @@ func (s *Stack) incoming(in *inbound) {
 	case err != nil || contact == "":
 		s.refuse(in, 400, "Bad Request: Contact")
 		return
-	case s.dialogs.merged(callID, in.raw.tag("From")):
+	case s.dialogs.merged(callID, in.raw.Tag("From")):
 		s.refuse(in, 482, "Loop Detected")
 		return
 	case user.Scheme == "sips" && s.transport != TLS: // somebody before us let it down (RFC 5630 5.3)
-		s.refuse(in, 480, "Temporarily Unavailable", header{"Warning", `380 ramble "SIPS Not Allowed"`})
+		s.refuse(in, 480, "Temporarily Unavailable", wire.Header{Name: "Warning", Value: `380 ramble "SIPS Not Allowed"`})
 		return
 	case src != s.o.Server.Addr.Addr() && user.User != "" && user.User != s.o.Account.AOR.User:
 		s.refuse(in, 404, "Not Found")
 		return
 	case refusal != nil:
-		s.refuse(in, refusal.code, refusal.reason)
+		s.refuse(in, refusal.Code, refusal.Reason)
 		return
 	case old == nil && s.dialogs.ringing() >= s.o.MaxCalls:
 		s.refuse(in, 486, "Busy Here")
@@ -112,9 +114,9 @@ func (s *Stack) incoming(in *inbound) {
 	c := newCall(s.o.Account, s.o.Auth)
 	c.first, c.secure = newTheirInvite(in, true), user.Scheme == "sips"
 	c.dialogs, c.stack, c.state, c.peer, c.theirs = s.dialogs, s, ringing, s.asserted(in, from), c.first
-	c.d = dialog{callID: callID, localTag: randomToken(), remoteTag: in.raw.tag("From"),
+	c.d = dialog{callID: callID, localTag: wire.RandomToken(), remoteTag: in.raw.Tag("From"),
 		local: withoutTag(valueOf(in, "To")), remote: withoutTag(valueOf(in, "From")),
-		remoteSeq: in.req.CSeq().SeqNo, target: contact, routes: in.raw.all("Record-Route")}
+		remoteSeq: in.req.CSeq().SeqNo, target: contact, routes: in.raw.All("Record-Route")}
 	c.d.viaServer = s.serves(c.d.firstHop())
 	c.note(in.req, in.req.Source())
 	in.onCancel(c.onCancel)
@@ -124,36 +126,36 @@ func (s *Stack) incoming(in *inbound) {
 
 // asserted is who the server says the caller is (RFC 3325 5): its word counts
 // more than the caller's own. From anybody else it is not heard.
-func (s *Stack) asserted(in *inbound, from address) address {
+func (s *Stack) asserted(in *inbound, from wire.Address) wire.Address {
 	if !s.o.Server.Addr.IsValid() || in.flow.remote().Addr() != s.o.Server.Addr.Addr() {
 		return from
 	}
-	for _, v := range splitList(valueOf(in, "P-Asserted-Identity"), ',') {
-		a, err := parseAddress(v)
+	for _, v := range wire.SplitList(valueOf(in, "P-Asserted-Identity"), ',') {
+		a, err := wire.ParseAddress(v)
 		if err != nil {
 			continue
 		}
-		if u, err := ParseURI(a.uri); err == nil {
-			return address{name: cmp.Or(a.name, from.name), uri: u.Bare()}
+		if u, err := wire.ParseURI(a.URI); err == nil {
+			return wire.Address{Name: cmp.Or(a.Name, from.Name), URI: u.Bare()}
 		}
 	}
 	return from
 }
 
 func valueOf(in *inbound, name string) string {
-	v, _ := in.raw.get(name)
+	v, _ := in.raw.Get(name)
 	return v
 }
 
 // withoutTag is a From or To as it goes into our requests.
 func withoutTag(v string) string {
-	a, err := parseAddress(v)
+	a, err := wire.ParseAddress(v)
 	if err != nil {
 		return v
 	}
-	out := "<" + a.uri + ">"
-	if a.name != "" {
-		out = quote(a.name) + " " + out
+	out := "<" + a.URI + ">"
+	if a.Name != "" {
+		out = wire.Quote(a.Name) + " " + out
 	}
 	return out
 }
@@ -250,7 +252,7 @@ func (c *Call) waiting() (*theirInvite, error) {
 // respond answers an INVITE or UPDATE of the peer: by its own transaction, or,
 // where that went with its stack, by the call's present one, to where the
 // request came from.
-func (c *Call) respond(t *theirInvite, code int, reason string, body []byte, headers ...header) error {
+func (c *Call) respond(t *theirInvite, code int, reason string, body []byte, headers ...wire.Header) error {
 	st := c.Stack()
 	if code > 100 && code < 300 {
 		headers = append(c.capabilities(st), headers...)

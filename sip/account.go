@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 // Transport is how messages travel.
@@ -45,13 +47,13 @@ type Server struct {
 
 // Account is one address of record as SIP sees it. It is immutable.
 type Account struct {
-	AOR         URI
+	AOR         wire.URI
 	DisplayName string
 	AuthUser    string                 // empty: the AOR's user
 	Password    func() (string, error) // asked for when a challenge needs it; nil: no password
 	Realm       string                 // besides the AOR's domain, the realm credentials are for; empty: learnt from the registrar
-	Registrar   URI                    // zero: the AOR's domain
-	Proxy       URI                    // outbound proxy, becomes a Route; zero: none
+	Registrar   wire.URI               // zero: the AOR's domain
+	Proxy       wire.URI               // outbound proxy, becomes a Route; zero: none
 	Transport   Transport
 	TLS         TLSPolicy
 	Expires     time.Duration  // asked lifetime of the binding; 0: 10 minutes
@@ -68,11 +70,11 @@ type TLSPolicy struct {
 	Unverified bool           // believe anybody: for a lab. Whoever sets it shows that, all the time
 }
 
-func (a *Account) registrar() URI {
+func (a *Account) registrar() wire.URI {
 	if !a.Registrar.IsZero() {
 		return a.Registrar
 	}
-	return URI{Scheme: a.AOR.Scheme, Host: a.AOR.Host, Port: a.AOR.Port}
+	return wire.URI{Scheme: a.AOR.Scheme, Host: a.AOR.Host, Port: a.AOR.Port}
 }
 
 // secureOnly says that the account is to be used over TLS or not at all.
@@ -92,7 +94,7 @@ func (a *Account) nameAddr() string {
 	if a.DisplayName == "" {
 		return "<" + a.AOR.Bare() + ">"
 	}
-	return quote(a.DisplayName) + " <" + a.AOR.Bare() + ">"
+	return wire.Quote(a.DisplayName) + " <" + a.AOR.Bare() + ">"
 }
 
 // allows says whether src may make this account's phone ring by configuration.

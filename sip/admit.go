@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/wire"
 )
 
 // Rates at which strangers are answered and reported; the rest is silence.
@@ -34,35 +35,35 @@ func (s *Stack) trusts(src netip.Addr) bool {
 // admit decides about a request before it costs anything, from its source and
 // the dialog that it claims (threat model: who may make the phone ring; forged
 // requests within a call). nil lets it in.
-func (s *Stack) admit(m *rawMessage, src netip.AddrPort) *flaw {
+func (s *Stack) admit(m *wire.Message, src netip.AddrPort) *wire.Flaw {
 	if s.trusts(src.Addr()) {
 		return nil
 	}
-	callID, _ := m.get("Call-ID")
-	toTag := m.tag("To")
+	callID, _ := m.Get("Call-ID")
+	toTag := m.Tag("To")
 	if toTag != "" {
-		if c := s.dialogs.find(callID, toTag); c != nil && c.remoteTag() == m.tag("From") && c.mayComeFrom(src) {
+		if c := s.dialogs.find(callID, toTag); c != nil && c.remoteTag() == m.Tag("From") && c.mayComeFrom(src) {
 			return nil
 		}
 	}
-	f := &flaw{}
+	f := &wire.Flaw{}
 	switch {
-	case m.method() == "INVITE" && toTag == "" && s.mayReplace(m):
+	case m.Method() == "INVITE" && toTag == "" && s.mayReplace(m):
 		return nil
-	case m.method() == "INVITE" && toTag == "":
-		f = &flaw{code: 403, reason: "Forbidden"}
-	case m.method() != "ACK" && toTag != "" && s.dialogs.knows(callID):
-		f = &flaw{code: 481, reason: "Call/Transaction Does Not Exist"}
+	case m.Method() == "INVITE" && toTag == "":
+		f = &wire.Flaw{Code: 403, Reason: "Forbidden"}
+	case m.Method() != "ACK" && toTag != "" && s.dialogs.knows(callID):
+		f = &wire.Flaw{Code: 481, Reason: "Call/Transaction Does Not Exist"}
 	}
-	if !s.reportStranger(m, src, f.code != 0) {
-		f.code = 0
+	if !s.reportStranger(m, src, f.Code != 0) {
+		f.Code = 0
 	}
 	return f
 }
 
 // reportStranger counts a refused request, tells it unless there are too many,
 // and says whether it may be answered where an answer is due.
-func (s *Stack) reportStranger(m *rawMessage, src netip.AddrPort, due bool) bool {
+func (s *Stack) reportStranger(m *wire.Message, src netip.AddrPort, due bool) bool {
 	now := s.now()
 	s.mu.Lock()
 	st := &s.strange
@@ -81,7 +82,7 @@ func (s *Stack) reportStranger(m *rawMessage, src netip.AddrPort, due bool) bool
 	}
 	s.mu.Unlock()
 	if count > 0 {
-		s.emit(RefusedRequest{Source: src, Method: clean.Limit(m.method(), 16), Count: count})
+		s.emit(RefusedRequest{Source: src, Method: clean.Limit(m.Method(), 16), Count: count})
 	}
 	return answer
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 // attacker sends raw datagrams to a phone and reads what comes back.
@@ -57,8 +59,8 @@ func nowhere() Server {
 func request(method string, a *attacker, extra ...string) string {
 	return strings.Join(append([]string{
 		method + " sip:alice@127.0.0.1 SIP/2.0",
-		"Via: SIP/2.0/UDP " + a.conn.LocalAddr().String() + ";branch=z9hG4bK" + randomToken() + ";rport",
-		"From: <sip:mallory@example.test>;tag=m", "To: <sip:alice@example.test>", "Call-ID: " + randomToken(),
+		"Via: SIP/2.0/UDP " + a.conn.LocalAddr().String() + ";branch=z9hG4bK" + wire.RandomToken() + ";rport",
+		"From: <sip:mallory@example.test>;tag=m", "To: <sip:alice@example.test>", "Call-ID: " + wire.RandomToken(),
 		"CSeq: 1 " + method, "Contact: <sip:mallory@" + a.conn.LocalAddr().String() + ">", "Max-Forwards: 70",
 	}, append(extra, "Content-Length: 0", "", "")...), "\r\n")
 }
@@ -85,10 +87,10 @@ func TestStrangers(t *testing.T) {
 		now := time.Unix(1000, 0)
 		ph := open(t, account(), nowhere(), func(o *StackOptions) { o.Now = func() time.Time { return now } })
 		src := netip.MustParseAddrPort("203.0.113.5:5060")
-		m := &rawMessage{start: "INVITE sip:alice@x SIP/2.0"}
+		m := &wire.Message{Start: "INVITE sip:alice@x SIP/2.0"}
 		answers := 0
 		for range 1000 {
-			if f := ph.st.admit(m, src); f != nil && f.code == 403 {
+			if f := ph.st.admit(m, src); f != nil && f.Code == 403 {
 				answers++
 			}
 		}
@@ -164,10 +166,10 @@ func TestStrangers(t *testing.T) {
 		} {
 			c := newCall(account(), nil)
 			c.d = tc.d
-			c.d.callID, c.d.localTag, c.d.remoteTag = randomToken(), "ours", "theirs"
+			c.d.callID, c.d.localTag, c.d.remoteTag = wire.RandomToken(), "ours", "theirs"
 			st.dialogs.add(c, st.now())
-			m := &rawMessage{start: "BYE sip:alice@x SIP/2.0", headers: []header{{"From", "<sip:b@x>;tag=theirs"},
-				{"To", "<sip:a@x>;tag=ours"}, {"Call-ID", c.d.callID}}}
+			m := &wire.Message{Start: "BYE sip:alice@x SIP/2.0", Headers: []wire.Header{{Name: "From", Value: "<sip:b@x>;tag=theirs"},
+				{Name: "To", Value: "<sip:a@x>;tag=ours"}, {Name: "Call-ID", Value: c.d.callID}}}
 			if got := st.admit(m, netip.MustParseAddrPort(tc.source)) == nil; got != tc.let {
 				t.Errorf("%s: %v", tc.name, got)
 			}
@@ -201,7 +203,7 @@ func TestCredentialsStayHome(t *testing.T) {
 				if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 					t.Fatal(err)
 				}
-				c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+				c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 				ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 				server.expect("INVITE").reply(200, "OK", "bobtag", sdpB, p.contact())
 				p.expect("ACK")
@@ -209,7 +211,7 @@ func TestCredentialsStayHome(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.setAuto(func(m *message) bool {
-					if m.method() != "ACK" {
+					if m.Method() != "ACK" {
 						m.reply(code, "Who are you", "", "", challengeOf(realm)...)
 					}
 					return true
@@ -231,13 +233,13 @@ func TestCredentialsStayHome(t *testing.T) {
 	t.Run("the server's answer for a foreign realm gets none", func(t *testing.T) {
 		p := newPeer(t, UDP)
 		p.setAuto(func(m *message) bool {
-			if m.method() == "INVITE" {
+			if m.Method() == "INVITE" {
 				m.reply(407, "Proxy Authentication Required", "x", "", challengeOf("evil.test")...)
 			}
 			return true
 		})
 		ph := open(t, account(), p.server())
-		_, err := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
+		_, err := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
 		var re *ResponseError
 		if !errors.As(err, &re) || re.Code != 407 {
 			t.Errorf("got %v", err)
@@ -273,7 +275,7 @@ func TestCredentialsStayHome(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 2 {
-			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 			m := p.expect("INVITE")
 			if i == 0 {

@@ -1,6 +1,7 @@
 package sip
 
 import "strings"
+import "ramble/sip/wire"
 
 // AsksAutoAnswer reports whether the caller of an incoming call asked for an
 // answer without a person: Answer-Mode (RFC 5373), or the Call-Info and
@@ -13,13 +14,13 @@ func (c *Call) AsksAutoAnswer() bool {
 	}
 	req := c.theirs.in.req
 	for _, name := range []string{"Answer-Mode", "Priv-Answer-Mode"} {
-		mode, _, _ := strings.Cut(value(req, name), ";")
+		mode, _, _ := strings.Cut(wire.Value(req, name), ";")
 		if strings.EqualFold(strings.TrimSpace(mode), "auto") {
 			return true
 		}
 	}
 	for _, name := range []string{"Call-Info", "Alert-Info"} {
-		for _, v := range values(req, name) {
+		for _, v := range wire.Values(req, name) {
 			v = strings.ToLower(strings.ReplaceAll(v, " ", ""))
 			if strings.Contains(v, "answer-after=0") || strings.Contains(v, "info=alert-autoanswer") {
 				return true

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 func BenchmarkRegister(b *testing.B) {
@@ -30,13 +32,13 @@ func BenchmarkModify(b *testing.B) {
 			b.Run(transport.String()+"/"+method.String(), func(b *testing.B) {
 				p := newPeer(b, transport)
 				p.setAuto(func(m *message) bool {
-					if m.method() == "INVITE" || m.method() == "UPDATE" {
+					if m.Method() == "INVITE" || m.Method() == "UPDATE" {
 						m.reply(200, "OK", "bobtag", sdpB, p.contact())
 					}
 					return true
 				})
 				ph := open(b, account(), p.server())
-				c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+				c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 				if _, err := c.Invite(context.Background(), ph.st, []byte(sdpA), nil); err != nil {
 					b.Fatal(err)
 				}
@@ -54,7 +56,7 @@ func BenchmarkModify(b *testing.B) {
 func BenchmarkCall(b *testing.B) {
 	p := newPeer(b, UDP)
 	p.setAuto(func(m *message) bool {
-		switch m.method() {
+		switch m.Method() {
 		case "INVITE":
 			m.reply(200, "OK", "bobtag", sdpB, p.contact())
 		case "BYE":
@@ -65,7 +67,7 @@ func BenchmarkCall(b *testing.B) {
 	ph := open(b, account(), p.server())
 	b.ReportAllocs()
 	for b.Loop() {
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		if _, err := c.Invite(context.Background(), ph.st, []byte(sdpA), nil); err != nil {
 			b.Fatal(err)
 		}

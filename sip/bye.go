@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/wire"
 )
 
 // Bye hangs up a call that is up. A BYE that could not be delivered (ErrTimeout,
@@ -99,15 +100,15 @@ func (c *Call) newer(in *inbound) bool {
 // where it is a SIP one, and the text.
 func reasonOf(in *inbound, code int) (int, string) {
 	text := ""
-	for _, v := range in.raw.all("Reason") {
-		for _, one := range splitList(v, ',') {
+	for _, v := range in.raw.All("Reason") {
+		for _, one := range wire.SplitList(v, ',') {
 			protocol, params, _ := strings.Cut(one, ";")
-			for _, p := range parseParams(params) {
+			for _, p := range wire.ParseParams(params) {
 				switch {
-				case strings.EqualFold(p.name, "text") && text == "":
-					text = clean.Text(p.value)
-				case strings.EqualFold(p.name, "cause") && strings.EqualFold(strings.TrimSpace(protocol), "SIP"):
-					if n, err := strconv.Atoi(p.value); err == nil && n >= 200 && n < 700 {
+				case strings.EqualFold(p.Name, "text") && text == "":
+					text = clean.Text(p.Value)
+				case strings.EqualFold(p.Name, "cause") && strings.EqualFold(strings.TrimSpace(protocol), "SIP"):
+					if n, err := strconv.Atoi(p.Value); err == nil && n >= 200 && n < 700 {
 						code = n
 					}
 				}

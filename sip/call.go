@@ -11,6 +11,8 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/digest"
+	"ramble/sip/wire"
 )
 
 // Timers of RFC 3261 17.1.1.1 where the call layer keeps them itself.
@@ -52,7 +54,7 @@ type Call struct {
 	ours       *ourInvite   // our INVITE in progress, or whose fate is unknown
 	theirs     *theirInvite // their last INVITE
 	offers     offers
-	peer       address
+	peer       wire.Address
 	allow      string // the peer's Allow, upper case, comma before and after each
 	signalling netip.AddrPort
 	cancelled  bool            // Cancel was called
@@ -73,12 +75,12 @@ type Call struct {
 type offers struct{ ours, theirs bool }
 
 // NewCall prepares a call to target. Nothing is sent before Invite.
-func NewCall(acct *Account, auth *Credentials, target URI) *Call {
+func NewCall(acct *Account, auth *Credentials, target wire.URI) *Call {
 	c := newCall(acct, auth)
 	c.outgoing = true
-	c.peer = address{uri: target.Bare()}
+	c.peer = wire.Address{URI: target.Bare()}
 	c.secure = target.Scheme == "sips"
-	c.d = dialog{callID: randomToken(), localTag: randomToken(), local: acct.nameAddr(),
+	c.d = dialog{callID: wire.RandomToken(), localTag: wire.RandomToken(), local: acct.nameAddr(),
 		remote: "<" + target.Bare() + ">", target: target.String(), routes: preloaded(acct)}
 	return c
 }
@@ -105,13 +107,13 @@ type dialog struct {
 // 12.1.2).
 func (d dialog) confirmed(st *Stack, res *sipgo.Response) dialog {
 	if to := res.To(); to != nil {
-		d.remoteTag = tagOf(to.Params)
+		d.remoteTag = wire.TagOf(to.Params)
 	}
-	if contact := contactOf(res); contact != "" {
+	if contact := wire.ContactOf(res); contact != "" {
 		d.target = contact
 	}
 	d.routes = nil
-	rr := values(res, "Record-Route")
+	rr := wire.Values(res, "Record-Route")
 	for i := range rr {
 		d.routes = append(d.routes, rr[len(rr)-1-i])
 	}
@@ -122,29 +124,29 @@ func (d dialog) confirmed(st *Stack, res *sipgo.Response) dialog {
 // firstHop is the URI that the next request is sent towards.
 func (d dialog) firstHop() string {
 	if len(d.routes) > 0 {
-		if a, err := parseAddress(d.routes[0]); err == nil {
-			return a.uri
+		if a, err := wire.ParseAddress(d.routes[0]); err == nil {
+			return a.URI
 		}
 	}
 	return d.target
 }
 
 func (s *Stack) serves(uri string) bool {
-	u, err := ParseURI(uri)
+	u, err := wire.ParseURI(uri)
 	return err == nil && s.servesURI(u)
 }
 
 // draft starts a request within the dialog (RFC 3261 12.2.1.1).
-func (d dialog) draft(method string, seq uint32) draft {
-	out := draft{method: method, target: d.target, routes: d.routes, from: d.local + ";tag=" + d.localTag,
-		to: d.remote, callID: d.callID, seq: seq}
+func (d dialog) draft(method string, seq uint32) wire.Draft {
+	out := wire.Draft{Method: method, Target: d.target, Routes: d.routes, From: d.local + ";tag=" + d.localTag,
+		To: d.remote, CallID: d.callID, Seq: seq}
 	if d.remoteTag != "" {
-		out.to += ";tag=" + d.remoteTag
+		out.To += ";tag=" + d.remoteTag
 	}
-	if first, err := ParseURI(d.firstHop()); err == nil && len(d.routes) > 0 {
+	if first, err := wire.ParseURI(d.firstHop()); err == nil && len(d.routes) > 0 {
 		if _, loose := first.Param("lr"); !loose { // a strict router
-			out.target = first.String()
-			out.routes = append(append([]string(nil), d.routes[1:]...), "<"+d.target+">")
+			out.Target = first.String()
+			out.Routes = append(append([]string(nil), d.routes[1:]...), "<"+d.target+">")
 		}
 	}
 	return out
@@ -207,7 +209,7 @@ func (c *Call) noteChallenge(rounds int) {
 }
 
 // way is hop with what credentials need to know.
-func (c *Call) way(ctx context.Context, st *Stack) (flow, scope, error) {
+func (c *Call) way(ctx context.Context, st *Stack) (flow, digest.Scope, error) {
 	c.mu.Lock()
 	d := c.d
 	if e := c.changeable(); e != nil {
@@ -217,14 +219,14 @@ func (c *Call) way(ctx context.Context, st *Stack) (flow, scope, error) {
 	return c.wayOf(ctx, st, d)
 }
 
-func (c *Call) wayOf(ctx context.Context, st *Stack, d dialog) (flow, scope, error) {
+func (c *Call) wayOf(ctx context.Context, st *Stack, d dialog) (flow, digest.Scope, error) {
 	c.mu.Lock()
 	known := c.challenged
 	c.mu.Unlock()
 	f, server, err := st.hop(ctx, d)
-	sc := scope{inDialog: true, routed: len(d.routes) > 0, known: known}
+	sc := digest.Scope{InDialog: true, Routed: len(d.routes) > 0, Known: known}
 	if server {
-		sc.server = st.o.Server.Addr
+		sc.Server = st.o.Server.Addr
 	}
 	return f, sc, err
 }
@@ -243,25 +245,25 @@ func (c *Call) build(st *Stack, method string, body []byte) (*sipgo.Request, err
 		replaces = "" // that was the first INVITE's
 	}
 	c.mu.Unlock()
-	dr.body = body
+	dr.Body = body
 	if method == "INVITE" || method == "UPDATE" {
-		dr.headers = c.capabilities(st)
+		dr.Headers = c.capabilities(st)
 	}
 	if method == "INVITE" && replaces != "" {
 		// A phone that does not know it must not ring instead.
-		dr.headers = append(dr.headers, header{"Require", "replaces"}, header{"Replaces", replaces})
+		dr.Headers = append(dr.Headers, wire.Header{Name: "Require", Value: "replaces"}, wire.Header{Name: "Replaces", Value: replaces})
 	}
 	return st.build(dr)
 }
 
 // capabilities are the headers of requests and responses that set up or
 // refresh a session.
-func (c *Call) capabilities(st *Stack) []header {
+func (c *Call) capabilities(st *Stack) []wire.Header {
 	scheme := c.acct.AOR.Scheme
 	if c.secure {
 		scheme = "sips"
 	}
-	return []header{{"Contact", "<" + st.dialogContact(c.acct, scheme) + ">"}, {"Allow", allowed}, {"Supported", supported}}
+	return []wire.Header{{Name: "Contact", Value: "<" + st.dialogContact(c.acct, scheme) + ">"}, {Name: "Allow", Value: wire.Allowed}, {Name: "Supported", Value: wire.Supported}}
 }
 
 // Move has all later requests, and the Contact of responses, use another
@@ -298,7 +300,7 @@ func (c *Call) Outgoing() bool { return c.outgoing }
 func (c *Call) Peer() (uri, displayName string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return clean.Text(c.peer.uri), clean.Text(c.peer.name)
+	return clean.Text(c.peer.URI), clean.Text(c.peer.Name)
 }
 
 // PeerAllows says whether the peer listed a method in its last Allow.
@@ -376,7 +378,7 @@ func (c *Call) isDirect() bool {
 // matches says whether a request belongs to this living dialog: both tags, the
 // Call-ID having been looked up.
 func (c *Call) matches(in *inbound) bool {
-	from := in.raw.tag("From")
+	from := in.raw.Tag("From")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == ended || from == "" || c.d.remoteTag != from {

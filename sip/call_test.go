@@ -4,12 +4,14 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 // dialled is a call of ours that the peer answered.
 func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*Call, *leg) {
 	t.Helper()
-	c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 	m := p.expect("INVITE")
 	m.reply(180, "Ringing", "bobtag", "", p.contact())
@@ -22,7 +24,7 @@ func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*Call, *leg) {
 		t.Fatalf("answer %d %q", a.Code, a.SDP)
 	}
 	ack := p.expect("ACK")
-	if ack.cseq() != m.cseq() || ack.tag("To") != "bobtag" {
+	if ack.cseq() != m.cseq() || ack.Tag("To") != "bobtag" {
 		t.Fatalf("the ACK does not fit: %s", ack.text)
 	}
 	return c, m.legOf("bobtag")
@@ -62,7 +64,7 @@ func TestOutgoingCall(t *testing.T) {
 			}
 			bye := errJob(func() error { return c.Bye(ctxOf(t)) })
 			m := p.expect("BYE")
-			if m.tag("To") != "bobtag" {
+			if m.Tag("To") != "bobtag" {
 				t.Errorf("BYE without the peer's tag: %s", m.text)
 			}
 			m.reply(200, "OK", "", "")
@@ -83,7 +85,7 @@ func TestOutgoingCall(t *testing.T) {
 			<-c.Over()
 		})
 		t.Run("shows its progress", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			seen := make(chan Progress, 4)
 			ans := job(func() (Answer, error) {
 				return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(p Progress) { seen <- p })
@@ -102,13 +104,13 @@ func TestOutgoingCall(t *testing.T) {
 			p.expect("ACK")
 		})
 		t.Run("is cancelled while it rings", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 			inv := p.expect("INVITE")
 			inv.reply(180, "Ringing", "x", "", p.contact())
 			cancelled := errJob(func() error { return c.Cancel(ctxOf(t)) })
 			m := p.expect("CANCEL")
-			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.tag("To") != "" {
+			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.Tag("To") != "" {
 				t.Errorf("the CANCEL does not fit its INVITE:\n%s\n%s", inv.text, m.text)
 			}
 			m.reply(200, "OK", "x", "")
@@ -122,7 +124,7 @@ func TestOutgoingCall(t *testing.T) {
 			p.expect("ACK")
 		})
 		t.Run("is answered while the CANCEL is under way, and hung up", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 			inv := p.expect("INVITE")
 			inv.reply(180, "Ringing", "x", "", p.contact())
@@ -138,7 +140,7 @@ func TestOutgoingCall(t *testing.T) {
 			_, _ = wait(t, cancelled)
 		})
 		t.Run("is not redirected by itself", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 			p.expect("INVITE").reply(302, "Moved", "x", "", "Contact: <sip:evil@192.0.2.9>")
 			_, err := wait(t, ans)
@@ -152,23 +154,23 @@ func TestOutgoingCall(t *testing.T) {
 			var inv *message
 			p.mu.Lock()
 			for _, m := range p.seen {
-				if m.method() == "INVITE" && m.value("Call-ID") == first.callID {
+				if m.Method() == "INVITE" && m.value("Call-ID") == first.callID {
 					inv = m
 				}
 			}
 			p.mu.Unlock()
 			inv.reply(200, "OK", "othertag", sdpB, p.contact())
-			if m := p.expect("ACK"); m.tag("To") != "othertag" {
-				t.Errorf("ACK to %q", m.tag("To"))
+			if m := p.expect("ACK"); m.Tag("To") != "othertag" {
+				t.Errorf("ACK to %q", m.Tag("To"))
 			}
 			m := p.expect("BYE")
-			if m.tag("To") != "othertag" {
-				t.Errorf("BYE to %q", m.tag("To"))
+			if m.Tag("To") != "othertag" {
+				t.Errorf("BYE to %q", m.Tag("To"))
 			}
 			m.reply(200, "OK", "", "")
 			inv.reply(200, "OK", "bobtag", sdpB, p.contact())
-			if m := p.expect("ACK"); m.tag("To") != "bobtag" {
-				t.Errorf("ACK again to %q", m.tag("To"))
+			if m := p.expect("ACK"); m.Tag("To") != "bobtag" {
+				t.Errorf("ACK again to %q", m.Tag("To"))
 			}
 			first.send("BYE", "")
 			event[Ended](ph)
@@ -214,8 +216,8 @@ func TestIncomingCall(t *testing.T) {
 			l.send("CANCEL", "", `Reason: SIP;cause=200;text="answered elsewhere"`)
 			p.expect("SIP/2.0 200", "CANCEL")
 			m := p.expect("SIP/2.0 487")
-			if m.tag("To") != c.d.localTag {
-				t.Errorf("the 487 has tag %q, the call %q", m.tag("To"), c.d.localTag)
+			if m.Tag("To") != c.d.localTag {
+				t.Errorf("the 487 has tag %q, the call %q", m.Tag("To"), c.d.localTag)
 			}
 			if e := event[Ended](ph); e.Call != c || !e.Cancelled || e.Code != 200 || e.Reason != "answered elsewhere" {
 				t.Fatalf("got %+v", e)

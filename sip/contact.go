@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"strings"
+
+	"ramble/sip/wire"
 )
 
 // Announce has Contact say another address than Local: the one that the server
@@ -32,7 +34,7 @@ func (s *Stack) Contact(acct *Account) string { return s.contact(acct, acct.AOR.
 // by sips: answers with sips: (RFC 3261 12.1.1).
 func (s *Stack) contact(acct *Account, scheme string) string {
 	at := s.announced()
-	u := URI{Scheme: cmp.Or(scheme, "sip"), User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
+	u := wire.URI{Scheme: cmp.Or(scheme, "sip"), User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
 	switch {
 	case u.Scheme == "sips": // is TLS already; transport=tls is for sip: (RFC 5630 3.1.4)
 	case s.transport != UDP:
@@ -76,9 +78,9 @@ func (s *Stack) reachable() bool {
 // it must be: the address of record with a gr parameter. Anything else would
 // have the peer's requests go who knows where.
 func (s *Stack) takeGRUU(acct *Account, uri string) {
-	u, err := ParseURI(uri)
+	u, err := wire.ParseURI(uri)
 	if _, ok := u.Param("gr"); !acct.GRUU || err != nil || !ok || u.User != acct.AOR.User ||
-		!strings.EqualFold(u.Host, acct.AOR.Host) || u.Scheme != cmp.Or(acct.AOR.Scheme, "sip") || !validAnyURI(uri) {
+		!strings.EqualFold(u.Host, acct.AOR.Host) || u.Scheme != cmp.Or(acct.AOR.Scheme, "sip") || !wire.ValidAnyURI(uri) {
 		s.gruu.Store(nil)
 		return
 	}

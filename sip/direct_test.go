@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 func TestGivingUp(t *testing.T) {
 	invite := func(t *testing.T, ph *phone, ctx context.Context) (*Call, <-chan result[Answer]) {
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		return c, job(func() (Answer, error) { return c.Invite(ctx, ph.st, []byte(sdpA), nil) })
 	}
 	t.Run("an INVITE whose context ends while it rings is cancelled", func(t *testing.T) {
@@ -20,7 +22,7 @@ func TestGivingUp(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		rang := make(chan struct{})
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		ans := job(func() (Answer, error) {
 			return c.Invite(ctx, ph.st, []byte(sdpA), func(Progress) { close(rang) })
 		})
@@ -68,7 +70,7 @@ func TestGivingUp(t *testing.T) {
 	t.Run("methods in the wrong state say so", func(t *testing.T) {
 		p := newPeer(t, UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		for name, err := range map[string]error{
 			"Bye": c.Bye(ctxOf(t)), "Ring": c.Ring(ctxOf(t), 180), "Accept": c.Accept(ctxOf(t), []byte(sdpA)),
 			"Reject": c.Reject(ctxOf(t), 486, "Busy Here"),
@@ -91,7 +93,7 @@ func TestDirectCall(t *testing.T) {
 			acct := account()
 			acct.Transport = transport
 			ph := open(t, acct, Server{}, func(o *StackOptions) { o.Lookup = names{"bob.example": {p.addr.Addr()}} })
-			c := NewCall(acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "bob.example", Port: p.addr.Port()})
+			c := NewCall(acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "bob.example", Port: p.addr.Port()})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 			p.expect("INVITE").reply(200, "OK", "b", sdpB, p.contact())
 			p.expect("ACK")
@@ -108,7 +110,7 @@ func TestDirectCall(t *testing.T) {
 			acct := account()
 			acct.Transport = transport
 			ph := open(t, acct, Server{}, func(o *StackOptions) { o.Lookup = names{} })
-			_, err := NewCall(acct, nil, URI{Scheme: "sip", User: "b", Host: "nowhere.example"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
+			_, err := NewCall(acct, nil, wire.URI{Scheme: "sip", User: "b", Host: "nowhere.example"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
 			var re *ResolveError
 			if !errors.As(err, &re) {
 				t.Errorf("got %v", err)
@@ -120,7 +122,7 @@ func TestDirectCall(t *testing.T) {
 func TestProxyAsksWithinACall(t *testing.T) {
 	p := newPeer(t, UDP)
 	ph := open(t, account(), p.server())
-	c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 	p.expect("INVITE").reply(200, "OK", "b", sdpB, "Contact: <sip:bob@192.0.2.44>", "Record-Route: <sip:"+p.addr.String()+";lr>")
 	p.expect("ACK")

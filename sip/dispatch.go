@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 // receive takes one message from a socket through scanning, validation,
@@ -14,20 +16,20 @@ import (
 func (s *Stack) receive(b []byte, f flow) bool {
 	src := f.remote()
 	s.trace(false, src, b)
-	raw, err := scan(b)
+	raw, err := wire.Scan(b)
 	if err != nil {
 		s.log.Debug("not a SIP message", "from", src, "err", err)
 		return false
 	}
-	if fl := validate(raw, !f.reliable()); fl != nil {
+	if fl := wire.Validate(raw, !f.reliable()); fl != nil {
 		// Strangers are told what is wrong at a bounded rate.
-		if raw.isResponse() || s.trusts(src.Addr()) || s.reportStranger(raw, src, fl.code != 0) {
+		if raw.IsResponse() || s.trusts(src.Addr()) || s.reportStranger(raw, src, fl.Code != 0) {
 			s.turnAway(raw, f, fl)
 		}
-		return !fl.close
+		return !fl.Close
 	}
-	if raw.isResponse() {
-		if msg, err := s.parse(raw.bytes()); err == nil {
+	if raw.IsResponse() {
+		if msg, err := s.parser.Parse(raw.Bytes()); err == nil {
 			if res, ok := msg.(*sipgo.Response); ok {
 				s.heard.Store(true)
 				res.SetTransport(s.transport.via())
@@ -41,10 +43,10 @@ func (s *Stack) receive(b []byte, f flow) bool {
 		s.turnAway(raw, f, fl)
 		return true
 	}
-	msg, err := s.parse(raw.bytes())
+	msg, err := s.parser.Parse(raw.Bytes())
 	req, ok := msg.(*sipgo.Request)
 	if err != nil || !ok {
-		s.turnAway(raw, f, &flaw{code: 400, reason: "Bad Request"})
+		s.turnAway(raw, f, &wire.Flaw{Code: 400, Reason: "Bad Request"})
 		return true
 	}
 	s.heard.Store(true)
@@ -71,30 +73,30 @@ func (s *Stack) answerFlow(req *sipgo.Request, f flow) flow {
 
 // turnAway answers a request that never becomes a transaction, without keeping
 // any state. Everything in the answer is the sender's own text.
-func (s *Stack) turnAway(m *rawMessage, f flow, fl *flaw) {
-	if fl.code == 0 || m.isResponse() {
+func (s *Stack) turnAway(m *wire.Message, f flow, fl *wire.Flaw) {
+	if fl.Code == 0 || m.IsResponse() {
 		return
 	}
-	s.log.Debug("request turned away", "from", f.remote(), "code", fl.code, "reason", fl.reason)
-	res := rawMessage{start: "SIP/2.0 " + strconv.Itoa(fl.code) + " " + fl.reason}
-	for i, v := range m.all("Via") {
+	s.log.Debug("request turned away", "from", f.remote(), "code", fl.Code, "reason", fl.Reason)
+	res := wire.Message{Start: "SIP/2.0 " + strconv.Itoa(fl.Code) + " " + fl.Reason}
+	for i, v := range m.All("Via") {
 		if i == 0 {
 			v += ";received=" + f.remote().Addr().String()
 		}
-		res.headers = append(res.headers, header{"Via", v})
+		res.Headers = append(res.Headers, wire.Header{Name: "Via", Value: v})
 	}
 	for _, name := range []string{"From", "To", "Call-ID", "CSeq"} {
-		if v, n := m.get(name); n > 0 {
-			if name == "To" && m.tag("To") == "" {
-				v += ";tag=" + randomToken()
+		if v, n := m.Get(name); n > 0 {
+			if name == "To" && m.Tag("To") == "" {
+				v += ";tag=" + wire.RandomToken()
 			}
-			res.headers = append(res.headers, header{name, v})
+			res.Headers = append(res.Headers, wire.Header{Name: name, Value: v})
 		}
 	}
-	if fl.header.name != "" {
-		res.headers = append(res.headers, fl.header)
+	if fl.Header.Name != "" {
+		res.Headers = append(res.Headers, fl.Header)
 	}
-	if err := s.writeRaw(f, res.bytes()); err != nil {
+	if err := s.writeRaw(f, res.Bytes()); err != nil {
 		s.log.Debug("turning away", "err", err)
 	}
 }
@@ -127,7 +129,7 @@ func (s *Stack) strayResponse(res *sipgo.Response, f flow) {
 	if !res.IsSuccess() || res.CSeq().MethodName != sipgo.INVITE || from == nil || res.CallID() == nil {
 		return
 	}
-	if c := s.dialogs.find(res.CallID().Value(), tagOf(from.Params)); c != nil {
+	if c := s.dialogs.find(res.CallID().Value(), wire.TagOf(from.Params)); c != nil {
 		c.lateAnswer(s, res)
 	}
 }
@@ -135,12 +137,12 @@ func (s *Stack) strayResponse(res *sipgo.Response, f flow) {
 // handle is the table of methods. Each handler answers its transaction, now or
 // through the call that it starts.
 func (s *Stack) handle(in *inbound) {
-	toTag := in.raw.tag("To")
+	toTag := in.raw.Tag("To")
 	if toTag == "" {
 		s.handleOutside(in)
 		return
 	}
-	callID, _ := in.raw.get("Call-ID")
+	callID, _ := in.raw.Get("Call-ID")
 	c := s.dialogs.find(callID, toTag)
 	if c == nil || !c.matches(in) {
 		s.refuse(in, 481, "Call/Transaction Does Not Exist")
@@ -180,24 +182,25 @@ func (s *Stack) handleOutside(in *inbound) {
 
 // options says what this phone can do (RFC 3261 11.2).
 func (s *Stack) options(in *inbound) {
-	s.refuse(in, 200, "OK", header{"Allow", allowed}, header{"Accept", "application/sdp"}, header{"Supported", "outbound, path, " + supported})
+	s.refuse(in, 200, "OK", wire.Header{Name: "Allow", Value: wire.Allowed}, wire.Header{Name: "Accept", Value: "application/sdp"},
+		wire.Header{Name: "Supported", Value: "outbound, path, " + wire.Supported})
 }
 
 func (s *Stack) notAllowed(in *inbound) {
-	s.refuse(in, 405, "Method Not Allowed", header{"Allow", allowed})
+	s.refuse(in, 405, "Method Not Allowed", wire.Header{Name: "Allow", Value: wire.Allowed})
 }
 
 // refuse is a final answer that needs nothing else.
-func (s *Stack) refuse(in *inbound, code int, reason string, headers ...header) {
-	if err := in.reply(code, reason, randomToken(), headers...); err != nil {
+func (s *Stack) refuse(in *inbound, code int, reason string, headers ...wire.Header) {
+	if err := in.reply(code, reason, wire.RandomToken(), headers...); err != nil {
 		s.log.Debug("answering", "method", in.req.Method, "code", code, "err", err)
 	}
 }
 
 // ack takes an ACK to its call; one that fits nothing is dropped.
 func (s *Stack) ack(in *inbound) {
-	callID, _ := in.raw.get("Call-ID")
-	if c := s.dialogs.find(callID, in.raw.tag("To")); c != nil && c.matches(in) {
+	callID, _ := in.raw.Get("Call-ID")
+	if c := s.dialogs.find(callID, in.raw.Tag("To")); c != nil && c.matches(in) {
 		c.onACK(in)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"ramble/sip/wire"
 )
 
 // nameServer is a DNS server on loopback that answers as the test says.
@@ -185,7 +187,7 @@ func TestResolver(t *testing.T) {
 	t.Run("finds a domain's servers all the way", func(t *testing.T) {
 		s := newNameServer(t, world...)
 		r, _ := newTestResolver(t, s)
-		u := URI{Scheme: "sip", Host: "example.test"}
+		u := wire.URI{Scheme: "sip", Host: "example.test"}
 		got, err := Resolve(t.Context(), ResolveOptions{Lookup: r}, u, Auto)
 		want := "tls 203.0.113.1:5061 sip1.example.test, tls [2001:db8::1]:5061 sip1.example.test, tls 203.0.113.2:5061 sip2.example.test"
 		if inWords(got) != want || err != nil {

@@ -10,6 +10,7 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/wire"
 )
 
 // settleTime bounds what is done for good order after a job is over: the ACK
@@ -116,7 +117,7 @@ func (c *Call) Invite(ctx context.Context, st *Stack, offer []byte, progress fun
 			return c.runInvite(ctx, st, f, req, func(res *sipgo.Response) { c.provisional(st, res, progress) })
 		}}
 	if server {
-		s.scope.server = st.o.Server.Addr
+		s.scope.Server = st.o.Server.Addr
 	}
 	res, req, err := s.run(ctx)
 	switch {
@@ -215,11 +216,11 @@ func (c *Call) runInvite(ctx context.Context, st *Stack, f flow, req *sipgo.Requ
 func (c *Call) provisional(st *Stack, res *sipgo.Response, progress func(Progress)) {
 	p := Progress{Code: res.StatusCode, Reason: clean.Text(res.Reason), SDP: bodyOf(res), Reliable: reliable(res) != 0}
 	if to := res.To(); to != nil {
-		p.ToTag = clean.Text(tagOf(to.Params))
+		p.ToTag = clean.Text(wire.TagOf(to.Params))
 	}
 	if p.ToTag != "" && res.StatusCode > 100 {
 		c.mu.Lock()
-		c.d.remoteTag = tagOf(res.To().Params) // requests in the early dialog find us
+		c.d.remoteTag = wire.TagOf(res.To().Params) // requests in the early dialog find us
 		c.note(res, res.Source())
 		fresh := c.takeReliable(st, c.earlyOf(st, res), res)
 		c.mu.Unlock()
@@ -259,10 +260,10 @@ func (c *Call) ack(st *Stack, d dialog, seq uint32) error {
 // came after we gave up, and is hung up once.
 func (c *Call) lateAnswer(st *Stack, res *sipgo.Response) {
 	to := res.To()
-	if to == nil || tagOf(to.Params) == "" {
+	if to == nil || wire.TagOf(to.Params) == "" {
 		return
 	}
-	tag := tagOf(to.Params)
+	tag := wire.TagOf(to.Params)
 	c.mu.Lock()
 	if c.state == calling { // the first one is being taken in; this one comes again
 		c.mu.Unlock()

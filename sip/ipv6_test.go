@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 func TestIPv6(t *testing.T) {
@@ -44,7 +46,7 @@ func TestIPv6(t *testing.T) {
 			l.send("BYE", "")
 			event[Ended](ph)
 			in := *l
-			in.callID, in.remote, in.target = randomToken(), "<sip:alice@example.test>", got.Contact
+			in.callID, in.remote, in.target = wire.RandomToken(), "<sip:alice@example.test>", got.Contact
 			in.send("INVITE", sdpB)
 			if err := event[Incoming](ph).Call.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
 				t.Error(err)
@@ -70,8 +72,8 @@ func TestIPv6(t *testing.T) {
 		}
 	})
 	t.Run("one address is one address, however it is written", func(t *testing.T) {
-		a, err := ParseURI("sip:bob@[2001:DB8:0:0::1]:5070")
-		b, err2 := ParseURI("sip:bob@[2001:db8::1]:5070")
+		a, err := wire.ParseURI("sip:bob@[2001:DB8:0:0::1]:5070")
+		b, err2 := wire.ParseURI("sip:bob@[2001:db8::1]:5070")
 		if err != nil || err2 != nil || a != b || a.String() != "sip:bob@[2001:db8::1]:5070" {
 			t.Errorf("%v, %v; %v, %v", a, err, b, err2)
 		}
@@ -83,7 +85,7 @@ func TestIPv6(t *testing.T) {
 		"sip:bob@[192.0.2.1]":    "not an IPv6 address",
 	} {
 		t.Run(in+" is refused in words", func(t *testing.T) {
-			if _, err := ParseURI(in); err == nil || !strings.Contains(err.Error(), says) {
+			if _, err := wire.ParseURI(in); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("got %v", err)
 			}
 		})

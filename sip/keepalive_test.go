@@ -13,6 +13,7 @@ import (
 	pion "github.com/pion/stun/v3"
 
 	"ramble/internal/leaf/stun"
+	"ramble/sip/wire"
 )
 
 func beating(o *StackOptions) { o.KeepAlive = 60 * time.Millisecond }
@@ -88,7 +89,7 @@ func TestKeepAliveOverUDP(t *testing.T) {
 		r := newRegistrar()
 		r.extra = []string{"Require: outbound", "Flow-Timer: 1"}
 		p.setAuto(func(m *message) bool {
-			if m.method() == "OPTIONS" {
+			if m.Method() == "OPTIONS" {
 				m.reply(200, "OK", "x", "")
 				asked <- struct{}{}
 				return true
@@ -272,12 +273,12 @@ func FuzzSeen(f *testing.F) {
 		// And through the whole of a message, as it comes from a socket.
 		text := "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKx;" + params +
 			"\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
-		m, err := scan([]byte(text))
-		if err != nil || validate(m, true) != nil {
+		m, err := wire.Scan([]byte(text))
+		if err != nil || wire.Validate(m, true) != nil {
 			return
 		}
-		s := &Stack{parser: newParser(), local: netip.MustParseAddrPort("192.0.2.7:5060")}
-		msg, err := s.parse(m.bytes())
+		s := &Stack{parser: wire.NewParser(), local: netip.MustParseAddrPort("192.0.2.7:5060")}
+		msg, err := s.parser.Parse(m.Bytes())
 		if err != nil {
 			return
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 // Method is how Modify asks.
@@ -81,7 +83,7 @@ func (c *Call) Modify(ctx context.Context, method Method, offer []byte) (Answer,
 	if t != nil && t.isSettled() {
 		t.ack.Do(func() { close(t.acked) }) // a lost ACK: it would not take ours before its own was over
 	}
-	c.retarget(st, contactOf(res))
+	c.retarget(st, wire.ContactOf(res))
 	c.offerDone() // before the peer can have the ACK and offer in its turn
 	if method == Reinvite {
 		c.mu.Lock()
@@ -149,7 +151,7 @@ func (c *Call) refuseGlare(in *inbound, code int) {
 		in.st.refuse(in, 491, "Request Pending")
 		return
 	}
-	in.st.refuse(in, 500, "Server Internal Error", header{"Retry-After", strconv.Itoa(rand.IntN(11))})
+	in.st.refuse(in, 500, "Server Internal Error", wire.Header{Name: "Retry-After", Value: strconv.Itoa(rand.IntN(11))})
 }
 
 // onInvite takes a re-INVITE.

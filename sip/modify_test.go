@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 func TestModify(t *testing.T) {
@@ -16,7 +18,7 @@ func TestModify(t *testing.T) {
 			for _, method := range []Method{Reinvite, Update} {
 				hold := job(func() (Answer, error) { return c.Modify(ctxOf(t), method, []byte(sdpA+"a=sendonly\r\n")) })
 				m := p.expect(method.String())
-				if m.tag("To") != "bobtag" || !strings.HasSuffix(string(m.body), "a=sendonly\r\n") || m.value("Contact") == "" {
+				if m.Tag("To") != "bobtag" || !strings.HasSuffix(string(m.Body), "a=sendonly\r\n") || m.value("Contact") == "" {
 					t.Errorf("got %s", m.text)
 				}
 				m.reply(200, "OK", "", sdpB, p.contact())
@@ -38,7 +40,7 @@ func TestModify(t *testing.T) {
 				}
 				done := errJob(func() error { return e.Answer(ctxOf(t), []byte(sdpA)) })
 				m := p.expect("SIP/2.0 200", method)
-				if string(m.body) != sdpA || m.value("Contact") == "" {
+				if string(m.Body) != sdpA || m.value("Contact") == "" {
 					t.Errorf("got %s", m.text)
 				}
 				if method == "INVITE" {
@@ -236,7 +238,7 @@ func TestMove(t *testing.T) {
 		})
 		t.Run("an outgoing call that rings is cancelled by the new path", func(t *testing.T) {
 			p, old, next := setup(t)
-			c := NewCall(old.acct, old.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := NewCall(old.acct, old.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), old.st, []byte(sdpA), nil) })
 			inv := p.expect("INVITE")
 			inv.reply(180, "Ringing", "x", "", p.contact())
@@ -337,7 +339,7 @@ func TestPeerMoves(t *testing.T) {
 	t.Run("the route set is kept and its proxy is the next hop", func(t *testing.T) {
 		p := newPeer(t, UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 		p.expect("INVITE").reply(200, "OK", "bobtag", sdpB, "Contact: <sip:bob@192.0.2.44:5070;ob>",
 			"Record-Route: <sip:far.example.test;lr>, <sip:"+p.addr.String()+";lr;ftag=1>")
@@ -348,8 +350,8 @@ func TestPeerMoves(t *testing.T) {
 		bye := errJob(func() error { return c.Bye(ctxOf(t)) })
 		m := p.expect("BYE")
 		// Reversed (RFC 3261 12.1.2), and the target untouched.
-		if routes := m.all("Route"); len(routes) != 2 || routes[0] != "<sip:"+p.addr.String()+";lr;ftag=1>" ||
-			!strings.HasPrefix(m.start, "BYE sip:bob@192.0.2.44:5070;ob ") {
+		if routes := m.All("Route"); len(routes) != 2 || routes[0] != "<sip:"+p.addr.String()+";lr;ftag=1>" ||
+			!strings.HasPrefix(m.Start, "BYE sip:bob@192.0.2.44:5070;ob ") {
 			t.Errorf("got %s", m.text)
 		}
 		m.reply(200, "OK", "", "")

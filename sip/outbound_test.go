@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 // contactInDialog is the Contact that a call of the stack would say.
 func contactInDialog(ph *phone) string {
-	return NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"}).capabilities(ph.st)[0].value
+	return NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"}).capabilities(ph.st)[0].Value
 }
 
 func TestTheContactOfDialogsIsTheRegisteredOne(t *testing.T) {
@@ -114,15 +116,15 @@ func TestGRUU(t *testing.T) {
 // becomes its source, so that a removal hits the new binding.
 func rewriting(t *testing.T, list map[string]bool) func(m *message) bool {
 	return func(m *message) bool {
-		if m.method() != "REGISTER" {
+		if m.Method() != "REGISTER" {
 			return false
 		}
-		for _, c := range m.all("Contact") {
-			a, err := parseAddress(c)
+		for _, c := range m.All("Contact") {
+			a, err := wire.ParseAddress(c)
 			if err != nil {
 				t.Error(err)
 			}
-			e, _ := a.param("expires")
+			e, _ := a.Param("expires")
 			if at := fmt.Sprintf("sip:alice@%v", m.from); e == "0" {
 				delete(list, at)
 			} else {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"ramble/sip/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,7 +65,7 @@ type peer struct {
 
 // message is one that the peer got.
 type message struct {
-	*rawMessage
+	*wire.Message
 	p    *peer
 	from netip.AddrPort
 	conn net.Conn // TCP
@@ -181,7 +183,7 @@ func (p *peer) readTCP(c net.Conn) {
 				break
 			}
 		}
-		n, _ := contentLength([]byte(head.String()))
+		n, _ := wire.ContentLength([]byte(head.String()))
 		body := make([]byte, n)
 		if _, err := io.ReadFull(r, body); err != nil {
 			return
@@ -191,11 +193,11 @@ func (p *peer) readTCP(c net.Conn) {
 }
 
 func (p *peer) got(b []byte, from netip.AddrPort, conn net.Conn) {
-	raw, err := scan(b)
+	raw, err := wire.Scan(b)
 	if err != nil {
 		return
 	}
-	m := &message{rawMessage: raw, p: p, from: from, conn: conn, text: string(b)}
+	m := &message{Message: raw, p: p, from: from, conn: conn, text: string(b)}
 	p.mu.Lock()
 	auto := p.auto
 	p.seen = append(p.seen, m)
@@ -229,7 +231,7 @@ func (p *peer) count(method string) int {
 	defer p.mu.Unlock()
 	n := 0
 	for _, m := range p.seen {
-		if m.method() == method {
+		if m.Method() == method {
 			n++
 		}
 	}
@@ -244,7 +246,7 @@ func (p *peer) expect(prefix string, method ...string) *message {
 	for {
 		select {
 		case m := <-p.in:
-			if strings.HasPrefix(m.start, prefix) && (len(method) == 0 || strings.HasSuffix(m.value("CSeq"), method[0])) {
+			if strings.HasPrefix(m.Start, prefix) && (len(method) == 0 || strings.HasSuffix(m.value("CSeq"), method[0])) {
 				return m
 			}
 		case <-timeout:
@@ -266,7 +268,7 @@ func (p *peer) write(to netip.AddrPort, conn net.Conn, text string) {
 	}
 }
 
-func (m *message) value(name string) string { v, _ := m.get(name); return v }
+func (m *message) value(name string) string { v, _ := m.Get(name); return v }
 
 func (m *message) cseq() int {
 	n, _ := strconv.Atoi(strings.Fields(m.value("CSeq"))[0])
@@ -277,7 +279,7 @@ func (m *message) cseq() int {
 // it is.
 func (m *message) reply(code int, reason, toTag, body string, extra ...string) {
 	m.p.t.Helper()
-	via := m.all("Via")
+	via := m.All("Via")
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", code, reason)
 	for i, v := range via {
@@ -287,7 +289,7 @@ func (m *message) reply(code int, reason, toTag, body string, extra ...string) {
 		fmt.Fprintf(&b, "Via: %s\r\n", v)
 	}
 	to := m.value("To")
-	if toTag != "" && m.tag("To") == "" {
+	if toTag != "" && m.Tag("To") == "" {
 		to += ";tag=" + toTag
 	}
 	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n", m.value("From"), to, m.value("Call-ID"), m.value("CSeq"))
@@ -320,17 +322,17 @@ func (p *peer) contact() string {
 // legOf is the dialog that the peer answered as toTag.
 func (m *message) legOf(toTag string) *leg {
 	to := m.value("To")
-	if m.tag("To") == "" {
+	if m.Tag("To") == "" {
 		to += ";tag=" + toTag
 	}
-	c, _ := parseAddress(m.value("Contact"))
-	return &leg{p: m.p, callID: m.value("Call-ID"), local: to, remote: m.value("From"), target: c.uri, seq: 100, to: m.from, conn: m.conn}
+	c, _ := wire.ParseAddress(m.value("Contact"))
+	return &leg{p: m.p, callID: m.value("Call-ID"), local: to, remote: m.value("From"), target: c.URI, seq: 100, to: m.from, conn: m.conn}
 }
 
 func (l *leg) send(method, body string, extra ...string) {
 	if method != "ACK" && method != "CANCEL" {
 		l.seq++
-		l.branch = "z9hG4bK" + randomToken()
+		l.branch = "z9hG4bK" + wire.RandomToken()
 	}
 	l.sendAs(method, l.seq, body, extra...)
 }
@@ -338,7 +340,7 @@ func (l *leg) send(method, body string, extra ...string) {
 func (l *leg) sendAs(method string, seq int, body string, extra ...string) {
 	l.p.t.Helper()
 	if method == "ACK" {
-		l.branch = "z9hG4bK" + randomToken()
+		l.branch = "z9hG4bK" + wire.RandomToken()
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\n", method, l.target, l.p.transport.via(), l.p.addr, l.branch)
@@ -358,7 +360,7 @@ func (l *leg) sendAs(method string, seq int, body string, extra ...string) {
 
 // call makes the leg of a new call to a phone.
 func (p *peer) call(to netip.AddrPort) *leg {
-	l := &leg{p: p, callID: randomToken(), local: `"Peer" <sip:peer@example.test>;tag=` + randomToken(),
+	l := &leg{p: p, callID: wire.RandomToken(), local: `"Peer" <sip:peer@example.test>;tag=` + wire.RandomToken(),
 		remote: "<sip:alice@example.test>", target: "sip:alice@" + to.String(), to: to}
 	if p.transport != UDP {
 		l.conn = p.dial(to)
@@ -369,7 +371,7 @@ func (p *peer) call(to netip.AddrPort) *leg {
 // answeredBy completes the leg with the tag of the phone's response.
 func (l *leg) answeredBy(res *message) {
 	l.remote = res.value("To")
-	if c, err := parseAddress(res.value("Contact")); err == nil {
-		l.target = c.uri
+	if c, err := wire.ParseAddress(res.value("Contact")); err == nil {
+		l.target = c.URI
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 // phone is what the tests look at: a stack with its events.
@@ -18,7 +20,7 @@ type phone struct {
 }
 
 func account() *Account {
-	return &Account{AOR: URI{Scheme: "sip", User: "alice", Host: "example.test"}, DisplayName: "Alice",
+	return &Account{AOR: wire.URI{Scheme: "sip", User: "alice", Host: "example.test"}, DisplayName: "Alice",
 		Password:   func() (string, error) { return "secret", nil },
 		InstanceID: "urn:uuid:00000000-0000-4000-8000-000000000001"}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 // Reliable provisional responses (RFC 3262) and what they allow: an UPDATE in a
@@ -27,10 +29,10 @@ type early struct {
 // earlyOf finds or makes the early dialog of a response; nil when there are too
 // many. The caller holds mu.
 func (c *Call) earlyOf(st *Stack, res *sipgo.Response) *early {
-	tag := tagOf(res.To().Params)
+	tag := wire.TagOf(res.To().Params)
 	for _, e := range c.earlies {
 		if e.d.remoteTag == tag {
-			if contact := contactOf(res); contact != "" {
+			if contact := wire.ContactOf(res); contact != "" {
 				e.d.target = contact
 			}
 			return e
@@ -71,26 +73,14 @@ func (c *Call) EarlyUpdate() bool {
 // reliable reads the number of a provisional response that wants to be
 // acknowledged; 0: it does not.
 func reliable(res *sipgo.Response) uint32 {
-	if !lists(values(res, "Require"), "100rel") {
+	if !wire.Lists(wire.Values(res, "Require"), "100rel") {
 		return 0
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(value(res, "RSeq")), 10, 32)
-	if err != nil || n > maxCSeq {
+	n, err := strconv.ParseUint(strings.TrimSpace(wire.Value(res, "RSeq")), 10, 32)
+	if err != nil || n > wire.MaxCSeq {
 		return 0
 	}
 	return uint32(n)
-}
-
-// lists says whether headers with comma-separated lists hold a token.
-func lists(values []string, token string) bool {
-	for _, v := range values {
-		for _, one := range splitList(v, ',') {
-			if strings.EqualFold(strings.TrimSpace(one), token) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // takeReliable acknowledges a reliable provisional response. It reports false
@@ -126,7 +116,7 @@ func (c *Call) prack(st *Stack, d dialog, rseq, cseq uint32) {
 			c.d.seq++
 			dr := d.draft("PRACK", c.d.seq)
 			c.mu.Unlock()
-			dr.headers = []header{{"RAck", fmt.Sprintf("%d %d INVITE", rseq, cseq)}}
+			dr.Headers = []wire.Header{{Name: "RAck", Value: fmt.Sprintf("%d %d INVITE", rseq, cseq)}}
 			return st.build(dr)
 		}}
 	if _, _, err := s.run(ctx); err != nil {
@@ -162,7 +152,7 @@ func (c *Call) ringReliably(t *theirInvite, code int, reason string) error {
 	}
 	pracked := make(chan struct{})
 	t.rel.pracked = pracked
-	numbered := []header{{"Require", "100rel"}, {"RSeq", strconv.Itoa(int(t.rel.rseq))}}
+	numbered := []wire.Header{{Name: "Require", Value: "100rel"}, {Name: "RSeq", Value: strconv.Itoa(int(t.rel.rseq))}}
 	t.mu.Unlock()
 	send := func() error { return c.respond(t, code, reason, nil, numbered...) }
 	st := t.in.st
@@ -219,7 +209,7 @@ func (c *Call) onPrack(in *inbound) {
 		in.st.refuse(in, 481, "Call/Transaction Does Not Exist")
 		return
 	}
-	if len(in.raw.body) > 0 { // their offer is still unanswered: there is none to make
+	if len(in.raw.Body) > 0 { // their offer is still unanswered: there is none to make
 		in.st.refuse(in, 488, "Not Acceptable Here")
 		return
 	}

@@ -4,13 +4,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 // ringsReliably has a call of ours answered by 183 with SDP that wants a PRACK.
 func ringsReliably(t *testing.T, ph *phone, p *peer) (c *Call, inv *message, ans <-chan result[Answer], progress chan Progress) {
 	t.Helper()
 	progress = make(chan Progress, 8)
-	c = NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	c = NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 	ans = job(func() (Answer, error) {
 		return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(p Progress) { progress <- p })
 	})
@@ -29,8 +31,8 @@ func TestReliableProgress(t *testing.T) {
 			ph := open(t, account(), p.server())
 			_, inv, ans, progress := ringsReliably(t, ph, p)
 			m := p.expect("PRACK")
-			if m.value("RAck") != "7 "+strconv.Itoa(inv.cseq())+" INVITE" || m.tag("To") != "bobtag" || m.cseq() != inv.cseq()+1 ||
-				!strings.Contains(m.start, "sip:peer@"+p.addr.String()) {
+			if m.value("RAck") != "7 "+strconv.Itoa(inv.cseq())+" INVITE" || m.Tag("To") != "bobtag" || m.cseq() != inv.cseq()+1 ||
+				!strings.Contains(m.Start, "sip:peer@"+p.addr.String()) {
 				t.Errorf("got %s", m.text)
 			}
 			m.reply(200, "OK", "", "")
@@ -67,7 +69,7 @@ func TestReliableProgress(t *testing.T) {
 			c.Move(next.st)
 			up := job(func() (Answer, error) { return c.Modify(ctxOf(t), Update, []byte(sdpA)) })
 			m := p.expect("UPDATE")
-			if m.tag("To") != "bobtag" || !strings.Contains(m.value("Via"), next.st.Local().String()) ||
+			if m.Tag("To") != "bobtag" || !strings.Contains(m.value("Via"), next.st.Local().String()) ||
 				m.value("Contact") != "<"+next.st.Contact(next.acct)+">" {
 				t.Errorf("got %s", m.text)
 			}
@@ -94,7 +96,7 @@ func TestReliableProgress(t *testing.T) {
 	t.Run("without it no UPDATE is sent before the answer, and theirs hears 500", func(t *testing.T) {
 		p := newPeer(t, UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		rang := make(chan struct{}, 1)
 		ans := job(func() (Answer, error) {
 			return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(Progress) { rang <- struct{}{} })

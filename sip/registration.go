@@ -11,6 +11,8 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/digest"
+	"ramble/sip/wire"
 )
 
 // Bounds on what a registrar may ask for.
@@ -81,7 +83,7 @@ func NewRegistration(acct *Account, auth *Credentials) *Registration {
 		expires = defaultExpires
 	}
 	return &Registration{acct: acct, auth: auth, busy: make(chan struct{}, 1),
-		callID: randomToken(), tag: randomToken(), expires: expires}
+		callID: wire.RandomToken(), tag: wire.RandomToken(), expires: expires}
 }
 
 // Register binds the account to the stack's address and waits for the answer.
@@ -98,7 +100,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 	if r.rewrites {
 		o.Remove = nil // it would take the removal for the new binding
 	}
-	res, err := r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, o.Remove) })
+	res, err := r.send(ctx, st, &got.RoundTrips, func() []wire.Header { return r.contacts(contact, o.Remove) })
 	if err != nil {
 		return got, err
 	}
@@ -109,7 +111,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 		// The server took the removal for the new binding (a rewritten Contact):
 		// add it again, once, and never ask that again.
 		r.rewrites = true
-		if res, err = r.send(ctx, st, &got.RoundTrips, func() []header { return r.contacts(contact, nil) }); err != nil {
+		if res, err = r.send(ctx, st, &got.RoundTrips, func() []wire.Header { return r.contacts(contact, nil) }); err != nil {
 			return got, err
 		}
 		got.Received = st.seen(res)
@@ -148,14 +150,14 @@ func (r *Registration) Unregister(ctx context.Context, st *Stack, others ...stri
 		return nil
 	}
 	trips := 0
-	_, err := r.send(ctx, st, &trips, func() (hs []header) {
+	_, err := r.send(ctx, st, &trips, func() (hs []wire.Header) {
 		if r.contact != "" {
-			hs = append(hs, header{"Contact", r.own(r.contact) + ";expires=0"})
+			hs = append(hs, wire.Header{Name: "Contact", Value: r.own(r.contact) + ";expires=0"})
 		}
 		for _, uri := range others {
-			hs = append(hs, header{"Contact", "<" + uri + ">;expires=0"})
+			hs = append(hs, wire.Header{Name: "Contact", Value: "<" + uri + ">;expires=0"})
 		}
-		return append(hs, header{"Expires", "0"})
+		return append(hs, wire.Header{Name: "Expires", Value: "0"})
 	})
 	if err == nil {
 		r.contact = ""
@@ -187,32 +189,32 @@ func (r *Registration) own(uri string) string {
 }
 
 // contacts are the headers of a REGISTER that adds uri and removes others.
-func (r *Registration) contacts(uri string, remove []string) []header {
+func (r *Registration) contacts(uri string, remove []string) []wire.Header {
 	seconds := strconv.Itoa(int(r.expires / time.Second))
-	hs := []header{{"Contact", r.own(uri) + ";expires=" + seconds}}
+	hs := []wire.Header{{Name: "Contact", Value: r.own(uri) + ";expires=" + seconds}}
 	for _, old := range remove {
 		if old != uri {
-			hs = append(hs, header{"Contact", "<" + old + ">;expires=0"})
+			hs = append(hs, wire.Header{Name: "Contact", Value: "<" + old + ">;expires=0"})
 		}
 	}
-	return append(hs, header{"Expires", seconds})
+	return append(hs, wire.Header{Name: "Expires", Value: seconds})
 }
 
 // send carries out one REGISTER, through challenges, 423 and 439.
-func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers func() []header) (*sipgo.Response, error) {
+func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers func() []wire.Header) (*sipgo.Response, error) {
 	f, err := st.serverFlow()
 	if err != nil {
 		return nil, err
 	}
 	var last *sipgo.Response
 	for range 3 { // room for a 423 and a 439
-		s := sender{st: st, auth: r.auth, flow: f, scope: scope{server: st.o.Server.Addr, register: true},
+		s := sender{st: st, auth: r.auth, flow: f, scope: digest.Scope{Server: st.o.Server.Addr, Register: true},
 			build: func() (*sipgo.Request, error) {
 				r.seq++
 				aor := "<" + r.acct.AOR.Bare() + ">"
-				return st.build(draft{method: "REGISTER", target: r.acct.registrar().String(), routes: preloaded(r.acct),
-					from: r.acct.nameAddr() + ";tag=" + r.tag, to: aor, callID: r.callID, seq: r.seq,
-					headers: append(headers(), header{"Supported", r.supported()}, header{"Allow", allowed})})
+				return st.build(wire.Draft{Method: "REGISTER", Target: r.acct.registrar().String(), Routes: preloaded(r.acct),
+					From: r.acct.nameAddr() + ";tag=" + r.tag, To: aor, CallID: r.callID, Seq: r.seq,
+					Headers: append(headers(), wire.Header{Name: "Supported", Value: r.supported()}, wire.Header{Name: "Allow", Value: wire.Allowed})})
 			}}
 		res, _, err := s.run(ctx)
 		*trips += s.rounds
@@ -222,7 +224,7 @@ func (r *Registration) send(ctx context.Context, st *Stack, trips *int, headers 
 			return nil, err
 		case res.IsSuccess():
 			return res, nil
-		case res.StatusCode == 423 && r.raise(value(res, "Min-Expires")):
+		case res.StatusCode == 423 && r.raise(wire.Value(res, "Min-Expires")):
 		case res.StatusCode == 439 && !r.plain:
 			r.plain = true
 		default:
@@ -252,20 +254,20 @@ func (r *Registration) raise(minimum string) bool {
 
 // read takes in a 2xx.
 func (r *Registration) read(got *Registered, res *sipgo.Response, removed []string) {
-	ours, _ := ParseURI(got.Contact)
-	got.Expires = seconds(value(res, "Expires"), r.expires)
+	ours, _ := wire.ParseURI(got.Contact)
+	got.Expires = seconds(wire.Value(res, "Expires"), r.expires)
 	got.Bindings, got.Listed, got.OldRemoved, got.GRUU = nil, false, true, ""
-	for _, v := range values(res, "Contact") {
-		a, err := parseAddress(v)
+	for _, v := range wire.Values(res, "Contact") {
+		a, err := wire.ParseAddress(v)
 		if err != nil {
 			continue
 		}
-		u, err := ParseURI(a.uri)
+		u, err := wire.ParseURI(a.URI)
 		if err != nil {
 			continue
 		}
-		b := Binding{URI: a.uri, Expires: got.Expires}
-		v, own := a.param("expires")
+		b := Binding{URI: a.URI, Expires: got.Expires}
+		v, own := a.Param("expires")
 		if own { // wins over the header (RFC 3261 10.2.4)
 			b.Expires = seconds(v, b.Expires)
 		}
@@ -273,32 +275,32 @@ func (r *Registration) read(got *Registered, res *sipgo.Response, removed []stri
 		if gone {
 			b.Expires = 0
 		}
-		instance, _ := a.param("+sip.instance")
+		instance, _ := a.Param("+sip.instance")
 		b.Mine = u.SameAddress(ours) || (r.acct.InstanceID != "" && strings.EqualFold(instance, "<"+r.acct.InstanceID+">"))
 		// A server may list us under the address that it sees.
-		rewritten := got.Received.IsValid() && u.User == ours.User && u.Host == got.Received.Addr().String() && u.port() == got.Received.Port()
+		rewritten := got.Received.IsValid() && u.User == ours.User && u.Host == got.Received.Addr().String() && u.PortOrDefault() == got.Received.Port()
 		b.Mine = b.Mine || rewritten
 		if (u.SameAddress(ours) || rewritten) && !gone {
 			got.Listed = true
 			got.Expires = b.Expires
-			got.GRUU, _ = a.param("pub-gruu")
+			got.GRUU, _ = a.Param("pub-gruu")
 			r.rewrites = r.rewrites || !u.SameAddress(ours)
 		}
 		for _, old := range removed {
-			if o, err := ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) && !gone {
+			if o, err := wire.ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) && !gone {
 				got.OldRemoved = false
 			}
 		}
 		got.Bindings = append(got.Bindings, b)
 	}
 	got.RefreshIn = refreshIn(got.Expires)
-	got.FlowTimer = seconds(value(res, "Flow-Timer"), 0)
+	got.FlowTimer = seconds(wire.Value(res, "Flow-Timer"), 0)
 	got.ServiceRoute, got.Path = routesIn(res, "Service-Route"), routesIn(res, "Path")
 	for i := range got.Path {
 		got.Path[i] = clean.Text(got.Path[i])
 	}
-	for _, v := range values(res, "Require") {
-		for _, option := range splitList(v, ',') {
+	for _, v := range wire.Values(res, "Require") {
+		for _, option := range wire.SplitList(v, ',') {
 			got.ServerDoesOutbound = got.ServerDoesOutbound || strings.EqualFold(option, "outbound")
 		}
 	}
@@ -309,13 +311,13 @@ const maxRoutes = 8
 
 // routesIn reads a list of route values, without those that are none.
 func routesIn(res *sipgo.Response, name string) (out []string) {
-	for _, v := range values(res, name) {
-		for _, one := range splitList(v, ',') {
-			a, err := parseAddress(one)
+	for _, v := range wire.Values(res, name) {
+		for _, one := range wire.SplitList(v, ',') {
+			a, err := wire.ParseAddress(one)
 			if err != nil || len(out) == maxRoutes {
 				continue
 			}
-			if _, err := ParseURI(a.uri); err == nil && validAnyURI(a.uri) {
+			if _, err := wire.ParseURI(a.URI); err == nil && wire.ValidAnyURI(a.URI) {
 				out = append(out, a.String())
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/icholy/digest"
+
+	"ramble/sip/wire"
 )
 
 // registrar answers REGISTER like a server: digest, bindings.
@@ -45,7 +47,7 @@ func (r *registrar) renew() {
 
 // serve is a peer's auto function.
 func (r *registrar) serve(m *message) bool {
-	if m.method() != "REGISTER" {
+	if m.Method() != "REGISTER" {
 		return false
 	}
 	r.mu.Lock()
@@ -63,12 +65,12 @@ func (r *registrar) serve(m *message) bool {
 		return true
 	}
 	var out []string
-	for _, c := range m.all("Contact") {
-		a, _ := parseAddress(c)
-		if e, _ := a.param("expires"); e == "0" {
+	for _, c := range m.All("Contact") {
+		a, _ := wire.ParseAddress(c)
+		if e, _ := a.Param("expires"); e == "0" {
 			continue
 		}
-		out = append(out, fmt.Sprintf("<%s>;expires=%d", a.uri, r.expires))
+		out = append(out, fmt.Sprintf("<%s>;expires=%d", a.URI, r.expires))
 	}
 	if r.list != nil {
 		out = r.list(out)
@@ -90,7 +92,7 @@ func (r *registrar) authorized(m *message) bool {
 		r.replay = true
 	}
 	r.used[cred.Nonce] = cred.Nc
-	uri := strings.Fields(m.start)[1]
+	uri := strings.Fields(m.Start)[1]
 	want, err := digest.Digest(&digest.Challenge{Realm: r.realm, Nonce: cred.Nonce, Opaque: cred.Opaque, Algorithm: cred.Algorithm, QOP: []string{cred.QOP}},
 		digest.Options{Method: "REGISTER", URI: uri, Username: "alice", Password: r.password, Count: cred.Nc, Cnonce: cred.Cnonce})
 	return err == nil && cred.URI == uri && cred.Opaque == "o=p;q" && want.Response == cred.Response
@@ -260,11 +262,11 @@ func TestRegister(t *testing.T) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for i, m := range p.seen {
-			if m.value("Call-ID") != p.seen[0].value("Call-ID") || m.cseq() != i+1 || m.tag("From") != p.seen[0].tag("From") {
+			if m.value("Call-ID") != p.seen[0].value("Call-ID") || m.cseq() != i+1 || m.Tag("From") != p.seen[0].Tag("From") {
 				t.Errorf("request %d: %s", i, m.text)
 			}
 		}
-		last := p.seen[len(p.seen)-1].all("Contact")
+		last := p.seen[len(p.seen)-1].All("Contact")
 		if len(last) != 2 || last[1] != "<"+old+">;expires=0" {
 			t.Errorf("contacts %q", last)
 		}

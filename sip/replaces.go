@@ -2,6 +2,8 @@ package sip
 
 import (
 	"strings"
+
+	"ramble/sip/wire"
 )
 
 // A call may take the place of another (RFC 3891). Here that repairs what a
@@ -25,17 +27,17 @@ func (r replaces) String() string {
 func parseReplaces(v string) (replaces, bool) {
 	id, params, _ := strings.Cut(v, ";")
 	r := replaces{callID: strings.TrimSpace(id)}
-	for _, p := range parseParams(params) {
-		switch strings.ToLower(p.name) {
+	for _, p := range wire.ParseParams(params) {
+		switch strings.ToLower(p.Name) {
 		case "to-tag":
-			r.toTag = p.value
+			r.toTag = p.Value
 		case "from-tag":
-			r.fromTag = p.value
+			r.fromTag = p.Value
 		case "early-only":
 			r.earlyOnly = true
 		}
 	}
-	return r, isWord(r.callID) && isWord(r.toTag) && isWord(r.fromTag)
+	return r, wire.IsWord(r.callID) && wire.IsWord(r.toTag) && wire.IsWord(r.fromTag)
 }
 
 // Replacements prepares calls to target that take this one's place at the peer
@@ -43,7 +45,7 @@ func parseReplaces(v string) (replaces, bool) {
 // what rings, the newest first, three at most. Invite them one after the other:
 // 481 says that the peer does not hold that dialog, or did not answer it; 420
 // that it cannot. Replaceable says whether an answered call's peer can.
-func (c *Call) Replacements(target URI) []*Call {
+func (c *Call) Replacements(target wire.URI) []*Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var tags []string
@@ -57,7 +59,7 @@ func (c *Call) Replacements(target URI) []*Call {
 	for _, tag := range tags {
 		n := NewCall(c.acct, c.auth, target)
 		n.replaces = replaces{callID: c.d.callID, toTag: tag, fromTag: c.d.localTag}.String()
-		n.peer.name = c.peer.name
+		n.peer.Name = c.peer.Name
 		out = append(out, n)
 	}
 	return out
@@ -72,16 +74,16 @@ func (c *Call) Replaceable() bool {
 
 // replaced finds the call that an INVITE wants to take the place of (RFC 3891
 // 3). A flaw says how the INVITE is refused; neither: it replaces nothing.
-func (s *Stack) replaced(in *inbound, from address) (*Call, *flaw) {
-	all := in.raw.all("Replaces")
+func (s *Stack) replaced(in *inbound, from wire.Address) (*Call, *wire.Flaw) {
+	all := in.raw.All("Replaces")
 	if len(all) == 0 {
 		return nil, nil
 	}
 	r, ok := parseReplaces(all[0])
 	if !ok || len(all) > 1 {
-		return nil, bad("Replaces")
+		return nil, wire.BadRequest("Replaces")
 	}
-	gone := &flaw{code: 481, reason: "Call/Transaction Does Not Exist"}
+	gone := &wire.Flaw{Code: 481, Reason: "Call/Transaction Does Not Exist"}
 	c := s.dialogs.find(r.callID, r.toTag)
 	if c == nil {
 		return nil, gone
@@ -95,12 +97,12 @@ func (s *Stack) replaced(in *inbound, from address) (*Call, *flaw) {
 	switch {
 	case !ours:
 		return nil, gone
-	case !sameParty(c.peer.uri, from.uri):
-		return nil, &flaw{code: 403, reason: "Forbidden"}
+	case !sameParty(c.peer.URI, from.URI):
+		return nil, &wire.Flaw{Code: 403, Reason: "Forbidden"}
 	case state == leaving, state == ended && c.wasUp:
-		return nil, &flaw{code: 603, reason: "Decline"}
+		return nil, &wire.Flaw{Code: 603, Reason: "Decline"}
 	case state == up && r.earlyOnly:
-		return nil, &flaw{code: 486, reason: "Busy Here"}
+		return nil, &wire.Flaw{Code: 486, Reason: "Busy Here"}
 	case state == up, state == calling:
 		return c, nil
 	}
@@ -109,16 +111,16 @@ func (s *Stack) replaced(in *inbound, from address) (*Call, *flaw) {
 
 // sameParty compares addresses of record: user and domain.
 func sameParty(a, b string) bool {
-	x, err1 := ParseURI(a)
-	y, err2 := ParseURI(b)
+	x, err1 := wire.ParseURI(a)
+	y, err2 := wire.ParseURI(b)
 	return err1 == nil && err2 == nil && x.User == y.User && strings.EqualFold(x.Host, y.Host)
 }
 
 // mayReplace says whether an INVITE from an untrusted source is let in, because
 // it names a dialog with a peer that talks to us directly and may have roamed.
 // Both tags are secrets of that dialog, as in mayComeFrom.
-func (s *Stack) mayReplace(m *rawMessage) bool {
-	v, n := m.get("Replaces")
+func (s *Stack) mayReplace(m *wire.Message) bool {
+	v, n := m.Get("Replaces")
 	if n == 0 {
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 func TestReplacing(t *testing.T) {
@@ -17,7 +19,7 @@ func TestReplacing(t *testing.T) {
 			if !c.Replaceable() {
 				t.Error("the peer said that it can")
 			}
-			list := c.Replacements(URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			list := c.Replacements(wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 			if len(list) != 1 {
 				t.Fatalf("%d calls", len(list))
 			}
@@ -26,7 +28,7 @@ func TestReplacing(t *testing.T) {
 			m := p.expect("INVITE")
 			r, ok := parseReplaces(m.value("Replaces"))
 			if !ok || r.callID != c.CallID() || r.toTag != "bobtag" || r.fromTag != c.d.localTag || m.value("Require") != "replaces" ||
-				m.value("Call-ID") == c.CallID() || !strings.HasPrefix(m.start, "INVITE sip:bob@example.test ") {
+				m.value("Call-ID") == c.CallID() || !strings.HasPrefix(m.Start, "INVITE sip:bob@example.test ") {
 				t.Errorf("got %s", m.text)
 			}
 			m.reply(200, "OK", "other", sdpB, p.contact())
@@ -48,7 +50,7 @@ func TestReplacing(t *testing.T) {
 	t.Run("what rings: the newest fork first", func(t *testing.T) {
 		p := newPeer(t, UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		rang := make(chan struct{}, 2)
 		job(func() (Answer, error) {
 			return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(Progress) { rang <- struct{}{} })
@@ -59,7 +61,7 @@ func TestReplacing(t *testing.T) {
 		<-rang
 		<-rang
 		var tags []string
-		for _, n := range c.Replacements(URI{Scheme: "sip", User: "bob", Host: "example.test"}) {
+		for _, n := range c.Replacements(wire.URI{Scheme: "sip", User: "bob", Host: "example.test"}) {
 			r, _ := parseReplaces(n.replaces)
 			tags = append(tags, r.toTag)
 		}
@@ -169,7 +171,7 @@ func TestSettlingALostOffer(t *testing.T) {
 			}
 			settled := errJob(func() error { return c.Settle(ctxOf(t)) })
 			m := p.expect("CANCEL")
-			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.tag("To") != "bobtag" {
+			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.Tag("To") != "bobtag" {
 				t.Errorf("the CANCEL does not fit: %s", m.text)
 			}
 			if answered {
@@ -210,7 +212,7 @@ func TestAnswerRepeatedByTheNewPath(t *testing.T) {
 			t.Fatal("the answer waits for its ACK")
 		}
 		var m *message
-		for m == nil || string(m.body) != moved {
+		for m == nil || string(m.Body) != moved {
 			m = p.expect("SIP/2.0 200", "INVITE")
 		}
 		if m.value("Contact") != "<"+next.st.Contact(next.acct)+">" {
@@ -239,7 +241,7 @@ func TestAbandoning(t *testing.T) {
 	share := func(o *StackOptions) { o.Dialogs = dialogs }
 	old := open(t, account(), p.server(), share)
 	next := open(t, old.acct, p.server(), share)
-	c := NewCall(old.acct, old.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	c := NewCall(old.acct, old.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 	rang := make(chan struct{}, 2)
 	ans := job(func() (Answer, error) {
 		return c.Invite(ctxOf(t), old.st, []byte(sdpA), func(Progress) { rang <- struct{}{} })
@@ -254,7 +256,7 @@ func TestAbandoning(t *testing.T) {
 	c.Move(next.st)
 	done := errJob(func() error { return c.Abandon(ctxOf(t)) })
 	p.expect("CANCEL").reply(481, "Call/Transaction Does Not Exist", "x", "")
-	if bye := p.expect("BYE"); bye.tag("To") != "bobtag" {
+	if bye := p.expect("BYE"); bye.Tag("To") != "bobtag" {
 		t.Errorf("got %s", bye.text)
 	} else {
 		bye.reply(200, "OK", "", "")

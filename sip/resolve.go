@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/safego"
+	"ramble/sip/wire"
 )
 
 // Lookup answers questions about names, which have no dot at their end. That
@@ -87,7 +88,7 @@ type ResolveOptions struct {
 // registration. It takes 5 s at most.
 //
 // Errors: *ResolveError.
-func Resolve(ctx context.Context, o ResolveOptions, u URI, t Transport) ([]Server, error) {
+func Resolve(ctx context.Context, o ResolveOptions, u wire.URI, t Transport) ([]Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	if named, ok := u.Param("transport"); ok {
@@ -131,7 +132,7 @@ type candidate struct {
 }
 
 // candidates are the hosts behind a URI, the best first.
-func (o ResolveOptions) candidates(ctx context.Context, u URI, t Transport) ([]candidate, error) {
+func (o ResolveOptions) candidates(ctx context.Context, u wire.URI, t Transport) ([]candidate, error) {
 	_, literal := u.Addr()
 	if !literal && u.Port == 0 && o.Lookup != nil {
 		ctx, cancel := context.WithTimeout(ctx, recordsTimeout)

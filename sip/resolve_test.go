@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 // names is a Lookup that knows addresses only.
@@ -106,7 +108,7 @@ func TestResolve(t *testing.T) {
 		{"whatever order NAPTR gives", "sip:order.example", Auto, "tls 192.0.2.10:5061 a.example"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			u, err := ParseURI(tc.in)
+			u, err := wire.ParseURI(tc.in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +124,7 @@ func TestResolve(t *testing.T) {
 		})
 	}
 	t.Run("an endless list is cut", func(t *testing.T) {
-		got, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, URI{Scheme: "sip", Host: "many.example"}, UDP)
+		got, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, wire.URI{Scheme: "sip", Host: "many.example"}, UDP)
 		if err != nil || len(got) != 16 {
 			t.Errorf("%d servers, %v", len(got), err)
 		}
@@ -135,7 +137,7 @@ func TestResolve(t *testing.T) {
 		{"a link-local address", "fe80::1", "link-local"},
 	} {
 		t.Run(tc.name+" is an error in words", func(t *testing.T) {
-			_, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, URI{Scheme: "sip", Host: tc.host}, Auto)
+			_, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, wire.URI{Scheme: "sip", Host: tc.host}, Auto)
 			var re *ResolveError
 			if !errors.As(err, &re) {
 				t.Fatalf("got %v", err)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ramble/sip/wire"
 )
 
 func TestServiceRoute(t *testing.T) {
@@ -19,10 +21,10 @@ func TestServiceRoute(t *testing.T) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	t.Run("is taken by new calls, to the server that gave it", func(t *testing.T) {
-		c := NewCall(ph.acct, ph.auth, URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 		m := p.expect("INVITE sip:bob@example.test")
-		if got := strings.Join(m.all("Route"), " "); got != "<sip:one.example.test;lr> <sip:two.example.test;lr> <sip:three.example.test;lr>" {
+		if got := strings.Join(m.All("Route"), " "); got != "<sip:one.example.test;lr> <sip:two.example.test;lr> <sip:three.example.test;lr>" {
 			t.Error(got)
 		}
 		m.reply(486, "Busy Here", "x", "")
@@ -30,7 +32,7 @@ func TestServiceRoute(t *testing.T) {
 	})
 	t.Run("does not name the outbound proxy twice", func(t *testing.T) {
 		acct := account()
-		acct.Proxy = URI{Scheme: "sip", Host: "one.example.test"}
+		acct.Proxy = wire.URI{Scheme: "sip", Host: "one.example.test"}
 		if got := strings.Join(ph.st.preloaded(acct), " "); got != "<sip:one.example.test;lr> <sip:two.example.test;lr> <sip:three.example.test;lr>" {
 			t.Error(got)
 		}

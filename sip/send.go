@@ -4,6 +4,8 @@ import (
 	"context"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/digest"
 )
 
 // maxTries bounds the rounds of one request through challenges: a cached nonce
@@ -15,7 +17,7 @@ type sender struct {
 	st    *Stack
 	auth  *Credentials
 	flow  flow
-	scope scope
+	scope digest.Scope
 	// build makes the request anew for each round, with the next CSeq.
 	build func() (*sipgo.Request, error)
 	// start runs the transaction; nil: exchange.
@@ -27,7 +29,7 @@ type sender struct {
 // run returns the final response that is not a challenge, and the request that
 // it answers.
 func (r *sender) run(ctx context.Context) (*sipgo.Response, *sipgo.Request, error) {
-	var at attempt
+	var at digest.Attempt
 	for {
 		req, err := r.build()
 		if err != nil {

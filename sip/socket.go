@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"ramble/internal/leaf/stun"
+	"ramble/sip/wire"
 )
 
 // Bounds on connections that others make, and on patience with a socket that
@@ -21,7 +22,7 @@ const (
 // readDatagrams reads the UDP socket until Close. Errors of single datagrams
 // (ICMP on some systems, oversize on Windows) do not end it.
 func (s *Stack) readDatagrams() {
-	buf := make([]byte, maxMessage+1)
+	buf := make([]byte, wire.MaxMessage+1)
 	for failures := 0; ; {
 		n, from, err := s.pc.ReadFrom(buf)
 		if s.isClosed() {
@@ -42,7 +43,7 @@ func (s *Stack) readDatagrams() {
 			}
 			continue
 		}
-		if n > maxMessage || !to.IsValid() || isKeepAlive(buf[:n]) {
+		if n > wire.MaxMessage || !to.IsValid() || isKeepAlive(buf[:n]) {
 			continue
 		}
 		s.receive(buf[:n:n], datagram{s, to})

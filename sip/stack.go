@@ -14,10 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	sipgo "github.com/emiago/sipgo/sip"
-
 	"ramble/internal/leaf/safego"
 	"ramble/internal/leaf/stun"
+	"ramble/sip/wire"
 )
 
 // Sockets is the seam to the network: the operating system, or addresses that
@@ -65,7 +64,7 @@ type Stack struct {
 	local     netip.AddrPort
 	dialogs   *Dialogs
 	log       *slog.Logger
-	parser    *sipgo.Parser
+	parser    *wire.Parser
 	pc        net.PacketConn // UDP
 	ln        net.Listener   // TCP
 	server    *stream        // TCP and TLS, when there is a Server
@@ -108,7 +107,7 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	if o.Account == nil || o.Sockets == nil || !o.Local.IsValid() {
 		return nil, errors.New("sip.Open: Account, Sockets and Local are needed")
 	}
-	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: newParser(),
+	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: wire.NewParser(),
 		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
 		conns: map[connKey]*stream{}, hurry: make(chan struct{}, 1)}
 	if s.transport == Auto {

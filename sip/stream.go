@@ -7,12 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 // Deadlines of a connection's reads.
@@ -141,18 +141,18 @@ func (f *stream) next(b []byte) (rest, msg []byte, err error) {
 	}
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
-		if len(b) > maxMessage {
+		if len(b) > wire.MaxMessage {
 			return nil, nil, errFraming
 		}
 		return b, nil, nil
 	}
-	length, ok := contentLength(b[:end])
+	length, ok := wire.ContentLength(b[:end])
 	total := end + 4 + length
 	switch {
-	case !ok || total > maxMessage:
+	case !ok || total > wire.MaxMessage:
 		// No boundary to find again. What was read is shown to validate, which
 		// answers it and has the connection closed.
-		f.st.receive(b[:min(len(b), maxMessage)], f)
+		f.st.receive(b[:min(len(b), wire.MaxMessage)], f)
 		return nil, nil, errFraming
 	case len(b) < total:
 		return b, nil, nil
@@ -178,22 +178,4 @@ func (f *stream) keepAlives(b []byte) ([]byte, error) {
 		}
 	}
 	return b, nil
-}
-
-// contentLength finds the length for framing, in raw headers. It fails when
-// there is none, or several, or no number: the grammar is validate's business.
-func contentLength(head []byte) (int, bool) {
-	length, found := 0, false
-	for line := range strings.SplitSeq(string(head), "\r\n") {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || longName(strings.TrimRight(name, " \t")) != "Content-Length" {
-			continue
-		}
-		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31)
-		if err != nil || found {
-			return 0, false
-		}
-		length, found = int(n), true
-	}
-	return length, found
 }

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 // note takes what a message of the peer says about it. The caller holds mu.
 func (c *Call) note(msg interface{ GetHeaders(string) []sipgo.Header }, source string) {
-	if allow := values(msg, "Allow"); len(allow) > 0 {
+	if allow := wire.Values(msg, "Allow"); len(allow) > 0 {
 		c.allow = "," + strings.ToUpper(strings.NewReplacer(" ", "", "\t", "").Replace(strings.Join(allow, ","))) + ","
 	}
-	if list := values(msg, "Supported"); len(list) > 0 {
-		c.supports.replaces = lists(list, "replaces")
+	if list := wire.Values(msg, "Supported"); len(list) > 0 {
+		c.supports.replaces = wire.Lists(list, "replaces")
 	}
 	if at, err := netip.ParseAddrPort(source); err == nil {
 		c.signalling = at
@@ -50,7 +52,7 @@ func (c *Call) Expires() time.Duration {
 	if c.first == nil {
 		return 0
 	}
-	return retryAfter(valueOf(c.first.in, "Expires"))
+	return wire.RetryAfter(valueOf(c.first.in, "Expires"))
 }
 
 // Ask asks the peer whether it still knows the dialog (RFC 3261 11.2). For a

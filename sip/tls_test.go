@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/wire"
 )
 
 // believing is an account over TLS that believes a CA.
@@ -61,7 +63,7 @@ func TestTLS(t *testing.T) {
 		l.send("BYE", "")
 		event[Ended](ph)
 		in := *l
-		in.callID, in.remote, in.target = randomToken(), "<sip:alice@example.test>", got.Contact
+		in.callID, in.remote, in.target = wire.RandomToken(), "<sip:alice@example.test>", got.Contact
 		in.send("INVITE", sdpB)
 		if err := event[Incoming](ph).Call.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
 			t.Error(err)
@@ -273,7 +275,7 @@ func TestTLSResumes(t *testing.T) {
 
 func TestSecureAddresses(t *testing.T) {
 	ca := newAuthority(t, "Test CA")
-	bob := URI{Scheme: "sips", User: "bob", Host: "example.test"}
+	bob := wire.URI{Scheme: "sips", User: "bob", Host: "example.test"}
 	t.Run("a sips: address is never called without TLS", func(t *testing.T) {
 		both(t, func(t *testing.T, transport Transport) {
 			p := newPeer(t, transport)

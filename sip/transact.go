@@ -9,6 +9,8 @@ import (
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/wire"
 )
 
 const (
@@ -23,27 +25,6 @@ const (
 	// which is never busy for longer than a callback of Invite takes.
 	responseQueue = 32
 )
-
-// newParser makes sipgo's parser with only the headers whose parsed form its
-// transactions need. The others stay text, read by parseAddress.
-func newParser() *sipgo.Parser {
-	all, some := sipgo.DefaultHeadersParser(), map[string]sipgo.HeaderParser{}
-	for _, name := range []string{"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length"} {
-		some[name] = all[name]
-	}
-	return sipgo.NewParser(sipgo.WithHeadersParsers(some))
-}
-
-// parse runs sipgo's parser, and treats a panic in it as an error: it runs on
-// bytes of strangers.
-func (s *Stack) parse(b []byte) (msg sipgo.Message, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the parser failed: %v", v)
-		}
-	}()
-	return s.parser.ParseSIP(b)
-}
 
 // clientTx is a request of ours in progress.
 type clientTx struct {
@@ -196,7 +177,7 @@ type serverTx struct {
 type inbound struct {
 	st   *Stack
 	req  *sipgo.Request
-	raw  *rawMessage
+	raw  *wire.Message
 	flow flow // to whom responses go
 	key  string
 	tx   *sipgo.ServerTx
@@ -204,12 +185,12 @@ type inbound struct {
 
 // reply answers a request. Where a tag is due and the request has none, tag is
 // put into To; "" takes a random one.
-func (in *inbound) reply(code int, reason, tag string, headers ...header) error {
+func (in *inbound) reply(code int, reason, tag string, headers ...wire.Header) error {
 	return in.tx.Respond(in.response(code, reason, tag, nil, headers...))
 }
 
-func (in *inbound) response(code int, reason, tag string, body []byte, headers ...header) *sipgo.Response {
-	return buildResponse(in.req, code, reason, tag, body, headers...)
+func (in *inbound) response(code int, reason, tag string, body []byte, headers ...wire.Header) *sipgo.Response {
+	return wire.NewResponse(in.req, code, reason, tag, body, headers...)
 }
 
 // onCancel sets what a CANCEL does from now on.
@@ -222,7 +203,7 @@ func (in *inbound) onCancel(fn func(*inbound)) {
 }
 
 // request takes a request to its transaction, and a new one to its handler.
-func (s *Stack) request(req *sipgo.Request, raw *rawMessage, f flow) {
+func (s *Stack) request(req *sipgo.Request, raw *wire.Message, f flow) {
 	key, err := sipgo.ServerTxKeyMake(req)
 	if err != nil {
 		return // validate has seen to it

@@ -15,7 +15,7 @@ func TestUnregister(t *testing.T) {
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		last := p.seen[len(p.seen)-1].all("Contact")
+		last := p.seen[len(p.seen)-1].All("Contact")
 		for i, c := range last {
 			last[i], _, _ = strings.Cut(c, ">")
 			if !strings.HasSuffix(c, ";expires=0") {

@@ -1,16 +1,18 @@
-package sip
+package digest
 
 import (
 	"strings"
 
-	"github.com/icholy/digest"
+	rfc7616 "github.com/icholy/digest"
+
+	"ramble/sip/wire"
 )
 
 // challenge is one offer of digest authentication (RFC 3261 22, RFC 7616, RFC
 // 8760).
 type challenge struct {
 	proxy bool // 407, Proxy-Authenticate
-	digest.Challenge
+	rfc7616.Challenge
 }
 
 // strength orders the algorithms that are understood; 0 is none of them.
@@ -34,9 +36,9 @@ func parseChallenges(headers []string, proxy bool) []challenge {
 	var cur *challenge
 	for _, v := range headers {
 		cur = nil
-		for _, part := range splitList(v, ',') {
+		for _, part := range wire.SplitList(v, ',') {
 			scheme, rest, spaced := strings.Cut(part, " ")
-			if spaced && !strings.Contains(scheme, "=") && isToken(scheme) {
+			if spaced && !strings.Contains(scheme, "=") && wire.IsToken(scheme) {
 				cur = nil
 				part = strings.TrimSpace(rest)
 				if strings.EqualFold(scheme, "Digest") {
@@ -60,7 +62,7 @@ func parseChallenges(headers []string, proxy bool) []challenge {
 
 func (c *challenge) set(part string) {
 	name, v, _ := strings.Cut(part, "=")
-	v = unquote(strings.TrimSpace(v))
+	v = wire.Unquote(strings.TrimSpace(v))
 	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "realm":
 		c.Realm = v
@@ -85,7 +87,7 @@ func (c *challenge) usable() bool {
 	plain := func(s string) bool {
 		return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '"' || r == '\\' }) < 0
 	}
-	return strength(c.Algorithm) > 0 && c.Nonce != "" && c.Realm != "" && digest.CanDigest(&c.Challenge) &&
+	return strength(c.Algorithm) > 0 && c.Nonce != "" && c.Realm != "" && rfc7616.CanDigest(&c.Challenge) &&
 		plain(c.Realm) && plain(c.Nonce) && plain(c.Opaque)
 }
 

@@ -1,4 +1,4 @@
-package sip
+package wire
 
 import (
 	"bytes"
@@ -7,24 +7,25 @@ import (
 	"strings"
 )
 
-// maxMessage bounds a message, headers and body, on every transport.
-const maxMessage = 64 << 10
+// MaxMessage bounds a message, headers and body, on every transport.
+const MaxMessage = 64 << 10
 
 // maxHeaders bounds the header fields of a message; phones send about twenty.
 const maxHeaders = 256
 
-// rawMessage is a message cut into lines, before anyone believes it. Names of
+// Message is a message cut into lines, before anyone believes it. Names of
 // headers are in their long form, folded lines are joined, lists of Via,
 // Contact, Route and Record-Route are taken apart, and the spaces around ';',
 // '=' and in Via that the grammar allows (RFC 3261 25.1) are gone, since
 // sipgo's parser trips over all of these.
-type rawMessage struct {
-	start   string
-	headers []header
-	body    []byte
+type Message struct {
+	Start   string
+	Headers []Header
+	Body    []byte
 }
 
-type header struct{ name, value string }
+// Header is one header field, its name in the long form.
+type Header struct{ Name, Value string }
 
 var (
 	errNoEnd      = errors.New("the headers do not end with an empty line")
@@ -34,75 +35,75 @@ var (
 	errTooMany    = errors.New("there are too many headers")
 )
 
-// scan cuts a message. What comes after the empty line is the body, whatever
+// Scan cuts a message. What comes after the empty line is the body, whatever
 // Content-Length says; validate judges that.
-func scan(b []byte) (*rawMessage, error) {
+func Scan(b []byte) (*Message, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
 		return nil, errNoEnd
 	}
-	m := &rawMessage{body: b[end+4:]}
+	m := &Message{Body: b[end+4:]}
 	for i, line := range strings.Split(string(b[:end]), "\r\n") {
 		if strings.ContainsAny(line, "\r\n\x00") {
 			return nil, errStrayByte
 		}
 		if i == 0 {
-			m.start = line
+			m.Start = line
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' { // never empty: the first empty line ended the headers
-			if len(m.headers) == 0 {
+			if len(m.Headers) == 0 {
 				return nil, errNoColon
 			}
-			last := &m.headers[len(m.headers)-1]
-			last.value = strings.TrimSpace(last.value + " " + strings.TrimSpace(line))
+			last := &m.Headers[len(m.Headers)-1]
+			last.Value = strings.TrimSpace(last.Value + " " + strings.TrimSpace(line))
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
 			return nil, errNoColon
 		}
-		if name = strings.TrimRight(name, " \t"); !isToken(name) {
+		if name = strings.TrimRight(name, " \t"); !IsToken(name) {
 			return nil, errHeaderName
 		}
-		if len(m.headers) == maxHeaders {
+		if len(m.Headers) == maxHeaders {
 			return nil, errTooMany
 		}
-		m.headers = append(m.headers, header{longName(name), strings.TrimSpace(value)})
+		m.Headers = append(m.Headers, Header{longName(name), strings.TrimSpace(value)})
 	}
 	m.tidy()
 	return m, nil
 }
 
 // tidy takes lists apart and squeezes spaces.
-func (m *rawMessage) tidy() {
-	out := make([]header, 0, len(m.headers))
-	for _, h := range m.headers {
-		switch h.name {
+func (m *Message) tidy() {
+	out := make([]Header, 0, len(m.Headers))
+	for _, h := range m.Headers {
+		switch h.Name {
 		case "From", "To":
-			if a, err := parseAddress(h.value); err == nil { // else validate says no
-				h.value = a.String()
+			if a, err := ParseAddress(h.Value); err == nil { // else validate says no
+				h.Value = a.String()
 			}
 		case "Via", "Contact", "Route", "Record-Route":
 			around := ";="
-			if h.name == "Via" {
+			if h.Name == "Via" {
 				around = ";=/:"
 			}
-			for _, v := range splitList(h.value, ',') {
-				if v = squeeze(v, around); v != "" && h.name == "Via" {
+			for _, v := range SplitList(h.Value, ',') {
+				if v = squeeze(v, around); v != "" && h.Name == "Via" {
 					v = lowerParams(v)
 				}
 				if v != "" {
-					out = append(out, header{h.name, v})
+					out = append(out, Header{h.Name, v})
 				}
 			}
 			continue
 		case "CSeq":
-			h.value = strings.Join(strings.Fields(h.value), " ")
+			h.Value = strings.Join(strings.Fields(h.Value), " ")
 		}
 		out = append(out, h)
 	}
-	m.headers = out
+	m.Headers = out
 }
 
 // squeeze removes blanks next to the bytes in around and shortens other runs
@@ -146,7 +147,7 @@ func squeeze(s, around string) string {
 // lowerParams writes the names of header parameters small: they are not case
 // sensitive (RFC 3261 7.3.1), to sipgo they are. Empty ones are left out.
 func lowerParams(s string) string {
-	parts := splitList(s, ';')
+	parts := SplitList(s, ';')
 	out := parts[:1]
 	for _, p := range parts[1:] {
 		name, rest, ok := strings.Cut(p, "=")
@@ -161,12 +162,12 @@ func lowerParams(s string) string {
 	return strings.Join(out, ";")
 }
 
-// get returns the first value of a header and how many there are.
-func (m *rawMessage) get(name string) (value string, count int) {
-	for _, h := range m.headers {
-		if h.name == name {
+// Get returns the first value of a header and how many there are.
+func (m *Message) Get(name string) (value string, count int) {
+	for _, h := range m.Headers {
+		if h.Name == name {
 			if count == 0 {
-				value = h.value
+				value = h.Value
 			}
 			count++
 		}
@@ -174,59 +175,60 @@ func (m *rawMessage) get(name string) (value string, count int) {
 	return value, count
 }
 
-// all returns every value of a header.
-func (m *rawMessage) all(name string) []string {
+// All returns every value of a header.
+func (m *Message) All(name string) []string {
 	var out []string
-	for _, h := range m.headers {
-		if h.name == name {
-			out = append(out, h.value)
+	for _, h := range m.Headers {
+		if h.Name == name {
+			out = append(out, h.Value)
 		}
 	}
 	return out
 }
 
-// bytes writes the message again, tidy, with a Content-Length that is true.
-func (m *rawMessage) bytes() []byte {
+// Bytes writes the message again, tidy, with a Content-Length that is true.
+func (m *Message) Bytes() []byte {
 	var b bytes.Buffer
-	b.WriteString(m.start)
+	b.WriteString(m.Start)
 	b.WriteString("\r\n")
-	for _, h := range m.headers {
-		if h.name == "Content-Length" {
+	for _, h := range m.Headers {
+		if h.Name == "Content-Length" {
 			continue
 		}
-		b.WriteString(h.name)
+		b.WriteString(h.Name)
 		b.WriteString(": ")
-		b.WriteString(h.value)
+		b.WriteString(h.Value)
 		b.WriteString("\r\n")
 	}
 	b.WriteString("Content-Length: ")
-	b.WriteString(strconv.Itoa(len(m.body)))
+	b.WriteString(strconv.Itoa(len(m.Body)))
 	b.WriteString("\r\n\r\n")
-	b.Write(m.body)
+	b.Write(m.Body)
 	return b.Bytes()
 }
 
-// method is a request's method, or "" for a response.
-func (m *rawMessage) method() string {
-	if m.isResponse() {
+// Method is a request's method, or "" for a response.
+func (m *Message) Method() string {
+	if m.IsResponse() {
 		return ""
 	}
-	method, _, _ := strings.Cut(m.start, " ")
+	method, _, _ := strings.Cut(m.Start, " ")
 	return method
 }
 
-func (m *rawMessage) isResponse() bool {
-	return len(m.start) > 4 && strings.EqualFold(m.start[:4], "SIP/")
+// IsResponse says whether the message is one, by its first line alone.
+func (m *Message) IsResponse() bool {
+	return len(m.Start) > 4 && strings.EqualFold(m.Start[:4], "SIP/")
 }
 
-// tag returns the tag of From or To, "" when there is none.
-func (m *rawMessage) tag(name string) string {
-	v, _ := m.get(name)
-	a, err := parseAddress(v)
+// Tag returns the tag of From or To, "" when there is none.
+func (m *Message) Tag(name string) string {
+	v, _ := m.Get(name)
+	a, err := ParseAddress(v)
 	if err != nil {
 		return ""
 	}
-	tag, _ := a.param("tag")
+	tag, _ := a.Param("tag")
 	return tag
 }
 
@@ -282,8 +284,8 @@ func longName(name string) string {
 	return name
 }
 
-// isToken checks RFC 3261's token.
-func isToken(s string) bool {
+// IsToken checks RFC 3261's token.
+func IsToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-.!%*_+`'~", rune(c)) {

@@ -1,4 +1,4 @@
-package sip
+package digest
 
 import (
 	"crypto/md5"
