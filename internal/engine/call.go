@@ -55,6 +55,7 @@ type call struct {
 	target     sip.URI
 
 	view     phone.Call
+	rangAt   time.Time // outgoing: when it began to ring; zero until then
 	looked   time.Time
 	reported time.Time
 }
@@ -198,15 +199,15 @@ func (c *call) describe(d sdp.Direction) []byte {
 	return c.sdp.Offer(at, rtcp, d)
 }
 
-// end is the end of the call on our side: no more sound, no more repairs.
-func (c *call) end(code int, reason string) {
+// end is the end of the call on our side: no more sound, no more repairs. How
+// far the call had come is added to how it ended.
+func (c *call) end(how phone.End) {
 	if c.over() {
 		return
 	}
 	c.endMedia()
 	wasUp := c.view.State == phone.Up
-	c.view.State, c.view.Code, c.view.Reason = phone.Ended, code, reason
-	c.view.Ended = time.Now()
+	c.ended(how)
 	c.view.Recovering, c.view.KeepUntil = false, time.Time{}
 	c.view.Held = phone.HeldByNone
 	if c.replacing != nil {
@@ -216,7 +217,7 @@ func (c *call) end(code int, reason string) {
 	c.changed()
 	e := c.e
 	e.step(c.acct, roam.CallGone{ID: roam.CallID(c.view.ID)})
-	if !wasUp && c.view.Direction == phone.Outgoing && code >= 400 {
+	if !wasUp && c.view.Direction == phone.Outgoing && how.Code >= 400 {
 		e.busyTone()
 	}
 	if e.current == c.view.ID {

@@ -25,7 +25,7 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		return e.redial(cmd)
 	case phone.HangupAll:
 		for _, c := range e.liveCalls() {
-			c.hangup("hung up")
+			c.hangup(byUser())
 		}
 		return phone.Reply{}, nil
 	case phone.Swap:
@@ -68,7 +68,7 @@ func (e *Engine) doCall(cmd phone.Command) (phone.Reply, error) {
 	case phone.Decline:
 		id, act = e.ringing(cmd.Call), func(c *call) error { return c.decline(cmd.Code) }
 	case phone.Hangup:
-		id, act = cmd.Call, func(c *call) error { c.hangup("hung up"); return nil }
+		id, act = cmd.Call, func(c *call) error { c.hangup(byUser()); return nil }
 	case phone.HoldCall:
 		id, act = cmd.Call, inCall("hold", func(c *call) error { c.hold(true); return nil })
 	case phone.ResumeCall:
@@ -171,7 +171,7 @@ func (c *call) decline(code int) error {
 	if code < 400 || code > 699 {
 		return &phone.Error{Code: phone.ErrUsage, Text: fmt.Sprintf("cannot decline with %d", code), Hint: "use 486 busy, 480 unavailable or 603 decline"}
 	}
-	c.reject(code, "declined")
+	c.reject(phone.End{By: phone.ByUs, Cause: phone.Declined, Code: code})
 	return nil
 }
 
@@ -286,7 +286,7 @@ func (e *Engine) quit(why string) {
 	}
 	e.closed = why
 	for _, c := range e.liveCalls() {
-		c.hangup("the phone was closed")
+		c.hangup(phone.End{By: phone.ByUs, Cause: phone.PhoneClosed})
 	}
 	e.quitting = true
 	for _, a := range e.accounts {

@@ -49,14 +49,13 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		}
 	case roam.EndCall:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
-			c.hangup(act.Reason)
+			c.hangup(phone.End{By: phone.ByNetwork, Cause: phone.NoPath, After: act.After})
 		}
 	case roam.LoseCall:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
 			c.view.NeedsRedial = true
-			c.view.Hint = "the other side no longer knows this call; dial again from the list"
 			lost := c.sip
-			c.end(0, act.Reason)
+			c.end(phone.End{By: phone.ByPeer, Cause: phone.LostToPeer, Code: act.Code})
 			lost.Drop() // without a word: there is nobody to say it to
 		}
 	case roam.KeepCalls:

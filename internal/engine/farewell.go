@@ -31,19 +31,26 @@ func goodbyeWaits() []time.Duration {
 }
 
 // hangup ends the call from our side, whatever its state.
-func (c *call) hangup(reason string) {
+func (c *call) hangup(how phone.End) {
 	switch {
 	case c.over():
 		return
 	case c.view.State == phone.Up, c.accepting:
-		c.end(0, reason)
+		c.end(how)
 		c.bye()
 	case c.view.Direction == phone.Incoming:
-		c.reject(603, reason)
+		if how.Cause == phone.HungUp {
+			how.Cause = phone.Declined
+		}
+		how.Code = 603
+		c.reject(how)
 	default:
 		lost := append(c.ghosts, c.sip)
 		c.ghosts = nil
-		c.end(0, reason)
+		if how.Cause == phone.HungUp {
+			how.Cause = phone.Cancelled
+		}
+		c.end(how)
 		for _, s := range lost {
 			c.acct.farewell("CANCEL", s, s.Abandon)
 		}
@@ -53,10 +60,11 @@ func (c *call) hangup(reason string) {
 // bye ends the dialog.
 func (c *call) bye() { c.acct.farewell("BYE", c.sip, c.sip.Bye) }
 
-func (c *call) reject(code int, reason string) {
+// reject refuses a call that rings here, with how.Code.
+func (c *call) reject(how phone.End) {
 	s := c.sip
-	c.end(code, reason)
-	c.acct.farewell("refusal", s, func(ctx context.Context) error { return s.Reject(ctx, code, "") })
+	c.end(how)
+	c.acct.farewell("refusal", s, func(ctx context.Context) error { return s.Reject(ctx, how.Code, "") })
 }
 
 // farewell says goodbye for a call that is over here, and goes on until the

@@ -51,19 +51,6 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 	}
 }
 
-func endReason(c *call, ev sip.Ended) string {
-	who := c.who()
-	switch {
-	case ev.Cancelled && c.view.Direction == phone.Incoming:
-		return "missed: " + who + " stopped calling"
-	case ev.Cancelled:
-		return "cancelled"
-	case ev.Reason != "":
-		return ev.Reason
-	}
-	return who + " hung up"
-}
-
 // callOf finds the call of a dialog.
 func (e *Engine) callOf(s *sip.Call) *call {
 	for _, id := range e.order {
@@ -126,7 +113,7 @@ func (c *call) ringOut(now time.Time) {
 	if c.ringUntil.IsZero() || now.Before(c.ringUntil) || c.over() || c.view.State != phone.Ringing || c.answering {
 		return
 	}
-	c.reject(487, "missed: "+c.who()+" called for "+now.Sub(c.view.Started).Round(time.Second).String())
+	c.reject(phone.End{By: phone.ByUs, Cause: phone.RangOut, Code: 487, After: now.Sub(c.view.Started)})
 }
 
 // askCaller asks who rings us whether they still do: their CANCEL may have been
@@ -156,7 +143,7 @@ func (c *call) askCaller(st *stack) {
 		e.post(func() {
 			if c.sip == s && c.view.State == phone.Ringing && !c.answering {
 				s.Drop()
-				c.end(487, "missed: "+c.who()+" stopped calling while the network changed")
+				c.end(phone.End{By: phone.ByPeer, Cause: phone.CallerGone, Code: 481})
 			}
 		})
 	})
@@ -193,7 +180,7 @@ func (c *call) answer() error {
 	e.job("answer", 40*time.Second, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface, stun)
 		if err != nil {
-			e.post(func() { c.answerFailed(500, err) })
+			e.post(func() { c.end(failedBy(phone.NoSocket, 500, err)) })
 			_ = s.Reject(ctx, 500, "no media socket")
 			return
 		}
@@ -205,7 +192,7 @@ func (c *call) answer() error {
 			body, err := c.answerBody()
 			if err != nil {
 				c.sock = nil
-				c.reject(488, err.Error())
+				c.reject(failedBy(phone.Unusable, 488, err))
 				return nil, false
 			}
 			c.accepting = true
@@ -243,7 +230,7 @@ func (c *call) accepted(s *sip.Call, err error) {
 	}
 	c.answering, c.accepting = false, false
 	if err != nil && failure(err).Kind != roam.Cancelled {
-		c.answerFailed(0, err)
+		c.end(notAccepted(err))
 		c.bye() // the 200 was sent; without its ACK the dialog stands all the same (RFC 3261 13.3.1.4)
 		return
 	}
@@ -251,12 +238,6 @@ func (c *call) accepted(s *sip.Call, err error) {
 	c.tellMachine()
 	c.followFamily()
 	c.sync()
-}
-
-func (c *call) answerFailed(code int, err error) {
-	text, hint := sip.Explain(err)
-	c.view.Hint = hint
-	c.end(code, "not connected: "+text)
 }
 
 // interfaces is the interface list as people see it.

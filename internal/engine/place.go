@@ -31,7 +31,7 @@ const (
 func (c *call) place() {
 	st, err := c.acct.stackFor()
 	if err != nil {
-		c.end(0, err.Error())
+		c.end(failedBy(phone.RequestFailed, 0, err))
 		return
 	}
 	first := c.sip
@@ -53,7 +53,7 @@ func (c *call) invite(st *stack, prepare func(context.Context) []*sip.Call) {
 		if err != nil {
 			e.post(func() {
 				if a.stacks[a.machine.Epoch()] == st { // else the path went, and it is placed anew
-					c.end(0, err.Error())
+					c.end(failedBy(phone.NoSocket, 0, err))
 				}
 			})
 			return
@@ -191,6 +191,9 @@ func (c *call) progress(of *sip.Call, p sip.Progress) {
 	}
 	c.view.Code, c.view.Reason = p.Code, p.Reason
 	c.placedAnew()
+	if p.Code > 100 && c.rangAt.IsZero() {
+		c.rangAt = time.Now()
+	}
 	switch {
 	case p.Code == 100:
 		c.view.State = max(c.view.State, phone.Trying)
@@ -250,9 +253,7 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 			return // the path went under it: the policy places it anew, or ends it
 		}
 		c.dropGhosts()
-		text, hint := sip.Explain(err)
-		c.view.Hint = hint
-		c.end(failure(err).Code, text)
+		c.end(c.notInvited(err))
 		return
 	}
 	c.placedAnew()
@@ -261,7 +262,7 @@ func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
 		n, err := c.acceptAnswer(ans.SDP)
 		if err != nil {
 			c.up()
-			c.hangup("the answer cannot be used: " + err.Error())
+			c.hangup(failedBy(phone.Unusable, 0, err))
 			return
 		}
 		c.negotiated(n)

@@ -55,7 +55,7 @@ func (c *call) replace(act *roam.Repair, st *stack) {
 				err = c.replaced(next, local, ans, asked)
 			}
 			if err != nil && c.parted != nil { // it was no more than a hang-up
-				c.end(c.parted.Code, endReason(c, *c.parted))
+				c.end(byPeer(*c.parted))
 				return
 			}
 			c.outcome(act, "INVITE with Replaces 200 OK", err)
@@ -72,7 +72,7 @@ func (c *call) hungUp(ev sip.Ended) {
 		c.parted = &ev
 		return
 	}
-	c.end(ev.Code, endReason(c, ev))
+	c.end(byPeer(ev))
 }
 
 // replaced takes over the dialog that the peer accepted for the old one.
@@ -188,7 +188,7 @@ func (c *call) accept(s *sip.Call, body []byte) {
 			}
 			c.confirming--
 			if err != nil && failure(err).Kind != roam.Cancelled {
-				c.answerFailed(0, err)
+				c.end(notAccepted(err))
 				return
 			}
 			c.tellMachine()

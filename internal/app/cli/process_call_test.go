@@ -108,7 +108,7 @@ func (p *pair) hangup(t *testing.T, by, other *handset, id int) {
 		if l := s.before(id); l.Type != "media" || l.Tx == 0 || l.Rx == 0 {
 			t.Errorf("%s had no last media event with packets both ways before the end, but %+v", s.name, l)
 		}
-		want := "hung up"
+		want := "you hung up"
 		if s == other {
 			want = "sip:" + by.name + "@ramble.test hung up"
 		}
@@ -301,7 +301,7 @@ func (p *pair) declines(t *testing.T) {
 func (p *pair) cancels(t *testing.T) {
 	id := p.ring(t)
 	p.alice.ask(t, "hangup")
-	if l := p.alice.call(t, id, "ended"); l.Reason != "hung up" {
+	if l := p.alice.call(t, id, "ended"); l.Reason != "you cancelled" {
 		t.Errorf("alice's reason is %q", l.Reason)
 	}
 	if l := p.bob.call(t, id, "ended"); l.Reason != "missed: sip:alice@ramble.test stopped calling" {

@@ -75,15 +75,17 @@ type (
 		Epoch Epoch
 		Call  CallID
 	}
-	// EndCall ends a call locally; Reason is for the user.
+	// EndCall ends a call locally, because there was no network for After; 0:
+	// the user wants no call kept without one.
 	EndCall struct {
-		Call   CallID
-		Reason string
+		Call  CallID
+		After time.Duration
 	}
-	// LoseCall: the peer no longer knows the dialog; offer a redial.
+	// LoseCall: the peer no longer knows the dialog, by its answer Code; offer a
+	// redial.
 	LoseCall struct {
-		Call   CallID
-		Reason string
+		Call CallID
+		Code int
 	}
 	// KeepCalls: there is no network; calls are kept until then. Routed ends it.
 	KeepCalls struct{ Until time.Time }

@@ -143,7 +143,7 @@ func (m *Machine) giveUp(c *call, why string) {
 func (m *Machine) lose(c *call) {
 	reason := "the other side no longer knows the call (481)"
 	m.endRepair(c, c.last.of(c.how.method())+": the call is lost")
-	m.do(LoseCall{Call: c.ID, Reason: reason})
+	m.do(LoseCall{Call: c.ID, Code: c.last.Code})
 	if m.roam != nil {
 		m.roam.blame(fmt.Sprintf("call %d: %s; redial", c.ID, reason))
 	}

@@ -37,9 +37,12 @@ func Describe(a Action, zero time.Time) string {
 		}
 		return fmt.Sprintf("announce %d: %s", a.Epoch, a.At)
 	case EndCall:
-		return fmt.Sprintf("end call %d: %s", a.Call, a.Reason)
+		if a.After == 0 {
+			return fmt.Sprintf("end call %d: no network", a.Call)
+		}
+		return fmt.Sprintf("end call %d: no network for %s", a.Call, spoken(a.After))
 	case LoseCall:
-		return fmt.Sprintf("lose call %d: %s", a.Call, a.Reason)
+		return fmt.Sprintf("lose call %d: %d", a.Call, a.Code)
 	case KeepCalls:
 		return "keep calls until " + moment(a.Until, zero)
 	case MoveMedia, SwitchMedia, Repair, AskCaller:

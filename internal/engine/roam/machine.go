@@ -182,7 +182,7 @@ func (m *Machine) tick() {
 		for _, c := range m.calls {
 			m.roam.blame(fmt.Sprintf("call %d ended: %s", c.ID, reason))
 		}
-		m.endCalls(reason)
+		m.endCalls(m.policy.KeepFor)
 	}
 	if m.due(m.stack.retryAt) {
 		m.open()

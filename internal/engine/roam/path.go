@@ -124,18 +124,18 @@ func (m *Machine) keepCalls() {
 	switch {
 	case len(m.calls) == 0 || !m.keepUntil.IsZero():
 	case m.policy.HangupOnLost:
-		m.endCalls("no network")
+		m.endCalls(0)
 	default:
 		m.keepUntil = m.now.Add(m.policy.KeepFor)
 		m.do(KeepCalls{Until: m.keepUntil})
 	}
 }
 
-// endCalls ends every call for lack of a network.
-func (m *Machine) endCalls(reason string) {
+// endCalls ends every call for lack of a network, for so long.
+func (m *Machine) endCalls(after time.Duration) {
 	m.keepUntil = time.Time{}
 	for _, c := range m.calls {
-		m.do(EndCall{Call: c.ID, Reason: reason})
+		m.do(EndCall{Call: c.ID, After: after})
 	}
 	m.calls = nil
 }

@@ -97,6 +97,7 @@ type Call struct {
 	Code        int    // final SIP status when ended by one
 	Reason      string // why it ended, or what it waits for, in words
 	Hint        string // what the user can do
+	End         End    // how it ended; zero until it has
 	Started     time.Time
 	Answered    time.Time // zero until up
 	Ended       time.Time // zero until ended

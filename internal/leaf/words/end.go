@@ -1,0 +1,170 @@
+package words
+
+import (
+	"strings"
+
+	"ramble/internal/leaf/phone"
+)
+
+// Ending is what is said of a call that is over.
+type Ending struct {
+	Word string // for a narrow column: "missed", "busy", "no answer"; empty where a call was simply over
+	Text string // a clause without a full stop: "Bob hung up", "busy (486)"
+	Hint string // what can be done, a sentence without a full stop; empty where there is nothing to do
+	Next []string
+	Bad  bool // something was lost, or did not work
+}
+
+// End puts the end of a call into words. It is the only table of its kind.
+func End(c phone.Call) Ending {
+	e := c.End
+	who := Who(c)
+	switch e.Cause {
+	case phone.HungUp:
+		return hungUp(c, who)
+	case phone.Cancelled:
+		return cancelled(c, who)
+	case phone.Declined:
+		return Ending{Word: "declined", Text: "you declined"}
+	case phone.Rejected:
+		return rejected(c)
+	case phone.NotAnswered:
+		return notAnswered(e)
+	case phone.RangOut:
+		return Ending{Word: "missed", Text: "missed: " + who + " called for " + whole(e.After)}
+	case phone.Elsewhere:
+		return Ending{Word: "elsewhere", Text: "answered on another phone"}
+	case phone.CallerGone:
+		return Ending{Word: "missed", Text: "missed: " + who + " stopped calling while the network changed"}
+	case phone.NoCause:
+		return unsaid(c)
+	}
+	return lost(c)
+}
+
+// Who is the other side of a call, for people.
+func Who(c phone.Call) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.Peer
+}
+
+func hungUp(c phone.Call, who string) Ending {
+	by := "you hung up"
+	if c.End.By != phone.ByUs {
+		by = who + " hung up"
+	}
+	return Ending{Text: by + quoted(c.End.Phrase)}
+}
+
+func cancelled(c phone.Call, who string) Ending {
+	switch {
+	case c.End.By == phone.ByUs:
+		return Ending{Word: "cancelled", Text: "you cancelled"}
+	case c.Direction == phone.Incoming:
+		return Ending{Word: "missed", Text: "missed: " + who + " stopped calling" + quoted(c.End.Phrase)}
+	}
+	return Ending{Word: "cancelled", Text: "the call was cancelled before it was answered" + quoted(c.End.Phrase)}
+}
+
+func notAnswered(e phone.End) Ending {
+	if rang(e.In) {
+		return Ending{Word: "no answer", Text: "nobody answered" + rangFor(e)}
+	}
+	x := Ending{Word: "failed", Text: "the server does not answer", Bad: true}
+	x.Hint = "Check the server's address, port and transport, and whether a firewall is in the way"
+	return x
+}
+
+// lost is the rest: ends that nobody asked for.
+func lost(c phone.Call) Ending {
+	e := c.End
+	x := Ending{Word: "lost", Bad: true}
+	switch e.Cause {
+	case phone.Unconfirmed:
+		x.Text = "missed: " + Who(c) + " did not confirm that it heard the ringing"
+		x.Word = "missed"
+	case phone.NoACK:
+		x.Text = "not connected: " + Who(c) + " did not confirm the answer (no ACK)"
+		x.Hint = "The other side may not have received the answer; call back"
+		x.Word, x.Next = "failed", []string{"redial"}
+	case phone.LostToPeer:
+		x.Text = "the other side no longer knows the call (481)"
+		x.Hint, x.Next = "Call again to go on", []string{"redial"}
+	case phone.NoPath:
+		x.Text = "no network"
+		if e.After > 0 {
+			x.Text += " for " + whole(e.After)
+		}
+		x.Next = []string{"redial"}
+	case phone.NoMedia:
+		x.Text, x.Next = "no sound in either direction", []string{"redial"}
+	case phone.Unusable:
+		x.Text = "the media that the other side describes cannot be used" + because(e.Fault.Text)
+		x.Word = "failed"
+	case phone.NoSocket:
+		x.Text = "no media socket" + because(e.Fault.Text)
+		x.Word = "failed"
+	case phone.Expired:
+		x.Text, x.Next = "the other side fell silent: the session timer ran out", []string{"redial"}
+	case phone.TransferDone:
+		return Ending{Word: "transferred", Text: "transferred"}
+	case phone.PhoneClosed:
+		return Ending{Word: "closed", Text: "the phone was closed"}
+	default:
+		x.Word, x.Text, x.Hint = "failed", e.Fault.Text, e.Fault.Hint
+		if e.Fault.Text == "" {
+			x.Text = "it failed"
+		}
+	}
+	x.Text, x.Hint = Bare(x.Text), Bare(x.Hint)
+	return x
+}
+
+// unsaid is for entries of the history that hold no facts.
+func unsaid(c phone.Call) Ending {
+	x := Ending{Text: Bare(c.Reason), Hint: Bare(c.Hint), Bad: c.NeedsRedial}
+	switch {
+	case !c.Answered.IsZero():
+	case c.Direction == phone.Incoming && (c.Code >= 600 || c.Reason == "declined"):
+		x.Word = "declined"
+	case c.Direction == phone.Incoming:
+		x.Word = "missed"
+	case c.Code > 0:
+		x.Word, _ = code(c.Code)
+	default:
+		x.Word = "failed"
+	}
+	return x
+}
+
+func rang(s phone.CallState) bool { return s == phone.Ringing || s == phone.Early }
+
+// rangFor is how long it rang.
+func rangFor(e phone.End) string {
+	if e.After <= 0 {
+		return ""
+	}
+	return ", it rang for " + whole(e.After)
+}
+
+// because adds what another room said.
+func because(text string) string {
+	if text = Bare(text); text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// quoted adds the other side's own words, marked as such.
+func quoted(phrase string) string {
+	if phrase == "" {
+		return ""
+	}
+	return ", saying “" + phrase + "”"
+}
+
+// Bare is a clause without the full stop at its end, so that it can be put in
+// front of another.
+func Bare(text string) string { return strings.TrimRight(text, " .:;,") }
