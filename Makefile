@@ -14,7 +14,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
+.PHONY: help demo run build test ci race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,11 +31,16 @@ build:   ## ./ramble, stripped; with PortAudio where its headers are (make deps)
 	$(CGO) $(GO) build $(TAGS) -trimpath -ldflags '-s -w' -o ramble .
 	@./ramble version
 
-test:    ## every test, with the race detector where there is a C compiler
-	@if scripts/can-race; then echo '$(GO) test -race -timeout 20m ./...'; $(GO) test -race -timeout 20m ./...; \
-	else echo 'note: no C compiler here, so the race detector is left out (make deps installs one)'; $(GO) test ./...; fi
+test:    ## the tests that need Go alone: two or three minutes; a test that is left out says so (-v)
+	CI= $(GO) test ./...
 
-race:    ## every test with the race detector; fails without a C compiler
+ci:      ## all the rest: checks, every test with the race detector, the lab, sound cards (root; half an hour)
+	$(MAKE) check
+	CI=true $(MAKE) race
+	$(MAKE) sound
+	$(MAKE) build
+
+race:    ## the same tests with the race detector, and with CI=true every test; fails without a C compiler
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 sound:   ## the tests of sound cards, with PortAudio; fails without it or PulseAudio (make deps)

@@ -58,6 +58,7 @@ func plan() map[string][]string {
 		"internal/app/drill":    {"internal/leaf/phone", "internal/app/demo", "sip/siptest"},
 		"internal/doctor":       {"internal/app/config", "sip", "internal/leaf/stun", "netwatch", "audio/device"},
 		"internal/proof/lab":    {"netwatch"},
+		"internal/proof/needs":  {},
 		"internal/proof/soak":   {"sip/siptest", "sip/sdp"},
 		"internal/bench":        {"*"},
 	}

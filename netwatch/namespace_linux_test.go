@@ -14,6 +14,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+
+	"ramble/internal/proof/needs"
 )
 
 // patience bounds what a test waits for; it is never measured.
@@ -42,18 +44,10 @@ func inNamespace(t *testing.T) *namespace {
 	runtime.LockOSThread()
 	ns, err := netns.New()
 	if err != nil {
-		lacking(t, "no network namespaces here: ", err)
+		needs.Missing(t, "no network namespaces here: ", err)
 	}
 	t.Cleanup(func() { ns.Close() })
 	return &namespace{t, ns}
-}
-
-func lacking(t *testing.T, why ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why...)
-	}
-	t.Skip(why...)
 }
 
 // again runs the test in a child that is root in a user namespace.
@@ -99,7 +93,7 @@ func (n *namespace) must(err error) {
 func (n *namespace) pair(name string) netlink.Link {
 	n.t.Helper()
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "p"}); err != nil {
-		lacking(n.t, "no veth interfaces here: ", err)
+		needs.Missing(n.t, "no veth interfaces here: ", err)
 	}
 	for _, x := range []string{name, name + "p"} {
 		n.must(netlink.LinkSetUp(n.link(x)))
@@ -136,7 +130,7 @@ func (n *namespace) plug(l netlink.Link, address, gateway string, metric int) {
 func (n *namespace) sysctl(name, value string) {
 	n.t.Helper()
 	if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0); err != nil {
-		lacking(n.t, err)
+		needs.Missing(n.t, err)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ramble/internal/proof/needs"
 )
 
 // message is a netlink message: header, body, attributes.
@@ -140,7 +142,7 @@ func TestNetlinkFeed(t *testing.T) {
 	t.Run("closing ends a receive that waits", func(t *testing.T) {
 		f, err := openNetlink()
 		if err != nil {
-			t.Skip("no netlink here: ", err)
+			needs.Missing(t, "no netlink here: ", err)
 		}
 		ended := make(chan error, 1)
 		go func() {
@@ -157,7 +159,7 @@ func TestNetlinkFeed(t *testing.T) {
 	t.Run("the interfaces are known from the start", func(t *testing.T) {
 		f, err := openNetlink()
 		if err != nil {
-			t.Skip("no netlink here: ", err)
+			needs.Missing(t, "no netlink here: ", err)
 		}
 		defer f.Close()
 		all, err := net.Interfaces()

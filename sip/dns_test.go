@@ -29,19 +29,30 @@ type nameServer struct {
 	serve func(w dns.ResponseWriter, q *dns.Msg) bool // true: dealt with
 }
 
+// samePort is a port that is free for both. One that the system gives for UDP
+// may be taken for TCP, so a few are tried.
+func samePort(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 10 {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ln, err := net.Listen("tcp", pc.LocalAddr().String()); err == nil {
+			return pc, ln
+		}
+		pc.Close()
+	}
+	t.Fatal("no port is free for both")
+	return nil, nil
+}
+
 func newNameServer(t *testing.T, records ...string) *nameServer {
 	t.Helper()
 	s := &nameServer{}
 	s.set(t, records...)
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pc, ln := samePort(t)
 	s.addr = addrPort(pc.LocalAddr())
-	ln, err := net.Listen("tcp", s.addr.String())
-	if err != nil {
-		t.Skip("the port is taken for TCP")
-	}
 	var all sync.WaitGroup
 	for _, srv := range []*dns.Server{{PacketConn: pc, Handler: s}, {Listener: ln, Handler: s}} {
 		up := make(chan struct{})

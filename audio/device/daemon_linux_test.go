@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/jfreymuth/pulse/proto"
+
+	"ramble/internal/proof/needs"
 )
 
 // daemon is a PulseAudio of the test's own: a sink "out" with a loudspeaker's
@@ -40,19 +42,14 @@ func needed(t *testing.T, program string) string {
 	if err == nil {
 		return path
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed, and CI=true wants all tests run", program)
-	}
-	t.Skipf("%s is not installed (packages pulseaudio, pulseaudio-utils)", program)
+	needs.Missing(t, program, " is not installed (packages pulseaudio, pulseaudio-utils; make deps)")
 	return ""
 }
 
 // startDaemon runs one and points this process at it.
 func startDaemon(t *testing.T) *daemon {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("sound takes its time")
-	}
+	needs.TheWholeRun(t, "sound cards of a PulseAudio of the test's own")
 	needed(t, "pulseaudio")
 	d := &daemon{t: t, dir: t.TempDir(), loaded: map[string]uint32{}}
 	if err := os.Chmod(d.dir, 0o700); err != nil {

@@ -11,9 +11,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/internal/proof/needs"
 )
 
-var kills = flag.Int("history.kills", defaultKills, "how many writers TestNothingAcknowledgedIsLostToAKill kills")
+var kills = flag.Int("history.kills", 0, "how many writers TestNothingAcknowledgedIsLostToAKill kills; 0: a sample, the larger one in continuous integration")
+
+// killed is how many writers are killed in this run.
+func killed() int {
+	switch {
+	case *kills > 0:
+		return *kills
+	case needs.Everything():
+		return manyKills
+	}
+	return 30
+}
 
 // writerDir names the environment variable that turns this test binary into a
 // writer, which says what was acknowledged and goes on until it is killed.
@@ -121,7 +134,7 @@ func TestNothingAcknowledgedIsLostToAKill(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	writers := []*writer{{name: "first", next: 1, acked: map[string]int{}}, {name: "second", next: 1, acked: map[string]int{}}}
 	cut, records := 0, 0
-	for range (*kills + 1) / 2 {
+	for range (killed() + 1) / 2 {
 		for _, w := range writers {
 			w.start(t, dir)
 		}
@@ -162,7 +175,7 @@ func TestNothingAcknowledgedIsLostToAKill(t *testing.T) {
 			w.next = max(w.acked["call"], w.acked["roam"], last(called), last(roamed)) + 1
 		}
 	}
-	t.Logf("%d kills of two writers at once, %d records acknowledged, %d lines cut off", *kills, records, cut)
+	t.Logf("%d kills of two writers at once, %d records acknowledged, %d lines cut off", killed(), records, cut)
 }
 
 func count(all ...bool) (n int) {

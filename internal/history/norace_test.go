@@ -2,5 +2,5 @@
 
 package history
 
-// defaultKills is the sample of every run; the full number is 2,000.
-const defaultKills = 200
+// manyKills is the sample of continuous integration; the full number is 2,000.
+const manyKills = 200

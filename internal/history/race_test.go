@@ -2,6 +2,6 @@
 
 package history
 
-// defaultKills are fewer under the race detector, whose processes start ten
+// manyKills are fewer under the race detector, whose processes start ten
 // times as slowly; the run without it kills all.
-const defaultKills = 40
+const manyKills = 40

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ramble/internal/proof/needs"
 )
 
 // pseudoTerminal returns both ends of a terminal of 100 columns and 30 lines.
@@ -46,9 +48,7 @@ func pseudoTerminal(t *testing.T) (ours, theirs *os.File) {
 // is, hears keys, also from within its private network, and gives the terminal
 // back.
 func TestDemoOnATerminal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program; run without -short")
-	}
+	needs.TheWholeRun(t, "the demo as a process, on a terminal")
 	binary := publicProgram(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ramble/internal/proof/needs"
 )
 
 // nobody is an ordinary user on every system.
@@ -67,9 +69,7 @@ func whyNot(ctx context.Context) string {
 // TestRealDrill is `ramble drill` as an ordinary user on real ground, and where
 // it has to do without.
 func TestRealDrill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("roams in real time; run without -short")
-	}
+	needs.TheWholeRun(t, "drills in a private network, in real time")
 	binary := publicProgram(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -170,9 +170,7 @@ func living(group int) (list []string) {
 // TestNoPrivateNetwork: whatever step is forbidden, the drill and the demo go
 // on in memory, say so, and leave the machine's network alone.
 func TestNoPrivateNetwork(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program; run without -short")
-	}
+	needs.TheWholeRun(t, "processes that are forbidden their private network")
 	binary := publicProgram(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -6,14 +6,23 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"ramble/internal/proof/needs"
 )
 
+// TestTheProgram is the program as a user's script starts it: commands and their
+// answers, and a start that fails.
+func TestTheProgram(t *testing.T) {
+	binary := buildProgram(t)
+	t.Run("commands and answers", func(t *testing.T) { t.Parallel(); testAnswers(t, binary) })
+	t.Run("a start that fails", func(t *testing.T) { t.Parallel(); testStarts(t, binary) })
+}
+
 // TestProcesses drives the program as a user's script does: processes of it on
-// real loopback sockets, around a registrar in this test.
+// real loopback sockets, around a registrar in this test. It waits for real
+// deadlines.
 func TestProcesses(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs processes on real sockets for half a minute; without -short it does")
-	}
+	needs.TheWholeRun(t, "processes on real sockets for half a minute")
 	binary := buildProgram(t)
 	unanswered := newUnanswered(t, binary)
 	t.Run("phones", func(t *testing.T) {
@@ -33,17 +42,9 @@ func TestProcesses(t *testing.T) {
 				})
 			}
 		}
-		t.Run("commands and answers", func(t *testing.T) {
-			t.Parallel()
-			testAnswers(t, binary)
-		})
 		t.Run("the history after a kill", func(t *testing.T) {
 			t.Parallel()
 			testHistory(t, binary)
-		})
-		t.Run("a start that fails", func(t *testing.T) {
-			t.Parallel()
-			testStarts(t, binary)
 		})
 	})
 	t.Run("a server that never answers over udp fails the registration, and is found when it comes", unanswered)
@@ -54,7 +55,7 @@ func buildProgram(t *testing.T) string {
 	t.Helper()
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		t.Skip("needs the go command: ", err)
+		needs.Missing(t, "needs the go command: ", err)
 	}
 	binary := filepath.Join(t.TempDir(), "ramble")
 	if runtime.GOOS == "windows" {

@@ -147,9 +147,6 @@ func withPortAudio(t *testing.T, l *Lab) string {
 // microphone arrives there, what baresip says arrives at the loudspeaker, and
 // when both vanish in the call and return, so again.
 func TestSoundCard(t *testing.T) {
-	if testing.Short() {
-		t.Skip("sound takes its time")
-	}
 	const bobSays, before, after = 1100.0, 700.0, 900.0
 	for _, kind := range []string{"pulse", "portaudio"} {
 		t.Run(kind, func(t *testing.T) {

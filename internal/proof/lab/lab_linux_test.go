@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"ramble/internal/proof/needs"
 )
 
 func TestMain(m *testing.M) {
@@ -34,6 +36,9 @@ func TestMain(m *testing.M) {
 // in continuous integration it fails: there the lab is meant to run.
 func open(t *testing.T, o Options) *Lab {
 	t.Helper()
+	if !*shell {
+		needs.TheWholeRun(t, "the lab of real servers and phones")
+	}
 	l, err := New(o)
 	possible(t, err)
 	t.Cleanup(func() {
@@ -54,8 +59,8 @@ func possible(t *testing.T, err error) {
 	if without, ok := errors.AsType[*NoTunnels](err); ok {
 		t.Skip(without)
 	}
-	if unable, ok := errors.AsType[*Unable](err); ok && os.Getenv("CI") != "true" {
-		t.Skip(unable)
+	if unable, ok := errors.AsType[*Unable](err); ok {
+		needs.Missing(t, unable)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -237,6 +242,7 @@ func addrPort(ip netip.Addr, port uint16) netip.AddrPort { return netip.AddrPort
 // where there is no root to begin with.
 func asUser(t *testing.T, run string, env ...string) (string, error) {
 	t.Helper()
+	needs.TheWholeRun(t, "the lab, as a user without rights")
 	if os.Geteuid() != 0 || os.Getenv("RAMBLE_LAB_ENTERED") != "" {
 		t.Skip("this is about not being root, from root")
 	}

@@ -272,9 +272,6 @@ func later(a, b time.Time) time.Time {
 // TestRoaming moves the network under calls in every way, hangs up from either
 // side, and prints what it cost.
 func TestRoaming(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes minutes")
-	}
 	for _, delay := range delays() {
 		for _, transport := range []string{"udp", "tcp", "tls"} {
 			t.Run(fmt.Sprintf("%s, %s one way", transport, delay), func(t *testing.T) {

@@ -9,9 +9,6 @@ import (
 // TestFlapStorm moves the phone's network 20 times in 10 s under a call, on
 // real interfaces: one settled state, at most one REGISTER for each change.
 func TestFlapStorm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes the storm's ten seconds")
-	}
 	const changes, pace = 20, 500 * time.Millisecond
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
