@@ -42,6 +42,7 @@ func plan() map[string][]string {
 		"sip":                   {"sip/sdp", "sip/wire", "sip/digest", "internal/leaf/stun"},
 		"sip/wire":              {},
 		"sip/digest":            {"sip/wire"},
+		"sip/dialog":            {"sip/sdp"},
 		"sip/sdp":               {},
 		"sip/siptest":           {"sip", "sip/sdp"},
 		"audio":                 {},

@@ -1,0 +1,89 @@
+package dialog
+
+// This file is what they want changed: re-INVITE and UPDATE of theirs.
+
+// glare says how an offer of theirs is refused that crosses another; 0: none
+// does.
+func (m *Machine) glare(f *fork) int {
+	switch {
+	case m.change(f) != nil:
+		return 491 // RFC 3261 14.2
+	case m.state == Ringing, m.state == Calling && !f.answered:
+		return 500
+	case m.got != nil && m.got.waits() && m.got.delayed: // our offer is out in a 2xx
+		return 491
+	}
+	return 0
+}
+
+func (m *Machine) refuseOffer(r Request, code int) {
+	m.do(Reply{To: r.ID, Code: code, RetryAfter: code == 500})
+}
+
+// reinvited takes a re-INVITE (RFC 3261 14.2). It is answered at once.
+func (m *Machine) reinvited(f *fork, r Request) {
+	code := m.glare(f)
+	if m.state == Calling {
+		code = 500
+	}
+	if code != 0 {
+		m.refuseOffer(r, code)
+		return
+	}
+	m.proves()
+	m.listen(r.Header)
+	g := &got{Request: r, path: m.leave.path}
+	if r.Body == nil { // delayed offer: ours goes into the 2xx
+		m.got = g
+		m.retarget(f, r.Contact, true)
+		m.want.said = m.want.wish
+		m.say(g, m.want.wish.offer(f.session), true)
+		return
+	}
+	body, n, err := m.want.wish.answer(f.session, r.Body)
+	if err != nil {
+		m.reply(r.ID, 488)
+		m.do(Outcome{Method: Reinvite, Result: Result{Code: 488, Err: err}})
+		return
+	}
+	m.got = g
+	m.retarget(f, r.Contact, true)
+	m.want.said = m.want.wish
+	m.do(Apply{Negotiated: n})
+	m.say(g, body, false)
+}
+
+// updated takes an UPDATE (RFC 3311 5.2); without an offer it only moves the
+// target.
+func (m *Machine) updated(f *fork, r Request) {
+	if r.Body == nil {
+		m.listen(r.Header)
+		m.retarget(f, r.Contact, true)
+		m.do(Reply{To: r.ID, Code: 200})
+		return
+	}
+	if code := m.glare(f); code != 0 {
+		m.refuseOffer(r, code)
+		return
+	}
+	m.proves()
+	m.listen(r.Header)
+	body, n, err := m.want.wish.answer(f.session, r.Body)
+	if err != nil {
+		m.reply(r.ID, 488)
+		m.do(Outcome{Method: Update, Result: Result{Code: 488, Err: err}})
+		return
+	}
+	m.retarget(f, r.Contact, true)
+	m.want.said = m.want.wish
+	m.do(Apply{Negotiated: n, Early: m.state < Accepted})
+	m.do(Reply{To: r.ID, Code: 200, Body: body})
+}
+
+// proves: a new offer of theirs shows that they have our 2xx to the one before,
+// whose ACK was lost.
+func (m *Machine) proves() {
+	if g := m.got; g != nil && g.waits() && !g.delayed {
+		m.heard(g)
+	}
+}
