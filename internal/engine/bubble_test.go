@@ -17,13 +17,19 @@ import (
 	"ramble/sip/siptest"
 )
 
+// bubble runs a test in a time of its own. It may not make subtests in there.
+func bubble(t *testing.T, fn func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, fn)
+}
+
 // bubbles runs a test over UDP and TCP in a time of its own: everything is in
 // memory, so that half a minute takes as long as the work in it.
 func bubbles(t *testing.T, fn func(t *testing.T, transport sip.Transport)) {
 	t.Helper()
 	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
 		t.Run(transport.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { fn(t, transport) })
+			bubble(t, func(t *testing.T) { fn(t, transport) })
 		})
 	}
 }

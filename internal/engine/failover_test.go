@@ -145,9 +145,6 @@ func (p *pair) at(server string) phone.Account {
 const secondServer = "203.0.114.2:5060"
 
 func TestFailover(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for dead servers in real time; run without -short")
-	}
 	for _, tc := range []struct {
 		name  string
 		o     pairOptions
@@ -162,119 +159,131 @@ func TestFailover(t *testing.T) {
 	} {
 		t.Run("registers at the second server "+tc.name, func(t *testing.T) {
 			t.Parallel()
-			start := time.Now()
-			tc.o.account = sip.Auto
-			p := newPair(t, tc.o)
-			a := p.at(secondServer)
-			took := time.Since(start)
-			t.Logf("%s: %v", tc.name, took.Round(time.Millisecond))
-			if took > tc.limit {
-				t.Errorf("it took %v\n%s", took, p.story())
-			}
-			if a.Transport != tc.o.transport.String() {
-				t.Errorf("by %s", a.Transport)
-			}
+			bubble(t, func(t *testing.T) {
+				start := time.Now()
+				tc.o.account = sip.Auto
+				p := newPair(t, tc.o)
+				a := p.at(secondServer)
+				took := time.Since(start)
+				t.Logf("%s: %v", tc.name, took.Round(time.Millisecond))
+				if took > tc.limit {
+					t.Errorf("it took %v\n%s", took, p.story())
+				}
+				if a.Transport != tc.o.transport.String() {
+					t.Errorf("by %s", a.Transport)
+				}
+			})
 		})
 	}
 	t.Run("registers at the second server when the first says 503, and stays there when the network moves", func(t *testing.T) {
 		t.Parallel()
-		p := newPair(t, pairOptions{transport: sip.UDP, account: sip.Auto, plugged: true, alive: true})
-		p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Code: 503} })
-		start := time.Now()
-		if p.at(secondServer); time.Since(start) > 3*time.Second {
-			t.Errorf("it took %v\n%s", time.Since(start), p.story())
-		}
-		t.Logf("after a 503: %v", time.Since(start).Round(time.Millisecond))
-		was := p.first.Count("REGISTER")
-		p.host.Unplug("wlan0")
-		p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
-		p.until("registered from the new address", func(s phone.State) bool {
-			a := s.Accounts[0]
-			return a.State == phone.Registered && strings.Contains(a.Contact, "172.20.10.4") && a.Server == secondServer
+		bubble(t, func(t *testing.T) {
+			p := newPair(t, pairOptions{transport: sip.UDP, account: sip.Auto, plugged: true, alive: true})
+			p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Code: 503} })
+			start := time.Now()
+			if p.at(secondServer); time.Since(start) > 3*time.Second {
+				t.Errorf("it took %v\n%s", time.Since(start), p.story())
+			}
+			t.Logf("after a 503: %v", time.Since(start).Round(time.Millisecond))
+			was := p.first.Count("REGISTER")
+			p.host.Unplug("wlan0")
+			p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
+			p.until("registered from the new address", func(s phone.State) bool {
+				a := s.Accounts[0]
+				return a.State == phone.Registered && strings.Contains(a.Contact, "172.20.10.4") && a.Server == secondServer
+			})
+			if n := p.first.Count("REGISTER"); n != was {
+				t.Errorf("the first server was asked %d times more", n-was)
+			}
 		})
-		if n := p.first.Count("REGISTER"); n != was {
-			t.Errorf("the first server was asked %d times more", n-was)
-		}
 	})
 	t.Run("goes to the second server when the first one dies under a registration", func(t *testing.T) {
 		t.Parallel()
-		p := newPair(t, pairOptions{transport: sip.TCP, account: sip.TCP, plugged: true, alive: true})
-		p.at("203.0.113.1:5060")
-		p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Silent: true} })
-		start := time.Now()
-		p.do(phone.Register{})
-		p.at(secondServer)
-		t.Logf("a server that falls silent: %v", time.Since(start).Round(time.Millisecond))
+		bubble(t, func(t *testing.T) {
+			p := newPair(t, pairOptions{transport: sip.TCP, account: sip.TCP, plugged: true, alive: true})
+			p.at("203.0.113.1:5060")
+			p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Silent: true} })
+			start := time.Now()
+			p.do(phone.Register{})
+			p.at(secondServer)
+			t.Logf("a server that falls silent: %v", time.Since(start).Round(time.Millisecond))
+		})
 	})
 }
 
-func TestTLSRoams(t *testing.T) {
-	certified, err := siptest.Certify(domain)
+// certify makes a certificate of the bubble's own time.
+func certify(t *testing.T, name string) siptest.Certified {
+	t.Helper()
+	c, err := siptest.Certify(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestTLSRoams(t *testing.T) {
 	t.Run("resumes its session on a new path, and nothing ever goes out unencrypted", func(t *testing.T) {
 		t.Parallel()
-		p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certified})
-		p.at("203.0.113.1:5060")
-		p.host.Unplug("wlan0")
-		p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
-		r := p.roamed(1)
-		opened := ""
-		for _, s := range r.Steps {
-			if s.Name == phone.StepName("open") {
-				opened = fmt.Sprintf("%s %v", s.Detail, s.Duration.Round(time.Millisecond))
+		bubble(t, func(t *testing.T) {
+			p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certify(t, domain)})
+			p.at("203.0.113.1:5060")
+			p.host.Unplug("wlan0")
+			p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
+			r := p.roamed(1)
+			opened := ""
+			for _, s := range r.Steps {
+				if s.Name == phone.StepName("open") {
+					opened = fmt.Sprintf("%s %v", s.Detail, s.Duration.Round(time.Millisecond))
+				}
 			}
-		}
-		if r.Phase != phone.RoamDone || !strings.Contains(opened, "TLS 1.3 resumed, connected to 203.0.113.1:5060") {
-			t.Errorf("%v %q\n%s", r.Phase, opened, p.story())
-		}
-		t.Logf("%s; the whole roam %v", opened, r.Total.Round(time.Millisecond))
+			if r.Phase != phone.RoamDone || !strings.Contains(opened, "TLS 1.3 resumed, connected to 203.0.113.1:5060") {
+				t.Errorf("%v %q\n%s", r.Phase, opened, p.story())
+			}
+			t.Logf("%s; the whole roam %v", opened, r.Total.Round(time.Millisecond))
+		})
 	})
 	t.Run("stays with the encrypted servers when another network's DNS names none", func(t *testing.T) {
 		t.Parallel()
-		p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certified})
-		p.at("203.0.113.1:5060")
-		p.dns.mu.Lock()
-		p.dns.name = "_sip._udp." + domain
-		p.dns.mu.Unlock()
-		p.host.Unplug("wlan0")
-		p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
-		p.until("registered from the new address", func(s phone.State) bool {
-			a := s.Accounts[0]
-			return a.State == phone.Registered && strings.Contains(a.Contact, "172.20.10.4") && a.Transport == "tls"
+		bubble(t, func(t *testing.T) {
+			p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certify(t, domain)})
+			p.at("203.0.113.1:5060")
+			p.dns.mu.Lock()
+			p.dns.name = "_sip._udp." + domain
+			p.dns.mu.Unlock()
+			p.host.Unplug("wlan0")
+			p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
+			p.until("registered from the new address", func(s phone.State) bool {
+				a := s.Accounts[0]
+				return a.State == phone.Registered && strings.Contains(a.Contact, "172.20.10.4") && a.Transport == "tls"
+			})
+			p.told("names no encrypted server")
 		})
-		p.told("names no encrypted server")
 	})
 	t.Run("shows a certificate that is not the domain's, in words, and registers nowhere", func(t *testing.T) {
 		t.Parallel()
-		other, err := siptest.Certify("wifi.hotel.test")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: other})
-		s := p.until("the reason is shown", func(s phone.State) bool {
-			return len(s.Accounts) == 1 && s.Accounts[0].State == phone.RegistrationFailed
+		bubble(t, func(t *testing.T) {
+			p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certify(t, "wifi.hotel.test")})
+			s := p.until("the reason is shown", func(s phone.State) bool {
+				return len(s.Accounts) == 1 && s.Accounts[0].State == phone.RegistrationFailed
+			})
+			if a := s.Accounts[0]; !strings.Contains(a.Reason, "not for failover.test. It is for wifi.hotel.test") || a.Hint == "" {
+				t.Errorf("%q, %q", a.Reason, a.Hint)
+			}
+			if n := p.first.Count("REGISTER") + p.second.Count("REGISTER"); n != 0 {
+				t.Errorf("%d REGISTERs", n)
+			}
 		})
-		if a := s.Accounts[0]; !strings.Contains(a.Reason, "not for failover.test. It is for wifi.hotel.test") || a.Hint == "" {
-			t.Errorf("%q, %q", a.Reason, a.Hint)
-		}
-		if n := p.first.Count("REGISTER") + p.second.Count("REGISTER"); n != 0 {
-			t.Errorf("%d REGISTERs", n)
-		}
 	})
 }
 
 func TestUncheckedCertificatesAreShown(t *testing.T) {
-	certified, err := siptest.Certify("anybody.test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPair(t, pairOptions{transport: sip.TLS, account: sip.TLS, plugged: true, alive: true, certified: certified, unchecked: true})
-	if a := p.at("203.0.113.1:5060"); !strings.Contains(a.Warning, "not checked") {
-		t.Errorf("%+v", a)
-	}
-	p.told("anybody could be the server")
+	bubble(t, func(t *testing.T) {
+		p := newPair(t, pairOptions{transport: sip.TLS, account: sip.TLS, plugged: true, alive: true, certified: certify(t, "anybody.test"), unchecked: true})
+		if a := p.at("203.0.113.1:5060"); !strings.Contains(a.Warning, "not checked") {
+			t.Errorf("%+v", a)
+		}
+		p.told("anybody could be the server")
+	})
 }
 
 // told waits for a sentence.

@@ -165,7 +165,9 @@ func (v *dualVoice) speak() {
 // address of the other family, the media move, and o= keeps its family.
 func TestFromIPv4ToIPv6(t *testing.T) {
 	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
-		t.Run(transport.String(), func(t *testing.T) { fromIPv4ToIPv6(t, transport) })
+		t.Run(transport.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) { fromIPv4ToIPv6(t, transport) })
+		})
 	}
 }
 

@@ -246,9 +246,6 @@ func variants() []variant {
 }
 
 func TestCallSurvives(t *testing.T) {
-	if testing.Short() {
-		t.Skip("roams in real time; run without -short")
-	}
 	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
 		for _, v := range variants() {
 			for _, peerEnds := range []bool{false, true} {
@@ -258,7 +255,9 @@ func TestCallSurvives(t *testing.T) {
 				}
 				t.Run(transport.String()+"/"+v.name+"/"+who, func(t *testing.T) {
 					t.Parallel()
-					survives(t, transport, v, peerEnds)
+					bubble(t, func(t *testing.T) {
+						survives(t, transport, v, peerEnds)
+					})
 				})
 			}
 		}

@@ -18,9 +18,6 @@ func blind(p *engine.Parts) {
 
 // TestSilentDeath: packets vanish and nothing on the phone's machine tells.
 func TestSilentDeath(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for silence in real time; run without -short")
-	}
 	tests := []struct {
 		name string
 		die  func(*rig)
@@ -36,30 +33,32 @@ func TestSilentDeath(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(transport.String()+"/"+tt.name, func(t *testing.T) {
 				t.Parallel()
-				r := newRigWith(t, transport, 0, demo.Options{}, blind)
-				id := r.call("melody")
-				voice := r.world.Voices()[0]
-				tt.die(r)
-				s := r.until("a roam begins", func(s phone.State) bool { return len(s.Roams) > 0 })
-				if why := strings.Join(s.Roams[0].Reasons, ", "); !strings.Contains(why, "no audio for 2") || !strings.Contains(why, ", OPTIONS: ") {
-					t.Errorf("the reason is %q", why)
-				}
-				tt.heal(r)
-				roam := r.roamed(1)
-				if roam.Phase != phone.RoamDone {
-					t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
-				}
-				audioBothWays(t, r, id, voice, home().Addr())
-				oneBinding(t, r, home().Addr())
-				if n := len(r.state1().Roams); n != 1 {
-					t.Errorf("%d roams\n%s", n, r.story())
-				}
-				gap := roam.Calls[0].GapIn
-				t.Logf("gap in %s, out %s: %s", gap, roam.Calls[0].GapOut, roam.Steps[len(roam.Steps)-1].Detail)
-				if gap < 4*time.Second || gap > 6*time.Second {
-					t.Errorf("gap in %s, want the 2 s of silence and the 2 s of the probe", gap)
-				}
-				hangUp(t, r, id, transport == sip.TCP)
+				bubble(t, func(t *testing.T) {
+					r := newRigWith(t, transport, 0, demo.Options{}, blind)
+					id := r.call("melody")
+					voice := r.world.Voices()[0]
+					tt.die(r)
+					s := r.until("a roam begins", func(s phone.State) bool { return len(s.Roams) > 0 })
+					if why := strings.Join(s.Roams[0].Reasons, ", "); !strings.Contains(why, "no audio for 2") || !strings.Contains(why, ", OPTIONS: ") {
+						t.Errorf("the reason is %q", why)
+					}
+					tt.heal(r)
+					roam := r.roamed(1)
+					if roam.Phase != phone.RoamDone {
+						t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+					}
+					audioBothWays(t, r, id, voice, home().Addr())
+					oneBinding(t, r, home().Addr())
+					if n := len(r.state1().Roams); n != 1 {
+						t.Errorf("%d roams\n%s", n, r.story())
+					}
+					gap := roam.Calls[0].GapIn
+					t.Logf("gap in %s, out %s: %s", gap, roam.Calls[0].GapOut, roam.Steps[len(roam.Steps)-1].Detail)
+					if gap < 4*time.Second || gap > 6*time.Second {
+						t.Errorf("gap in %s, want the 2 s of silence and the 2 s of the probe", gap)
+					}
+					hangUp(t, r, id, transport == sip.TCP)
+				})
 			})
 		}
 	}
@@ -74,60 +73,66 @@ func (r *rig) reinvites() int { return r.world.Registrar.Count("INVITE") }
 // TestAPeerThatSendsNothing: the server is there, so the call is refreshed once
 // and then left in peace.
 func TestAPeerThatSendsNothing(t *testing.T) {
-	r := newRigWith(t, sip.UDP, 0, demo.Options{}, quick)
-	id := r.call("melody")
-	voice := r.world.Voices()[0]
-	voice.Mute(true)
-	first := r.roamed(1)
-	if why := strings.Join(first.Reasons, ", "); first.Phase != phone.RoamDone || !strings.Contains(why, "the server answers") {
-		t.Fatalf("the roam %s: %s %s", first.Phase, why, first.Failure)
-	}
-	sent := r.reinvites()
-	voice.Mute(false)
-	before := find(r.state1(), id).Media.RxPackets
-	r.until("audio again", func(s phone.State) bool { return find(s, id).Media.RxPackets > before+25 })
-	voice.Mute(true)
-	// Three times the limit, by what the phone itself sends.
-	tx := find(r.state1(), id).Media.TxPackets
-	r.until("a second of silence", func(s phone.State) bool { return find(s, id).Media.TxPackets > tx+50 })
-	if n := len(r.state1().Roams); n != 1 || r.reinvites() != sent {
-		t.Errorf("%d roams, %d INVITEs after %d: it does not leave the call in peace\n%s", n, r.reinvites(), sent, r.story())
-	}
-	hangUp(t, r, id, false)
+	bubble(t, func(t *testing.T) {
+		r := newRigWith(t, sip.UDP, 0, demo.Options{}, quick)
+		id := r.call("melody")
+		voice := r.world.Voices()[0]
+		voice.Mute(true)
+		first := r.roamed(1)
+		if why := strings.Join(first.Reasons, ", "); first.Phase != phone.RoamDone || !strings.Contains(why, "the server answers") {
+			t.Fatalf("the roam %s: %s %s", first.Phase, why, first.Failure)
+		}
+		sent := r.reinvites()
+		voice.Mute(false)
+		before := find(r.state1(), id).Media.RxPackets
+		r.until("audio again", func(s phone.State) bool { return find(s, id).Media.RxPackets > before+25 })
+		voice.Mute(true)
+		// Three times the limit, by what the phone itself sends.
+		tx := find(r.state1(), id).Media.TxPackets
+		r.until("a second of silence", func(s phone.State) bool { return find(s, id).Media.TxPackets > tx+50 })
+		if n := len(r.state1().Roams); n != 1 || r.reinvites() != sent {
+			t.Errorf("%d roams, %d INVITEs after %d: it does not leave the call in peace\n%s", n, r.reinvites(), sent, r.story())
+		}
+		hangUp(t, r, id, false)
+	})
 }
 
 // TestSilenceThatMeansNothing: who is held, or pauses, owes no audio.
 func TestSilenceThatMeansNothing(t *testing.T) {
-	r := newRigWith(t, sip.UDP, 0, demo.Options{}, quick)
-	id := r.call("melody")
-	r.do(phone.HoldCall{Call: id})
-	r.until("held", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
-	r.world.Voices()[0].Mute(true)
-	tx := find(r.state1(), id).Media.TxPackets
-	r.until("a second on hold", func(s phone.State) bool { return find(s, id).Media.TxPackets > tx+50 })
-	if n := len(r.state1().Roams); n != 0 {
-		t.Errorf("%d roams\n%s", n, r.story())
-	}
+	bubble(t, func(t *testing.T) {
+		r := newRigWith(t, sip.UDP, 0, demo.Options{}, quick)
+		id := r.call("melody")
+		r.do(phone.HoldCall{Call: id})
+		r.until("held", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
+		r.world.Voices()[0].Mute(true)
+		tx := find(r.state1(), id).Media.TxPackets
+		r.until("a second on hold", func(s phone.State) bool { return find(s, id).Media.TxPackets > tx+50 })
+		if n := len(r.state1().Roams); n != 0 {
+			t.Errorf("%d roams\n%s", n, r.story())
+		}
+	})
 }
 
 // TestAFailedSocketIsASign: no notification, no poll; only the kernel's answer
 // to the next packet.
 func TestAFailedSocketIsASign(t *testing.T) {
-	r := newRigWith(t, sip.UDP, 0, demo.Options{}, blind)
-	id := r.call("melody")
-	voice := r.world.Voices()[0]
-	r.walk()
-	roam := r.roamed(1)
-	if roam.Phase != phone.RoamDone {
-		t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
-	}
-	if why := strings.Join(roam.Reasons, ", "); !strings.Contains(why, "a socket failed on wlan0 192.168.1.23: network is unreachable") {
-		t.Errorf("the reason is %q", why)
-	}
-	if gap := roam.Calls[0].GapIn; gap > time.Second {
-		t.Errorf("gap in %s: nobody looked", gap)
-	}
-	t.Logf("gap in %s, out %s", roam.Calls[0].GapIn, roam.Calls[0].GapOut)
-	audioBothWays(t, r, id, voice, tether().Addr())
-	oneBinding(t, r, tether().Addr())
+	bubble(t, func(t *testing.T) {
+		r := newRigWith(t, sip.UDP, 0, demo.Options{}, blind)
+		id := r.call("melody")
+		voice := r.world.Voices()[0]
+		r.walk()
+		roam := r.roamed(1)
+		if roam.Phase != phone.RoamDone {
+			t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+		}
+		if why := strings.Join(roam.Reasons, ", "); !strings.Contains(why, "a socket failed on wlan0 192.168.1.23: network is unreachable") {
+			t.Errorf("the reason is %q", why)
+		}
+		if gap := roam.Calls[0].GapIn; gap > time.Second {
+			t.Errorf("gap in %s: nobody looked", gap)
+		}
+		t.Logf("gap in %s, out %s", roam.Calls[0].GapIn, roam.Calls[0].GapOut)
+		audioBothWays(t, r, id, voice, tether().Addr())
+		oneBinding(t, r, tether().Addr())
+	})
 }

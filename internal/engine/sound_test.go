@@ -107,53 +107,59 @@ func (r *rig) said(words string) {
 
 func TestACallOutlivesItsSoundCard(t *testing.T) {
 	t.Parallel()
-	r, card := newSoundRig(t)
-	id := r.call("melody")
-	for range 2 {
-		card.plug(false)
-		r.said("the card was pulled")
-		before := r.until("the note", func(s phone.State) bool { return strings.Contains(s.Audio.Note, "pulled") })
-		sent := find(before, id).Media.TxPackets
-		r.until("packets in silence", func(s phone.State) bool { return find(s, id).Media.TxPackets > sent+25 })
-		card.plug(true)
-		began := time.Now()
-		r.until("the card", func(s phone.State) bool { return s.Audio.Note == "" && s.Audio.Output == "horn" })
-		if took := time.Since(began); took > 3*time.Second { // told after a second of proof
-			t.Errorf("told that sound is back after %v", took)
+	bubble(t, func(t *testing.T) {
+		r, card := newSoundRig(t)
+		id := r.call("melody")
+		for range 2 {
+			card.plug(false)
+			r.said("the card was pulled")
+			before := r.until("the note", func(s phone.State) bool { return strings.Contains(s.Audio.Note, "pulled") })
+			sent := find(before, id).Media.TxPackets
+			r.until("packets in silence", func(s phone.State) bool { return find(s, id).Media.TxPackets > sent+25 })
+			card.plug(true)
+			began := time.Now()
+			r.until("the card", func(s phone.State) bool { return s.Audio.Note == "" && s.Audio.Output == "horn" })
+			if took := time.Since(began); took > 3*time.Second { // told after a second of proof
+				t.Errorf("told that sound is back after %v", took)
+			}
+			r.said("sound: microphone the mic, speaker horn")
 		}
-		r.said("sound: microphone the mic, speaker horn")
-	}
-	if s := find(r.state1(), id).State; s != phone.Up {
-		t.Errorf("the call is %v", s)
-	}
+		if s := find(r.state1(), id).State; s != phone.Up {
+			t.Errorf("the call is %v", s)
+		}
+	})
 }
 
 func TestAnotherSoundCardInACall(t *testing.T) {
 	t.Parallel()
-	r, _ := newSoundRig(t)
-	id := r.call("melody")
-	reply, err := r.e.Do(r.ctx, phone.ListAudio{})
-	if err != nil || len(reply.Sound) != 2 || reply.Sound[1].Name != "horn" {
-		t.Errorf("%+v, %v", reply, err)
-	}
-	_, err = r.e.Do(r.ctx, phone.UseAudio{Output: true, Name: "trumpet"})
-	if e, ok := errors.AsType[*phone.Error](err); !ok || e.Code != phone.ErrAudio || !strings.Contains(e.Text, `"horn"`) {
-		t.Errorf("an unknown one: %v", err)
-	}
-	r.do(phone.UseAudio{Output: true, Name: "headset"})
-	r.said("sound: microphone the mic, speaker headset")
-	s := r.until("it in the state", func(s phone.State) bool { return s.Audio.Output == "headset" })
-	sent := find(s, id).Media.TxPackets
-	r.until("sound", func(s phone.State) bool { return find(s, id).Media.TxPackets > sent+25 })
+	bubble(t, func(t *testing.T) {
+		r, _ := newSoundRig(t)
+		id := r.call("melody")
+		reply, err := r.e.Do(r.ctx, phone.ListAudio{})
+		if err != nil || len(reply.Sound) != 2 || reply.Sound[1].Name != "horn" {
+			t.Errorf("%+v, %v", reply, err)
+		}
+		_, err = r.e.Do(r.ctx, phone.UseAudio{Output: true, Name: "trumpet"})
+		if e, ok := errors.AsType[*phone.Error](err); !ok || e.Code != phone.ErrAudio || !strings.Contains(e.Text, `"horn"`) {
+			t.Errorf("an unknown one: %v", err)
+		}
+		r.do(phone.UseAudio{Output: true, Name: "headset"})
+		r.said("sound: microphone the mic, speaker headset")
+		s := r.until("it in the state", func(s phone.State) bool { return s.Audio.Output == "headset" })
+		sent := find(s, id).Media.TxPackets
+		r.until("sound", func(s phone.State) bool { return find(s, id).Media.TxPackets > sent+25 })
+	})
 }
 
 func TestWithoutASoundSystemNothingCanBeChosen(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, sip.UDP)
-	if reply, err := r.e.Do(r.ctx, phone.ListAudio{}); err != nil || len(reply.Sound) != 0 {
-		t.Errorf("%+v, %v", reply, err)
-	}
-	if _, err := r.e.Do(r.ctx, phone.UseAudio{Name: "x"}); err == nil {
-		t.Error("it was accepted")
-	}
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, sip.UDP)
+		if reply, err := r.e.Do(r.ctx, phone.ListAudio{}); err != nil || len(reply.Sound) != 0 {
+			t.Errorf("%+v, %v", reply, err)
+		}
+		if _, err := r.e.Do(r.ctx, phone.UseAudio{Name: "x"}); err == nil {
+			t.Error("it was accepted")
+		}
+	})
 }
