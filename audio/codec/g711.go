@@ -12,26 +12,24 @@ var (
 )
 
 type (
-	pcmu struct{}
-	pcma struct{}
+	pcmu struct{ stateless }
+	pcma struct{ stateless }
 )
 
 var (
-	_ Codec = pcmu{}
-	_ Codec = pcma{}
+	_ Coder = pcmu{}
+	_ Coder = pcma{}
 )
 
-func (pcmu) Name() string       { return "PCMU" }
-func (pcmu) ClockRate() int     { return 8000 }
-func (pcmu) Rate() int          { return 8000 }
-func (pcmu) PayloadType() uint8 { return 0 }
-func (pcmu) String() string     { return "PCMU/8000" }
+// stateless is what a coding of single samples answers to all that looks beyond
+// one payload.
+type stateless struct{}
 
-func (pcma) Name() string       { return "PCMA" }
-func (pcma) ClockRate() int     { return 8000 }
-func (pcma) Rate() int          { return 8000 }
-func (pcma) PayloadType() uint8 { return 8 }
-func (pcma) String() string     { return "PCMA/8000" }
+func (stateless) Rate() int                   { return 8000 }
+func (stateless) Conceal([]int16) int         { return 0 }
+func (stateless) Recover([]int16, []byte) int { return 0 }
+func (stateless) Loss(float64)                {}
+func (stateless) Close()                      {}
 
 func (pcmu) Encode(dst []byte, src []int16) int {
 	n := min(len(dst), len(src))

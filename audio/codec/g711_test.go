@@ -6,19 +6,31 @@ import (
 	"testing"
 )
 
-func TestNew(t *testing.T) {
+func TestFormats(t *testing.T) {
 	for _, name := range append(Names(), "pcmu", "Pcma") {
-		c, err := New(name)
+		f, err := Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.String() != strings.ToUpper(name)+"/8000" || c.Name() != strings.ToUpper(name) {
-			t.Errorf("%s: got %s, %s", name, c, c.Name())
+		if f.String() != strings.ToUpper(name)+"/8000" || !f.Known() {
+			t.Errorf("%s: got %s", name, f)
+		}
+		c, err := f.Open()
+		if err != nil || c.Rate() != 8000 {
+			t.Errorf("%s: %v", f, err)
 		}
 	}
-	_, err := New("GSM")
+	_, err := Named("GSM")
 	if err == nil || !strings.Contains(err.Error(), "PCMU, PCMA") {
 		t.Errorf("an unknown name must name what exists, got %v", err)
+	}
+	for _, f := range []Format{{Name: "PCMU", ClockRate: 16000}, {Name: "PCMU", ClockRate: 8000, Channels: 2}, {}} {
+		if _, err := f.Open(); err == nil || f.Known() {
+			t.Errorf("%s is not what PCMU is", f)
+		}
+	}
+	if stereo := (Format{Name: "opus", ClockRate: 48000, Channels: 2}); stereo.String() != "opus/48000/2" {
+		t.Errorf("%s", stereo)
 	}
 }
 
@@ -27,7 +39,7 @@ func TestNew(t *testing.T) {
 func TestG711Vectors(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		codec  Codec
+		codec  Coder
 		sample int16
 		code   byte
 		back   int16
@@ -67,7 +79,7 @@ func TestG711Vectors(t *testing.T) {
 }
 
 func TestG711AnyCodeSurvivesDecodingAndEncoding(t *testing.T) {
-	for _, c := range []Codec{pcmu{}, pcma{}} {
+	for _, c := range []Coder{pcmu{}, pcma{}} {
 		for code := range 256 {
 			var linear [1]int16
 			var again [1]byte
@@ -78,7 +90,7 @@ func TestG711AnyCodeSurvivesDecodingAndEncoding(t *testing.T) {
 				want = 0xff // the two zeros of mu-law are one sample
 			}
 			if again[0] != want {
-				t.Errorf("%s: %#02x -> %d -> %#02x", c, code, linear[0], again[0])
+				t.Errorf("%T: %#02x -> %d -> %#02x", c, code, linear[0], again[0])
 			}
 		}
 	}
@@ -89,7 +101,7 @@ func TestG711AnyCodeSurvivesDecodingAndEncoding(t *testing.T) {
 // segment to segment. (Where the step changes, that is not the nearest value.)
 func TestG711EverySampleIsWithinHalfAStepOfItsCode(t *testing.T) {
 	for _, tc := range []struct {
-		codec    Codec
+		codec    Coder
 		invert   byte
 		step     func(segment byte) int
 		greatest int
@@ -103,7 +115,7 @@ func TestG711EverySampleIsWithinHalfAStepOfItsCode(t *testing.T) {
 			tc.codec.Encode(code[:], []int16{int16(s)})
 			tc.codec.Decode(back[:], code[:])
 			if step := tc.step((code[0] ^ tc.invert) >> 4 & 7); abs(s-int(back[0])) > step/2 {
-				t.Fatalf("%s: %d became %d, the step there is %d", tc.codec, s, back[0], step)
+				t.Fatalf("%T: %d became %d, the step there is %d", tc.codec, s, back[0], step)
 			}
 		}
 	}
@@ -111,7 +123,7 @@ func TestG711EverySampleIsWithinHalfAStepOfItsCode(t *testing.T) {
 
 // G.712 asks for 33 dB at this level; the ideal of 8 bit companding is 38.
 func TestG711SignalToNoise(t *testing.T) {
-	for _, c := range []Codec{pcmu{}, pcma{}} {
+	for _, c := range []Coder{pcmu{}, pcma{}} {
 		for _, amplitude := range []float64{20000, 3000, 500} {
 			src := make([]int16, 8000)
 			for i := range src {
@@ -127,50 +139,56 @@ func TestG711SignalToNoise(t *testing.T) {
 				noise += float64(src[i]-back[i]) * float64(src[i]-back[i])
 			}
 			if snr := 10 * math.Log10(signal/noise); snr < 33 {
-				t.Errorf("%s at %.0f: %.1f dB", c, amplitude, snr)
+				t.Errorf("%T at %.0f: %.1f dB", c, amplitude, snr)
 			}
 		}
 	}
 }
 
 func TestG711ShortBuffers(t *testing.T) {
-	for _, c := range []Codec{pcmu{}, pcma{}} {
+	for _, c := range []Coder{pcmu{}, pcma{}} {
 		if n := c.Encode(make([]byte, 3), make([]int16, 5)); n != 3 {
-			t.Errorf("%s: encoded %d", c, n)
+			t.Errorf("%T: encoded %d", c, n)
 		}
 		if n := c.Decode(make([]int16, 2), make([]byte, 5)); n != 2 {
-			t.Errorf("%s: decoded %d", c, n)
+			t.Errorf("%T: decoded %d", c, n)
 		}
 	}
 }
 
 func TestG711DoesNotAllocate(t *testing.T) {
-	for _, name := range Names() {
-		c, _ := New(name)
+	for _, f := range Formats() {
+		c, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
 		pcm, payload := make([]int16, 160), make([]byte, 160)
 		if n := testing.AllocsPerRun(100, func() {
 			c.Encode(payload, pcm)
 			c.Decode(pcm, payload)
 		}); n != 0 {
-			t.Errorf("%s: %v allocations", c, n)
+			t.Errorf("%T: %v allocations", c, n)
 		}
 	}
 }
 
 func BenchmarkFrame(b *testing.B) {
-	for _, name := range Names() {
-		c, _ := New(name)
+	for _, f := range Formats() {
+		c, err := f.Open()
+		if err != nil {
+			b.Fatal(err)
+		}
 		pcm, payload := make([]int16, 160), make([]byte, 160)
 		for i := range pcm {
 			pcm[i] = int16(i * 200)
 		}
-		b.Run(name+"/encode", func(b *testing.B) {
+		b.Run(f.Name+"/encode", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c.Encode(payload, pcm)
 			}
 		})
-		b.Run(name+"/decode", func(b *testing.B) {
+		b.Run(f.Name+"/decode", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c.Decode(pcm, payload)

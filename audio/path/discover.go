@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"ramble/internal/leaf/stun"
@@ -20,8 +21,8 @@ const (
 // It reads the sockets, and drops what else arrives, so it comes before anybody
 // else reads them. Without an answer, or with one that nobody can have or that
 // would give up a public address for a private one, nothing changes.
-func (s *Socket) Discover(ctx context.Context, server netip.AddrPort) error {
-	halves := []*half{{conn: &s.rtp}, {conn: &s.rtcp}}
+func (t *Transport) Discover(ctx context.Context, server netip.AddrPort) error {
+	halves := []*half{{conn: &t.rtp}, {conn: &t.rtcp}}
 	for _, h := range halves {
 		h.id = stun.NewID()
 		defer func() { _ = h.conn.raw.SetReadDeadline(time.Time{}) }()
@@ -53,7 +54,7 @@ func (s *Socket) Discover(ctx context.Context, server netip.AddrPort) error {
 	if !halves[0].at.IsValid() {
 		return last
 	}
-	s.Announce(Seen{halves[0].at, halves[1].at})
+	t.Announce(Seen{halves[0].at, halves[1].at})
 	return nil
 }
 
@@ -61,64 +62,73 @@ func (s *Socket) Discover(ctx context.Context, server netip.AddrPort) error {
 // address is unknown.
 type Seen struct{ RTP, RTCP netip.AddrPort }
 
-// Announced are the addresses for a description of ours: those last announced,
-// or the local ones. The zero RTCP address is unknown.
-func (s *Socket) Announced() (rtp, rtcp netip.AddrPort) {
-	if s.seen.RTP.IsValid() {
-		return s.seen.RTP, s.seen.RTCP
+// Description is what a description of ours says about a Transport.
+type Description struct {
+	RTP, RTCP netip.AddrPort // the zero RTCP address is unknown
+	Mux       bool           // both can share the port of RTP (RFC 5761)
+}
+
+// Announced describes the pair: by the addresses last announced, or the local
+// ones.
+func (t *Transport) Announced() Description {
+	if t.seen.RTP.IsValid() {
+		return Description{t.seen.RTP, t.seen.RTCP, true}
 	}
-	return s.RTP(), s.RTCP()
+	return Description{t.RTP(), t.RTCP(), true}
 }
 
 // Announce has Announced say what a STUN server sees. Where RTP stays and RTCP is
 // unknown, that stays too: an answer got lost. The two belong to who describes
 // the pair; no other goroutine calls them.
-func (s *Socket) Announce(seen Seen) {
-	if seen.RTP == s.seen.RTP && !seen.RTCP.IsValid() {
+func (t *Transport) Announce(seen Seen) {
+	if seen.RTP == t.seen.RTP && !seen.RTCP.IsValid() {
 		return
 	}
-	s.seen = seen
+	t.seen = seen
 }
+
+// asker is the stage in which answers of a STUN server arrive.
+type asker struct{ out atomic.Pointer[asking] }
 
 // asking is a question to a STUN server that is out.
 type asking struct{ rtp, rtcp *stun.Client }
 
+// take is shown what is STUN by its first byte (RFC 7983), from either half. It
+// reports whether that answers the question that is out; if not, it is a
+// stranger's. It never waits.
+func (a *asker) take(b []byte, from netip.AddrPort) bool {
+	q := a.out.Load()
+	return q != nil && (q.rtp.Receive(b, from) || q.rtcp.Receive(b, from))
+}
+
 // Ask asks a STUN server where a pair that is in use is seen now, until the
-// answer is there or ctx ends. Whoever reads the pair shows TakeSTUN what
-// comes. What is announced stays. It may wait; one Ask at a time.
+// answer is there or ctx ends. Whoever reads the pair hands Receive what comes.
+// What is announced stays. It may wait; one Ask at a time.
 //
 // Errors are those of stun.Client.Mapped for the RTP half, and stun.ErrNoAddress
 // for an address that is not believable. Without an answer to the RTCP half,
 // which comes after, its address is unknown.
-func (s *Socket) Ask(ctx context.Context, server netip.AddrPort) (Seen, error) {
+func (t *Transport) Ask(ctx context.Context, server netip.AddrPort) (Seen, error) {
 	a := &asking{
-		rtp:  stun.NewClient(server, func(b []byte) error { return s.Send(b, server) }),
-		rtcp: stun.NewClient(server, func(b []byte) error { return s.SendRTCP(b, server) }),
+		rtp:  stun.NewClient(server, func(b []byte) error { return t.rtp.send(b, server) }),
+		rtcp: stun.NewClient(server, func(b []byte) error { return t.rtcp.send(b, server) }),
 	}
-	s.asking.Store(a)
-	defer s.asking.CompareAndSwap(a, nil)
+	t.asker.out.Store(a)
+	defer t.asker.out.CompareAndSwap(a, nil)
 	at, err := a.rtp.Mapped(ctx)
 	switch {
 	case err != nil:
 		return Seen{}, err
-	case !stun.Believable(s.RTP().Addr(), at.Addr()):
+	case !stun.Believable(t.RTP().Addr(), at.Addr()):
 		return Seen{}, stun.ErrNoAddress
 	}
 	seen := Seen{RTP: at}
 	ctx, cancel := context.WithTimeout(ctx, laterAnswer)
 	defer cancel()
-	if at, err = a.rtcp.Mapped(ctx); err == nil && stun.Believable(s.RTCP().Addr(), at.Addr()) {
+	if at, err = a.rtcp.Mapped(ctx); err == nil && stun.Believable(t.RTCP().Addr(), at.Addr()) {
 		seen.RTCP = at
 	}
 	return seen, nil
-}
-
-// TakeSTUN is shown a datagram that is STUN by its first byte (RFC 7983), from
-// either half. It reports whether that answers the Ask that is out; if not, it
-// is a stranger's. It never waits.
-func (s *Socket) TakeSTUN(b []byte, from netip.AddrPort) bool {
-	a := s.asking.Load()
-	return a != nil && (a.rtp.Receive(b, from) || a.rtcp.Receive(b, from))
 }
 
 // half is one socket of a pair and what is known of it.

@@ -98,7 +98,8 @@ func TestDiscover(t *testing.T) {
 			}
 			defer cancel()
 			err = s.Discover(ctx, server)
-			rtp, rtcp := s.Announced()
+			d := s.Announced()
+			rtp, rtcp := d.RTP, d.RTCP
 			if !c.found {
 				if err == nil || rtp != s.RTP() || rtcp != s.RTCP() {
 					t.Fatalf("announces %s, %s (%v), want its own addresses", rtp, rtcp, err)
@@ -115,7 +116,7 @@ func TestDiscover(t *testing.T) {
 }
 
 // heard: after Discover the socket reads on without a deadline.
-func heard(t *testing.T, s *Socket) {
+func heard(t *testing.T, s *Transport) {
 	t.Helper()
 	if err := s.Send([]byte("hello"), s.RTP()); err != nil {
 		t.Fatal(err)
@@ -134,7 +135,7 @@ func heard(t *testing.T, s *Socket) {
 
 // inUse opens a pair that is read until the test ends, as a call's is. It counts
 // what is STUN and answers no question.
-func inUse(t *testing.T, local netip.Addr) (*Socket, *atomic.Int32) {
+func inUse(t *testing.T, local netip.Addr) (*Transport, *atomic.Int32) {
 	t.Helper()
 	s, err := Open(t.Context(), system{}, local, "", Range{})
 	if err != nil {
@@ -150,7 +151,7 @@ func inUse(t *testing.T, local netip.Addr) (*Socket, *atomic.Int32) {
 				if err != nil {
 					return
 				}
-				if Classify(buf[:n]) == STUN && !s.TakeSTUN(buf[:n], src) {
+				if _, kind, err := s.Receive(buf[:n], src); kind == STUN && err == nil {
 					strange.Add(1)
 				}
 			}
@@ -170,18 +171,18 @@ func TestAskWhileOthersRead(t *testing.T) {
 	s, strange := inUse(t, loopback)
 	for _, by := range []uint16{100, 100, 2000} {
 		higher.Store(uint32(by))
-		was, _ := s.Announced()
+		was := s.Announced().RTP
 		seen, err := s.Ask(t.Context(), server)
 		want := Seen{netip.AddrPortFrom(public, s.RTP().Port()+by), netip.AddrPortFrom(public, s.RTCP().Port()+by)}
 		if err != nil || seen != want {
 			t.Fatalf("seen at %v (%v), want %v", seen, err, want)
 		}
-		if at, _ := s.Announced(); at != was {
+		if at := s.Announced().RTP; at != was {
 			t.Fatalf("%v is announced before anybody said so, was %v", at, was)
 		}
 		s.Announce(seen)
-		if rtp, rtcp := s.Announced(); rtp != want.RTP || rtcp != want.RTCP {
-			t.Fatalf("announces %v and %v", rtp, rtcp)
+		if d := s.Announced(); d.RTP != want.RTP || d.RTCP != want.RTCP {
+			t.Fatalf("announces %+v", d)
 		}
 	}
 	if n := strange.Load(); n != 0 {
@@ -207,7 +208,7 @@ func TestAskBelievesNoOther(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
 			defer cancel()
 			seen, err := s.Ask(ctx, server)
-			if rtp, _ := s.Announced(); !errors.Is(err, c.want) || seen != (Seen{}) || rtp != s.RTP() {
+			if rtp := s.Announced().RTP; !errors.Is(err, c.want) || seen != (Seen{}) || rtp != s.RTP() {
 				t.Fatalf("seen at %v (%v), announces %v", seen, err, rtp)
 			}
 		})
@@ -231,11 +232,11 @@ func TestAskLeavesRTCPOut(t *testing.T) {
 	rtcp := netip.AddrPortFrom(public, s.RTCP().Port())
 	s.Announce(Seen{seen.RTP, rtcp})
 	s.Announce(seen)
-	if _, at := s.Announced(); at != rtcp {
+	if at := s.Announced().RTCP; at != rtcp {
 		t.Errorf("RTCP is at %v, want %v as before", at, rtcp)
 	}
 	s.Announce(Seen{RTP: netip.AddrPortFrom(public, 9)})
-	if _, at := s.Announced(); at.IsValid() {
+	if at := s.Announced().RTCP; at.IsValid() {
 		t.Errorf("RTCP is at %v, although the pair moved", at)
 	}
 }
@@ -250,7 +251,7 @@ func TestAnswersToNoQuestionAreNotTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	if s.TakeSTUN(b, server) {
+	if s.asker.take(b, server) {
 		t.Error("taken before anything was asked")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -261,7 +262,7 @@ func TestAnswersToNoQuestionAreNotTaken(t *testing.T) {
 		t.Fatal(n, from, err)
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		if s.TakeSTUN(b, s.RTCP()) || s.TakeSTUN(b, server) || s.TakeSTUN(b[:8], s.RTCP()) {
+		if s.asker.take(b, s.RTCP()) || s.asker.take(b, server) || s.asker.take(b[:8], s.RTCP()) {
 			t.Error("taken for an answer")
 		}
 	}); n != 0 {
@@ -270,7 +271,7 @@ func TestAnswersToNoQuestionAreNotTaken(t *testing.T) {
 	cancel()
 	asking.Wait()
 	buf[0] = 1 // the right ID, too late
-	if s.TakeSTUN(buf[:28], s.RTCP()) {
+	if s.asker.take(buf[:28], s.RTCP()) {
 		t.Error("taken after the end")
 	}
 }

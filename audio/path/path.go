@@ -1,6 +1,7 @@
-// Package path is a media socket pair on one network path: RTP on an even
-// port, RTCP on the next (RFC 3550 section 11), bound to one address and, where
-// asked, pinned to one interface. A call outlives its paths; a Socket does not.
+// Package path is how media travel on one network path: a socket pair, RTP on
+// an even port and RTCP on the next (RFC 3550 section 11), bound to one address
+// and, where asked, pinned to one interface, and a stack of stages above it. A
+// call outlives its paths; a Transport does not.
 //
 // How a socket comes to be is the Opener's affair, so everything here also runs
 // on addresses that no operating system has.
@@ -15,7 +16,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
 )
 
 // Opener opens UDP sockets. Port 0 is any; an empty iface is not pinned.
@@ -73,18 +73,21 @@ func (r Range) pick() uint16 {
 	return (r.Low+1)&^1 + uint16(2*rand.IntN(r.pairs()))
 }
 
-// Socket is a pair of UDP sockets. Reading and writing are safe from several
-// goroutines; the two halves of a Socket do not wait for each other.
-type Socket struct {
+// Transport is a pair of UDP sockets and the stages above them. Reading and
+// writing are safe from several goroutines; the two halves of a Transport do
+// not wait for each other.
+type Transport struct {
 	rtp, rtcp conn
 	iface     string
 	seen      Seen // what Announced says; zero: the local addresses
-	asking    atomic.Pointer[asking]
+	asker     asker
+	stages    []Stage // from the stream's side to the sockets'
 }
 
 // Open opens a pair on the local address. The ports are tried at random within
-// the range, a bounded number of times.
-func Open(ctx context.Context, o Opener, local netip.Addr, iface string, r Range) (*Socket, error) {
+// the range, a bounded number of times. Above the
+// sockets is nothing yet: see Stack.
+func Open(ctx context.Context, o Opener, local netip.Addr, iface string, r Range) (*Transport, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -106,7 +109,7 @@ func Open(ctx context.Context, o Opener, local netip.Addr, iface string, r Range
 	return nil, fmt.Errorf("no two free UDP ports in a row for media on %s in the range %s after %d tries: %w", where, r, tries, last)
 }
 
-func open(ctx context.Context, o Opener, local netip.Addr, iface string, port uint16) (*Socket, error) {
+func open(ctx context.Context, o Opener, local netip.Addr, iface string, port uint16) (*Transport, error) {
 	a, err := o.ListenPacket(ctx, netip.AddrPortFrom(local, port), iface)
 	if err != nil {
 		return nil, err
@@ -126,36 +129,30 @@ func open(ctx context.Context, o Opener, local netip.Addr, iface string, port ui
 	if err != nil {
 		return nil, errors.Join(err, a.Close(), b.Close())
 	}
-	return &Socket{rtp: rtp, rtcp: rtcp, iface: iface}, nil
+	return &Transport{rtp: rtp, rtcp: rtcp, iface: iface}, nil
 }
 
 // RTP is the local address of the RTP half.
-func (s *Socket) RTP() netip.AddrPort { return s.rtp.local }
+func (t *Transport) RTP() netip.AddrPort { return t.rtp.local }
 
 // RTCP is the local address of the RTCP half.
-func (s *Socket) RTCP() netip.AddrPort { return s.rtcp.local }
+func (t *Transport) RTCP() netip.AddrPort { return t.rtcp.local }
 
 // Interface is the interface the pair is pinned to; empty when it is not.
-func (s *Socket) Interface() string { return s.iface }
-
-// Send sends a packet from the RTP port.
-func (s *Socket) Send(b []byte, to netip.AddrPort) error { return s.rtp.send(b, to) }
-
-// SendRTCP sends a packet from the RTCP port.
-func (s *Socket) SendRTCP(b []byte, to netip.AddrPort) error { return s.rtcp.send(b, to) }
+func (t *Transport) Interface() string { return t.iface }
 
 // ReadFrom reads a packet from the RTP port. What does not fit in b is lost,
 // so that n == len(b) means "too long". After Close it returns net.ErrClosed.
-func (s *Socket) ReadFrom(b []byte) (n int, from netip.AddrPort, err error) { return s.rtp.read(b) }
+func (t *Transport) ReadFrom(b []byte) (n int, from netip.AddrPort, err error) { return t.rtp.read(b) }
 
 // ReadFromRTCP is ReadFrom on the RTCP port.
-func (s *Socket) ReadFromRTCP(b []byte) (n int, from netip.AddrPort, err error) {
-	return s.rtcp.read(b)
+func (t *Transport) ReadFromRTCP(b []byte) (n int, from netip.AddrPort, err error) {
+	return t.rtcp.read(b)
 }
 
 // Close closes both halves and wakes their readers. It may be called again.
-func (s *Socket) Close() error {
-	err := errors.Join(s.rtp.raw.Close(), s.rtcp.raw.Close())
+func (t *Transport) Close() error {
+	err := errors.Join(t.rtp.raw.Close(), t.rtcp.raw.Close())
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}

@@ -74,7 +74,7 @@ func TestADigitOfHugeDurationCountsOnce(t *testing.T) {
 	r := newRig(t, nil)
 	r.run(200 * time.Millisecond)
 	peer, l := r.b.leg(0).sock.RTP(), r.a.leg(0)
-	seq, ts, ssrc := r.b.tx.header.SequenceNumber, r.b.tx.header.Timestamp, r.b.tx.header.SSRC
+	seq, ts, ssrc := r.b.paths.sending.out.seq, r.b.tx.timestamp, r.b.paths.sending.out.ssrc
 	send := func(ts uint32, event byte, duration uint32, end, marker bool) {
 		payload := []byte{event, 10, 0, 0}
 		if end {

@@ -54,10 +54,10 @@ func TestStopped(t *testing.T) {
 			r.pass(time.Second)
 		}, quiet + time.Second + tickLength},
 		{"a sender that pauses while nobody speaks has not stopped", func(t *testing.T, r *rig) {
-			h := r.b.tx.header
-			r.b.tx.header.Timestamp += 8000 // a second that was not sent
+			h := r.b.header()
+			r.b.tx.timestamp += 8000 // a second that was not sent
 			r.run(100 * time.Millisecond)
-			if r.b.tx.header.SSRC != h.SSRC {
+			if r.b.paths.sending.out.ssrc != h.SSRC {
 				t.Fatal("another source")
 			}
 			still(r)
@@ -68,14 +68,14 @@ func TestStopped(t *testing.T) {
 			still(r)
 		}, quiet + tickLength},
 		{"a machine that slept is no pause", func(_ *testing.T, r *rig) {
-			r.b.tx.header.Timestamp += 8000 * 3600
+			r.b.tx.timestamp += 8000 * 3600
 			r.run(100 * time.Millisecond)
 			still(r)
 		}, quiet + tickLength},
 		{"comfort noise is a pause", func(t *testing.T, r *rig) {
-			h := r.b.tx.header
+			h := r.b.header()
 			b := packet(t, comfortNoise, h.SequenceNumber, h.Timestamp, h.SSRC, false, []byte{70})
-			r.b.tx.header.SequenceNumber++
+			r.b.paths.sending.out.seq++
 			if err := r.b.paths.sending.sock.Send(b, r.a.Local()); err != nil {
 				t.Fatal(err)
 			}

@@ -102,7 +102,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, ticks uint8) {
 		c := &clock{now: time.Unix(1_700_000_000, 0)}
 		s := New(Config{Negotiated: Negotiated{
-			Remote: peer, Receive: true, EventRecvPT: 101, EventSendPT: 101,
+			Remote: peer, Receive: true, EventSendPT: 101, Hears: []Payload{{0, pcmu}, {101, events}},
 		}, Now: c.Now}, sock)
 		var p rtp.Packet
 		out := make([]int16, 80)

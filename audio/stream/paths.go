@@ -18,7 +18,8 @@ const (
 
 // leg is one path of the stream.
 type leg struct {
-	sock       *path.Socket
+	sock       *path.Transport
+	out        *source // of what is sent here
 	generation uint64
 	read       bool // its readers run
 	heard      bool // a packet was accepted here
@@ -53,6 +54,7 @@ type outage struct {
 
 func (p *paths) init(first *leg) {
 	first.told = true // the first path is no change of path
+	first.out = newSource()
 	p.legs, p.sending = []*leg{first}, first
 }
 
@@ -60,7 +62,7 @@ func (p *paths) newest() *leg { return p.legs[len(p.legs)-1] }
 
 // Adopt takes a further pair of sockets, on a new path: both are read from now
 // on, and the old one is sent on until Switch. The pair belongs to the stream.
-func (s *Stream) Adopt(sock *path.Socket, generation uint64) {
+func (s *Stream) Adopt(sock *path.Transport, generation uint64) {
 	s.mu.Lock()
 	old := s.paths.adopt(&leg{sock: sock, generation: generation})
 	s.gate.freeze()
@@ -72,6 +74,9 @@ func (s *Stream) Adopt(sock *path.Socket, generation uint64) {
 func (p *paths) adopt(l *leg) (old []*leg) {
 	if p.closed {
 		return []*leg{l}
+	}
+	if l.out = p.newest().out; l.sock.Anew() {
+		l.out = newSource()
 	}
 	p.legs = append(p.legs, l)
 	p.heardAt, p.retireAt = time.Time{}, time.Time{}

@@ -32,6 +32,10 @@ func (s *Stream) Play(dst []int16) {
 	now := s.cfg.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.paths.closed {
+		clear(dst)
+		return
+	}
 	k := &s.spk
 	k.follow(now)
 	for rest := dst; len(rest) > 0; {
@@ -76,7 +80,7 @@ func (s *Stream) fetch(want int) {
 	n, r := s.rx.buffer.Pop(k.at, k.payload[:])
 	switch r {
 	case jitter.Audio, jitter.Shorten, jitter.Spliced:
-		if k.left = s.media.Codec.Decode(k.frame, k.payload[:n]); k.left > 0 {
+		if k.left = s.tx.coder.Decode(k.frame, k.payload[:n]); k.left > 0 {
 			s.rx.buffer.Quiet(k.conceal.real(k.frame[:k.left], r == jitter.Spliced))
 			if r == jitter.Shorten {
 				k.left = k.conceal.shorten(k.frame[:k.left])

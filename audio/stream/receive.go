@@ -70,17 +70,18 @@ func (s *Stream) read(ctx context.Context, children *sync.WaitGroup, half string
 // datagram takes whatever came to a media port. p is the reader's own.
 func (s *Stream) datagram(l *leg, p *rtp.Packet, b []byte, src netip.AddrPort) {
 	now := s.cfg.Now()
-	kind := path.Classify(b)
+	long := len(b) >= maxDatagram
+	b, kind, err := l.sock.Receive(b, src)
 	switch {
-	case len(b) >= maxDatagram:
+	case errors.Is(err, path.ErrTaken):
+		return
+	case err != nil, long:
 		kind = path.Unknown
 	case kind == path.RTCP:
 		s.control(now, l, b, src)
 		return
 	case kind == path.RTP && p.Unmarshal(b) != nil:
 		kind = path.Unknown
-	case kind == path.STUN && l.sock.TakeSTUN(b, src):
-		return
 	}
 	if kind != path.RTP {
 		s.mu.Lock()
@@ -125,9 +126,8 @@ func (s *Stream) announce(o outcome) {
 // packet takes a well-formed RTP packet.
 func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort) (o outcome) {
 	m := &s.media
-	o.clock = m.Codec.ClockRate()
-	event := m.EventRecvPT != 0 && p.PayloadType == m.EventRecvPT
-	voice := p.PayloadType == m.RecvPT && !event
+	o.clock = m.Format.ClockRate
+	event, voice := m.kind(p.PayloadType)
 	ok, moved := s.gate.admit(now, src, p.SSRC, p.SequenceNumber, event || voice)
 	if !ok {
 		s.count.strange++

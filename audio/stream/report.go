@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -52,6 +53,7 @@ func (s *Stream) sendControl(now time.Time, bye bool) {
 		return
 	}
 	b, err := rtcp.Marshal(packets)
+	b = slices.Grow(b, stageRoom)
 	if err == nil {
 		if mux {
 			err = l.sock.Send(b, to)
@@ -84,13 +86,14 @@ func (s *Stream) controlTarget() netip.AddrPort {
 // CNAME).
 func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
 	t := &s.tx
-	ssrc := t.header.SSRC
+	out := s.paths.sending.out
+	ssrc := out.ssrc
 	var blocks []rtcp.ReceptionReport
 	if r := &s.rx.from; r.received > 0 {
 		fraction, lost, highest := r.block()
 		b := rtcp.ReceptionReport{
 			SSRC: r.ssrc, FractionLost: fraction, TotalLost: lost, LastSequenceNumber: highest,
-			Jitter: uint32(samples(s.media.Codec.ClockRate(), s.rx.stats().Jitter)),
+			Jitter: uint32(samples(s.media.Format.ClockRate, s.rx.stats().Jitter)),
 		}
 		if !r.srAt.IsZero() {
 			b.LastSenderReport = r.sr
@@ -99,11 +102,11 @@ func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
 		blocks = append(blocks, b)
 	}
 	var report rtcp.Packet = &rtcp.ReceiverReport{SSRC: ssrc, Reports: blocks}
-	if t.packets > 0 && s.media.Send {
-		since := samples(s.media.Codec.ClockRate(), min(max(now.Sub(t.last), 0), stall))
+	if out.packets > 0 && s.media.Send {
+		since := samples(s.media.Format.ClockRate, min(max(now.Sub(t.last), 0), stall))
 		report = &rtcp.SenderReport{
-			SSRC: ssrc, NTPTime: ntp(now), RTPTime: t.header.Timestamp + uint32(since),
-			PacketCount: uint32(t.packets), OctetCount: uint32(t.octets), Reports: blocks,
+			SSRC: ssrc, NTPTime: ntp(now), RTPTime: t.timestamp + uint32(since),
+			PacketCount: uint32(out.packets), OctetCount: uint32(out.octets), Reports: blocks,
 		}
 	}
 	packets := []rtcp.Packet{report, rtcp.NewCNAMESourceDescription(ssrc, t.cname)}
@@ -163,7 +166,7 @@ func (s *Stream) learn(now time.Time, p rtcp.Packet) {
 // measure takes the round trip time from the block about us (RFC 3550 6.4.1).
 func (s *Stream) measure(now time.Time, blocks []rtcp.ReceptionReport) {
 	for _, b := range blocks {
-		if b.SSRC != s.tx.header.SSRC {
+		if !s.paths.ours(b.SSRC) {
 			continue
 		}
 		s.count.lossOut = float64(b.FractionLost) / 256

@@ -29,7 +29,7 @@ func (system) ListenPacket(ctx context.Context, local netip.AddrPort, _ string) 
 	return lc.ListenPacket(ctx, "udp", local.String())
 }
 
-func openPath(t testing.TB) *path.Socket {
+func openPath(t testing.TB) *path.Transport {
 	t.Helper()
 	s, err := path.Open(context.Background(), system{}, loopback, "", path.Range{})
 	if err != nil {
@@ -83,18 +83,21 @@ type rig struct {
 	a, b *end
 }
 
-func pcmu(t testing.TB) codec.Codec {
-	t.Helper()
-	c, err := codec.New("PCMU")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+var (
+	pcmu   = codec.Format{Name: "PCMU", ClockRate: 8000}
+	pcma   = codec.Format{Name: "PCMA", ClockRate: 8000}
+	events = codec.Format{Name: TelephoneEvent, ClockRate: 8000}
+)
+
+// header is that of the next packet.
+func (e *end) header() rtp.Header {
+	out := e.paths.sending.out
+	return rtp.Header{SSRC: out.ssrc, SequenceNumber: out.seq, Timestamp: e.tx.timestamp}
 }
 
-func negotiated(t testing.TB, remote *path.Socket) Negotiated {
+func negotiated(t testing.TB, remote *path.Transport) Negotiated {
 	return Negotiated{
-		Codec: pcmu(t), EventSendPT: 101, EventRecvPT: 101,
+		Format: pcmu, EventSendPT: 101, Hears: []Payload{{0, pcmu}, {101, events}},
 		Remote: remote.RTP(), RemoteRTCP: remote.RTCP(), Send: true, Receive: true,
 	}
 }
@@ -114,7 +117,7 @@ func newRig(t testing.TB, change func(a, b *Config)) *rig {
 	return r
 }
 
-func (e *end) start(cfg Config, s *path.Socket) {
+func (e *end) start(cfg Config, s *path.Transport) {
 	e.buf = make([]byte, maxDatagram)
 	e.frame, e.out = make([]int16, 80), make([]int16, 80)
 	cfg.OnDigit = func(k rune, d time.Duration) { e.keys += string(k); e.spans = append(e.spans, d) }

@@ -214,7 +214,7 @@ func TestStrangersAreNotHeard(t *testing.T) {
 	r.run(time.Second)
 	attacker := openPath(t)
 	l, target := r.a.leg(0), r.a.leg(0).sock.RTP()
-	seq, ts, ssrc := r.b.tx.header.SequenceNumber, r.b.tx.header.Timestamp, r.b.tx.header.SSRC
+	seq, ts, ssrc := r.b.paths.sending.out.seq, r.b.tx.timestamp, r.b.paths.sending.out.ssrc
 	loud := make([]byte, 160) // 0x00 is the loudest sample of PCMU
 	inject := func(n int) {
 		for range n {
@@ -270,7 +270,7 @@ func TestAStrangerGainsNothingFromARoam(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 	// Its own SSRC and the next sequence numbers do not help it either.
-	h := r.b.tx.header
+	h := r.b.header()
 	for i := range uint16(100) {
 		r.a.datagram(r.a.leg(5), &r.a.pkt, packet(t, 0, h.SequenceNumber+i, h.Timestamp+uint32(i)*160, h.SSRC, false, make([]byte, 160)), addr("203.0.113.66", 4000))
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,15 +24,36 @@ import (
 
 // Negotiated is what offer and answer settled.
 type Negotiated struct {
-	Codec                    codec.Codec // nil: PCMU, in New; what was, in Update
-	SendPT, RecvPT           uint8
-	EventSendPT, EventRecvPT uint8          // RFC 4733; 0: none
-	Remote                   netip.AddrPort // RTP address of the peer's SDP; zero: nothing is sent
-	RemoteRTCP               netip.AddrPort // zero: the port after Remote's
-	Mux                      bool           // RTCP on the RTP port (RFC 5761)
-	Signalling               netip.Addr     // of the peer or its proxy, for latching; zero: unknown
-	Send, Receive            bool           // direction
-	PTime                    time.Duration  // of what we send; default 20 ms
+	Format        codec.Format // of what we send; zero: PCMU, in New; what was, in Update
+	SendPT        uint8
+	EventSendPT   uint8          // RFC 4733; 0: none
+	Hears         []Payload      // what the peer may send; empty: Format, by SendPT
+	Remote        netip.AddrPort // RTP address of the peer's SDP; zero: nothing is sent
+	RemoteRTCP    netip.AddrPort // zero: the port after Remote's
+	Mux           bool           // RTCP on the RTP port (RFC 5761)
+	Signalling    netip.Addr     // of the peer or its proxy, for latching; zero: unknown
+	Send, Receive bool           // direction
+	PTime         time.Duration  // of what we send; default 20 ms
+}
+
+// Payload is a payload type and what it stands for, TelephoneEvent included.
+type Payload struct {
+	Type   uint8
+	Format codec.Format
+}
+
+// TelephoneEvent is the name of the format of RFC 4733.
+const TelephoneEvent = "telephone-event"
+
+// kind says what a payload type means: events or the codec in use, or neither.
+func (n *Negotiated) kind(pt uint8) (event, voice bool) {
+	for _, p := range n.Hears {
+		if p.Type == pt {
+			event = strings.EqualFold(p.Format.Name, TelephoneEvent)
+			return event, !event && p.Format.Is(n.Format)
+		}
+	}
+	return false, false
 }
 
 // Config shapes a Stream. Callbacks run on the stream's or the sound clock's
@@ -71,13 +93,14 @@ type Stream struct {
 	spk   speaker
 	count counters
 	trail trail
+	rate  int // of the coder that was, once the stream is closed
 
 	wake chan struct{} // one token: something for Run to look at
 }
 
 // New returns a stream on a first pair of sockets, of generation 0, which
 // belongs to the stream from now on. Nothing happens until Run.
-func New(cfg Config, sock *path.Socket) *Stream {
+func New(cfg Config, sock *path.Transport) *Stream {
 	s := &Stream{cfg: cfg, log: cfg.Log, wake: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -85,8 +108,8 @@ func New(cfg Config, sock *path.Socket) *Stream {
 	if s.cfg.Now == nil {
 		s.cfg.Now = time.Now
 	}
-	if s.cfg.Codec == nil {
-		s.cfg.Codec, _ = codec.New("PCMU") // always there
+	if s.cfg.Format == (codec.Format{}) {
+		s.cfg.Format = codec.Format{Name: "PCMU", ClockRate: 8000} // always there
 	}
 	now := s.cfg.Now()
 	s.tx.init()
@@ -100,8 +123,12 @@ func New(cfg Config, sock *path.Socket) *Stream {
 func (s *Stream) Update(n Negotiated) {
 	now := s.cfg.Now()
 	s.mu.Lock()
-	if n.Codec == nil {
-		n.Codec = s.media.Codec
+	if s.paths.closed {
+		s.mu.Unlock()
+		return
+	}
+	if n.Format == (codec.Format{}) {
+		n.Format = s.media.Format
 	}
 	s.apply(now, n)
 	s.mu.Unlock()
@@ -111,32 +138,56 @@ func (s *Stream) apply(now time.Time, n Negotiated) {
 	if n.PTime < 5*time.Millisecond || n.PTime > maxPTime {
 		n.PTime = 20 * time.Millisecond
 	}
-	old := s.media
-	if old.Codec != nil && old.Codec.String() == n.Codec.String() {
-		n.Codec = old.Codec
+	if len(n.Hears) == 0 {
+		n.Hears = []Payload{{n.SendPT, n.Format}}
 	}
+	old, fresh := s.media, s.code(&n)
 	s.media = n
 	s.rx.flow.agreed(now, old, n)
 	s.gate.agree(now, n.Remote, n.RemoteRTCP.Addr(), n.Signalling)
-	if n.Codec != old.Codec || n.PTime != old.PTime {
-		s.tx.shape(n.Codec, n.PTime)
+	if fresh || n.PTime != old.PTime {
+		s.tx.shape(n.Format, s.tx.coder, n.PTime)
 	}
 	if !n.Receive {
 		s.spk.left = 0 // not a sample more
 	}
 	switch {
-	case n.Codec != old.Codec:
+	case fresh:
 		s.count.buffers.add(s.rx.stats())
 		s.rx.buffer = jitter.New(jitter.Options{
-			ClockRate: n.Codec.ClockRate(), Frame: n.PTime,
+			ClockRate: n.Format.ClockRate, Frame: n.PTime,
 			Min: s.cfg.JitterMin, Max: s.cfg.JitterMax,
 		})
-		s.spk = newSpeaker(n.Codec.Rate())
-		s.count.in = audio.NewMeter(n.Codec.Rate())
-		s.count.out = audio.NewMeter(n.Codec.Rate())
+		s.spk = newSpeaker(s.tx.coder.Rate())
+		s.count.in = audio.NewMeter(s.tx.coder.Rate())
+		s.count.out = audio.NewMeter(s.tx.coder.Rate())
 	case n.Receive && !old.Receive:
 		s.rx.buffer.Restart() // what was before the hold is over
 	}
+}
+
+// code opens the coder of a format that was not in use, and closes the one that
+// was. A format that nobody can open changes nothing, and is logged: what is
+// agreed on was offered by us.
+func (s *Stream) code(n *Negotiated) (fresh bool) {
+	if s.tx.coder != nil && n.Format == s.media.Format {
+		return false
+	}
+	c, err := n.Format.Open()
+	if err != nil && s.tx.coder == nil {
+		n.Format = codec.Format{Name: "PCMU", ClockRate: 8000}
+		c, _ = n.Format.Open() // always there
+	}
+	if c == nil {
+		s.log.Error("no coder", "error", err)
+		n.Format = s.media.Format
+		return false
+	}
+	if s.tx.coder != nil {
+		s.tx.coder.Close()
+	}
+	s.tx.coder = c
+	return true
 }
 
 // Run reads the sockets, reports by RTCP about every five seconds and says BYE
@@ -201,11 +252,17 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Close closes the sockets. Run does so by itself; Close is for a stream that
+// Close closes the sockets and the coder: what is played from now on is silence,
+// and what is captured is dropped. Run does so by itself; Close is for a stream that
 // never ran. It may be called again.
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	all := s.paths.close()
+	if all != nil {
+		s.rate = s.tx.coder.Rate()
+		s.tx.coder.Close()
+		s.tx.coder = nil
+	}
 	s.mu.Unlock()
 	closeAll(all)
 	return nil
@@ -224,7 +281,10 @@ func (s *Stream) rouse() {
 func (s *Stream) Rate() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.media.Codec.Rate()
+	if s.paths.closed {
+		return s.rate
+	}
+	return s.tx.coder.Rate()
 }
 
 // Digits queues digits (0-9 * # A-D, ',' pauses a second), which are sent as

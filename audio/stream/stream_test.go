@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ramble/audio"
-	"ramble/audio/codec"
 )
 
 func TestAToneIsHeardBothWays(t *testing.T) {
@@ -113,12 +112,12 @@ func TestHold(t *testing.T) {
 	m.Send = false
 	r.b.Update(m)
 	r.a.heard = nil
-	ts, seq := r.b.tx.header.Timestamp, r.b.tx.header.SequenceNumber
+	ts, seq := r.b.tx.timestamp, r.b.paths.sending.out.seq
 	r.run(2 * time.Second)
 	if silent(r.a.heard) != 2*time.Second || r.b.Stats().RxPackets != 150 || r.a.Stats().RxPackets != 50 {
 		t.Fatalf("%v, %+v, %+v", silent(r.a.heard), r.a.Stats(), r.b.Stats())
 	}
-	if r.b.tx.header.Timestamp != ts+16000 || r.b.tx.header.SequenceNumber != seq {
+	if r.b.tx.timestamp != ts+16000 || r.b.paths.sending.out.seq != seq {
 		t.Fatal("the clock goes on during a hold, the sequence does not")
 	}
 	if st := r.a.Stats(); st.Silence != 0 || st.Concealed != 0 {
@@ -151,13 +150,9 @@ func TestAHeldPeerWithoutAddressIsSentNothing(t *testing.T) {
 func TestAChangeOfCodecKeepsTheCounters(t *testing.T) {
 	r := newRig(t, nil)
 	r.run(time.Second)
-	pcma, err := codec.New("PCMA")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, e := range []*end{r.a, r.b} {
 		n := e.media
-		n.Codec, n.SendPT, n.RecvPT = pcma, 8, 8
+		n.Format, n.SendPT, n.Hears = pcma, 8, []Payload{{8, pcma}}
 		e.Update(n)
 	}
 	r.b.heard = nil
@@ -173,9 +168,9 @@ func TestAChangeOfCodecKeepsTheCounters(t *testing.T) {
 func TestThePeersSSRCChanges(t *testing.T) {
 	r := newRig(t, nil)
 	r.run(time.Second)
-	r.b.tx.header.SSRC++
-	r.b.tx.header.SequenceNumber += 20000
-	r.b.tx.header.Timestamp += 1 << 30
+	r.b.paths.sending.out.ssrc++
+	r.b.paths.sending.out.seq += 20000
+	r.b.tx.timestamp += 1 << 30
 	r.a.heard = nil
 	r.run(time.Second)
 	st := r.a.Stats()
@@ -222,9 +217,9 @@ func TestGarbageHarmsNothing(t *testing.T) {
 	r := newRig(t, nil)
 	r.run(time.Second)
 	peer := r.b.leg(0).sock.RTP()
-	ssrc := r.b.tx.header.SSRC
+	ssrc := r.b.paths.sending.out.ssrc
 	l := r.a.leg(0)
-	seq, ts := r.b.tx.header.SequenceNumber, r.b.tx.header.Timestamp
+	seq, ts := r.b.paths.sending.out.seq, r.b.tx.timestamp
 	voice := make([]byte, 160)
 	for _, b := range [][]byte{
 		nil, {0x80}, {0x80, 0}, make([]byte, 12), {0x80, 0, 1, 2, 3, 4, 5}, {0x9f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -245,7 +240,7 @@ func TestGarbageHarmsNothing(t *testing.T) {
 	if r.a.keys != "" {
 		t.Fatalf("digits %q out of garbage", r.a.keys)
 	}
-	r.b.tx.header.SequenceNumber += 6 // what the odd packets used up
+	r.b.paths.sending.out.seq += 6 // what the odd packets used up
 	r.a.heard = nil
 	r.run(2 * time.Second)
 	if got := audio.Peak(r.a.heard); got > -10 {
@@ -262,7 +257,7 @@ func TestGarbageHarmsNothing(t *testing.T) {
 func TestErrorsOfTheNetworkDoNotStopTheClock(t *testing.T) {
 	r := newRig(t, nil)
 	r.run(200 * time.Millisecond)
-	ts, seq := r.a.tx.header.Timestamp, r.a.tx.header.SequenceNumber
+	ts, seq := r.a.tx.timestamp, r.a.paths.sending.out.seq
 	n := r.a.media
 	n.Remote = addr("::1", 9) // an IPv6 destination for an IPv4 socket: fails on every system
 	r.a.Update(n)
@@ -275,13 +270,13 @@ func TestErrorsOfTheNetworkDoNotStopTheClock(t *testing.T) {
 	if st := r.a.Stats(); st.SendErrors != 50 {
 		t.Fatalf("%+v", st)
 	}
-	if r.a.tx.header.Timestamp != ts+8000 || r.a.tx.header.SequenceNumber != seq+50 {
+	if r.a.tx.timestamp != ts+8000 || r.a.paths.sending.out.seq != seq+50 {
 		t.Fatal("sequence and timestamp stand still")
 	}
 	r.pass(3 * time.Second) // the machine slept
 	r.a.speak()
 	r.a.speak()
-	if d := r.a.tx.header.Timestamp - ts - 8000; d < 24000 || d > 24400 {
+	if d := r.a.tx.timestamp - ts - 8000; d < 24000 || d > 24400 {
 		t.Fatalf("the timestamp advanced by %d over 3 s", d)
 	}
 }

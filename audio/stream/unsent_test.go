@@ -47,7 +47,7 @@ func TestTheFirstPacketDoesNotWait(t *testing.T) {
 			} else {
 				r.a.Switch()
 			}
-			header := r.a.tx.header
+			header := r.a.header()
 			packets := r.b.take(len(tt.want))
 			for i, p := range packets {
 				if p.SSRC != header.SSRC || int16(p.SequenceNumber-header.SequenceNumber) != int16(tt.want[i]) ||

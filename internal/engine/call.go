@@ -21,7 +21,7 @@ type call struct {
 	sdp   *sdp.Local
 	offer *sdp.Session // theirs, while it waits for an answer
 
-	sock       *path.Socket // newest; the stream owns it once there is one
+	sock       *path.Transport // newest; the stream owns it once there is one
 	stream     *stream.Stream
 	stopStream context.CancelFunc
 	mediaPath  netwatch.Path
@@ -70,7 +70,7 @@ func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
 			SIPCallID: s.CallID(), Started: time.Now(),
 		},
 	}
-	c.sdp = sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs())
+	c.sdp = c.newSession()
 	e.calls[c.view.ID] = c
 	e.order = append(e.order, c.view.ID)
 	e.forgetOld()
@@ -195,8 +195,7 @@ func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
 
 // describe makes an offer with the present media address.
 func (c *call) describe(d sdp.Direction) []byte {
-	at, rtcp := c.mediaAddress()
-	return c.sdp.Offer(at, rtcp, d)
+	return c.sdp.Offer(c.transport(), d)
 }
 
 // end is the end of the call on our side: no more sound, no more repairs. How

@@ -100,7 +100,7 @@ func (v *dualVoice) Local(context.Context) (netip.AddrPort, error) {
 func (v *dualVoice) Remote(n sdp.Negotiated) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.remote = n.Remote
+	v.remote = n.Remote.RTP
 }
 
 // offered looks at a request in the call before it is answered.

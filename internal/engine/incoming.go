@@ -215,8 +215,7 @@ func (c *call) answerBody() ([]byte, error) {
 	if c.offer == nil {
 		return c.describe(c.want), nil
 	}
-	at, rtcp := c.mediaAddress()
-	body, n, err := c.sdp.Answer(*c.offer, at, rtcp, c.want)
+	body, n, err := c.sdp.Answer(*c.offer, c.transport(), c.want)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/sdp"
 )
 
 // follows is the address of a stack whose Contact follows what others see;
@@ -54,17 +55,17 @@ func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 
 // mapping is what is known of where a call's media are seen from outside.
 type mapping struct {
-	said    netip.AddrPort // where our last description said they are
-	due     time.Time      // the STUN server is asked again then; zero: never
-	asked   *path.Socket   // about which a question is out; nil: none is
-	awaited bool           // a repair waits for the answer
+	said    netip.AddrPort  // where our last description said they are
+	due     time.Time       // the STUN server is asked again then; zero: never
+	asked   *path.Transport // about which a question is out; nil: none is
+	awaited bool            // a repair waits for the answer
 }
 
-// mediaAddress is what a description of ours says about where its media are.
-func (c *call) mediaAddress() (rtp, rtcp netip.AddrPort) {
-	rtp, rtcp = c.sock.Announced()
-	c.mapping.said = rtp
-	return rtp, rtcp
+// transport is what a description of ours says about where its media are.
+func (c *call) transport() sdp.Transport {
+	t := sdp.Transport(c.sock.Announced())
+	c.mapping.said = t.RTP
+	return t
 }
 
 // lookAtMappings asks about all calls at once: the mapping of the account's
@@ -115,7 +116,7 @@ func (c *call) lookAtMapping(now time.Time) {
 }
 
 // mappingSeen hears the STUN server's answer.
-func (c *call) mappingSeen(sock *path.Socket, seen path.Seen, err error) {
+func (c *call) mappingSeen(sock *path.Transport, seen path.Seen, err error) {
 	e, m := c.e, &c.mapping
 	if m.asked == sock {
 		m.asked, m.awaited = nil, false

@@ -121,7 +121,7 @@ func (r *rig) heardOf(port uint16) {
 	r.t.Helper()
 	want := netip.AddrPortFrom(outside(), port)
 	r.thereIs("melody", "media at "+want.String(), func(s siptest.CallState) bool {
-		return s.Media.Remote == want
+		return s.Media.Remote.RTP == want
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 // values.
 
 // openMedia opens the socket pair of one call on one path.
-func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string, stun netip.AddrPort) (*path.Socket, error) {
+func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string, stun netip.AddrPort) (*path.Transport, error) {
 	sock, err := path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
 	if err != nil || !stun.IsValid() {
 		return sock, err
@@ -35,11 +35,11 @@ func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string,
 func (a *account) codecs() []sdp.Codec {
 	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))
 	for _, name := range a.cfg.Codecs {
-		c, err := codec.New(name)
+		f, err := codec.Named(name)
 		if err != nil {
 			continue // the configuration was checked; a build may lack one
 		}
-		list = append(list, sdp.Codec{Name: c.Name(), ClockRate: c.ClockRate(), PayloadType: c.PayloadType()})
+		list = append(list, sdp.Codec{Name: f.Name, ClockRate: f.ClockRate, Channels: f.Channels, Fmtp: f.Fmtp})
 	}
 	return list
 }
@@ -47,7 +47,7 @@ func (a *account) codecs() []sdp.Codec {
 // negotiated takes over what an offer and an answer agreed on: it starts the
 // stream or moves the one that runs.
 func (c *call) negotiated(n sdp.Negotiated) {
-	c.view.RemoteMedia = n.Remote
+	c.view.RemoteMedia = n.Remote.RTP
 	c.view.Codec = n.Codec.String()
 	c.remoteHold = n.Held
 	c.agreed = n.Direction
@@ -64,15 +64,22 @@ func (c *call) negotiated(n sdp.Negotiated) {
 
 // mediaTerms is what was negotiated, in the words of the stream.
 func (c *call) mediaTerms(n sdp.Negotiated) stream.Negotiated {
-	cd, _ := codec.New(n.Codec.Name) // the negotiated one is among those we offered
+	hears := make([]stream.Payload, 0, len(n.Hears))
+	for _, f := range n.Hears {
+		hears = append(hears, stream.Payload{Type: f.PayloadType, Format: format(f)})
+	}
 	return stream.Negotiated{
-		Codec: cd, SendPT: n.SendPT, RecvPT: n.RecvPT,
-		EventSendPT: n.EventsSend, EventRecvPT: n.EventsRecv,
-		Remote: n.Remote, RemoteRTCP: n.RemoteRTCP, Mux: n.Mux,
+		Format: format(n.Codec), SendPT: n.SendPT, EventSendPT: n.EventsSend, Hears: hears,
+		Remote: n.Remote.RTP, RemoteRTCP: n.Remote.RTCP, Mux: n.Remote.Mux,
 		Signalling: c.sip.RemoteSignalling().Addr(),
 		Send:       n.Direction.Sends(), Receive: n.Direction.Receives(),
-		PTime: c.e.parts.Frame,
+		PTime: n.PTime,
 	}
+}
+
+// format is a format of a description in the words of the sound.
+func format(c sdp.Codec) codec.Format {
+	return codec.Format{Name: c.Name, ClockRate: c.ClockRate, Channels: c.Channels, Fmtp: c.Fmtp}
 }
 
 // startStream begins the call's sound on the sockets it has.
@@ -131,7 +138,7 @@ func (c *call) look(now time.Time) {
 }
 
 // mediaMoved takes the sockets of a new path.
-func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Socket, err error) {
+func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Transport, err error) {
 	e := c.e
 	if c.over() || act.Epoch < c.mediaEpoch {
 		if sock != nil {

@@ -228,7 +228,7 @@ const ackPatience = 500 * time.Millisecond
 func (c *call) answerAgain(act *roam.Repair, st *stack) {
 	e, s := c.e, c.sip
 	s.Move(st.Stack)
-	if body := c.sdp.Elsewhere(c.mediaAddress()); body != nil {
+	if body := c.sdp.Elsewhere(c.transport()); body != nil {
 		s.Reanswer(body)
 	}
 	acked := s.Acknowledged()
@@ -284,8 +284,7 @@ func (c *call) offered(ev sip.Offered) {
 	if err == nil {
 		var body []byte
 		var n sdp.Negotiated
-		at, rtcp := c.mediaAddress()
-		if body, n, err = c.sdp.Answer(remote, at, rtcp, c.want); err == nil {
+		if body, n, err = c.sdp.Answer(remote, c.transport(), c.want); err == nil {
 			c.asked = c.want
 			c.negotiated(n)
 			c.tellMachine()

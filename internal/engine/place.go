@@ -81,7 +81,7 @@ func (c *call) invite(st *stack, prepare func(context.Context) []*sip.Call) {
 }
 
 // takeSocket gives a call that is placed its media socket.
-func (c *call) takeSocket(placing int, sock *path.Socket) bool {
+func (c *call) takeSocket(placing int, sock *path.Transport) bool {
 	_, ok := ask(c.e, func() (struct{}, bool) {
 		if c.over() || c.placing != placing || c.view.State == phone.Up {
 			return struct{}{}, false
@@ -110,7 +110,9 @@ func (c *call) offerOf(placing int, candidate *sip.Call) ([]byte, bool) {
 
 // newSession is our half of a dialog's session.
 func (c *call) newSession() *sdp.Local {
-	return sdp.NewLocal(c.acct.path.Source, uint64(time.Now().UnixNano()), c.acct.codecs())
+	l := sdp.NewLocal(c.acct.path.Source, uint64(time.Now().UnixNano()), c.acct.codecs())
+	l.Prefer(c.e.parts.Frame)
+	return l
 }
 
 // notReplaced says that the peer did not answer the INVITE that was to be

@@ -45,7 +45,7 @@ func TestCallingOldPathAlive(t *testing.T) {
 				r.done()
 				if d.Reliable {
 					r.thereIs("melody", "early media at the new address", func(s siptest.CallState) bool {
-						return s.Phase == siptest.Ringing && s.Media.Remote.Addr() == tether().Addr()
+						return s.Phase == siptest.Ringing && s.Media.Remote.RTP.Addr() == tether().Addr()
 					})
 				}
 				if c := find(r.state1(), id); c.State != want {

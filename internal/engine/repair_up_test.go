@@ -84,8 +84,8 @@ func TestHeldCallsKeepTheirDirection(t *testing.T) {
 				if (held != phone.HeldRemote) != there.Media.Held {
 					t.Errorf("there: held %v after the roam", there.Media.Held)
 				}
-				if there.Media.Remote.Addr() != tether().Addr() {
-					t.Errorf("there: media to %s", there.Media.Remote)
+				if there.Media.Remote.RTP.Addr() != tether().Addr() {
+					t.Errorf("there: media to %s", there.Media.Remote.RTP)
 				}
 				// Whoever held resumes, and there is sound on the new path.
 				if held != phone.HeldRemote {
@@ -144,7 +144,7 @@ func TestHoldPendingOnADeadPath(t *testing.T) {
 					t.Fatalf("it is %s: %s", c.State, c.Reason)
 				}
 				r.thereIs("melody", "hold at the new address", func(s siptest.CallState) bool {
-					return s.Media.Held && s.Media.Remote.Addr() == tether().Addr()
+					return s.Media.Held && s.Media.Remote.RTP.Addr() == tether().Addr()
 				})
 				if n := r.world.Registrar.Count("CANCEL"); n != 1 {
 					t.Errorf("%d CANCELs by the new path, want one", n)
@@ -189,7 +189,7 @@ func TestTheirOfferPending(t *testing.T) {
 				r.done()
 				r.until("held by them", func(s phone.State) bool { return find(s, id).Held == phone.HeldRemote })
 				r.thereIs("melody", "our new address", func(s siptest.CallState) bool {
-					return s.Media.Remote.Addr() == tether().Addr()
+					return s.Media.Remote.RTP.Addr() == tether().Addr()
 				})
 				if err := r.one("melody").Resume(r.ctx); err != nil {
 					t.Fatal(err)

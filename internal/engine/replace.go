@@ -33,8 +33,7 @@ func (c *call) replace(act *roam.Repair, st *stack) {
 		return
 	}
 	next, local, asked := list[0], c.newSession(), c.want
-	at, rtcp := c.mediaAddress()
-	offer := local.Offer(at, rtcp, asked)
+	offer := local.Offer(c.transport(), asked)
 	run, cancel := context.WithCancel(e.ctx)
 	c.replacing = cancel
 	e.job("INVITE with Replaces", replaceLimit, func(ctx context.Context) {
@@ -173,8 +172,7 @@ func (c *call) answerTo(offer []byte, local *sdp.Local) (body []byte, n sdp.Nego
 	if err != nil {
 		return nil, n, err
 	}
-	at, rtcp := c.mediaAddress()
-	return local.Answer(remote, at, rtcp, c.want)
+	return local.Answer(remote, c.transport(), c.want)
 }
 
 // accept answers the INVITE of a dialog that took over, until the ACK.

@@ -11,7 +11,7 @@ import (
 )
 
 // PTime is the packet time that we ask for and, unless the peer asks for
-// another, send.
+// another, send, where nobody chose one: see Local.Prefer.
 const PTime = 20 * time.Millisecond
 
 // dynamic payload types (RFC 3551 6); events begin at 101, where every phone
@@ -39,10 +39,11 @@ type Local struct {
 
 	inUse    Codec // agreed last; Name "" before
 	narrow   bool
-	offering bool                                 // an offer of ours waits for its answer
-	answered func(at, rtcp netip.AddrPort) []byte // writes our last answer; nil: an offer came after it
-	at       netip.AddrPort
+	offering bool                      // an offer of ours waits for its answer
+	answered func(at Transport) []byte // writes our last answer; nil: an offer came after it
+	at       Transport
 	dir      Direction
+	ptime    time.Duration // what we ask for
 
 	lines []Line // the shape of the session once settled
 	index int    // of our stream in lines
@@ -56,7 +57,7 @@ type Local struct {
 func NewLocal(origin netip.Addr, sessionID uint64, prefs []Codec) *Local {
 	l := &Local{
 		origin: origin.Unmap().WithZone(""), id: sessionID, proto: "RTP/AVP",
-		lines: []Line{{Media: "audio"}},
+		lines: []Line{{Media: "audio"}}, ptime: PTime,
 	}
 	if !origin.IsValid() {
 		l.origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -121,19 +122,26 @@ func find(list []Codec, c Codec) int {
 // after a 488 to a refresh.
 func (l *Local) Narrow() { l.narrow = true }
 
+// Prefer sets the packet time that later descriptions ask for, and that is sent
+// where the peer names none; one outside of what is sent changes nothing.
+func (l *Local) Prefer(ptime time.Duration) {
+	if ptime >= leastPTime && ptime <= mostPTime {
+		l.ptime = ptime
+	}
+}
+
 // Version is that of the last description handed out; 0 before the first.
 func (l *Local) Version() uint64 { return l.version }
 
 // Offering reports whether an offer of ours waits for its answer.
 func (l *Local) Offering() bool { return l.offering }
 
-// Offer is a new description of ours: audio wanted at the address at and RTCP
-// at rtcp (the zero value: the port above), direction as we see it. The codec
-// in use stands first and keeps its payload type. Every offer is one version
+// Offer is a new description of ours: audio wanted at the transport at,
+// direction as we see it. The codec in use stands first and keeps its payload type. Every offer is one version
 // above the description before it, also when nothing else changed, so that no
 // peer takes a refresh for a retransmission. What was agreed stays in force
 // until Accept.
-func (l *Local) Offer(at, rtcp netip.AddrPort, dir Direction) []byte {
+func (l *Local) Offer(at Transport, dir Direction) []byte {
 	formats, events := l.formats, l.events
 	if i := find(formats, l.inUse); i >= 0 {
 		formats = append([]Codec{formats[i]}, without(formats, i)...)
@@ -145,7 +153,7 @@ func (l *Local) Offer(at, rtcp netip.AddrPort, dir Direction) []byte {
 		}
 	}
 	l.at, l.dir, l.offering, l.answered = at, dir, true, nil
-	l.body = l.describe(at, rtcp, dir, append(formats[:len(formats):len(formats)], events...), PTime, true)
+	l.body = l.describe(at, dir, append(formats[:len(formats):len(formats)], events...), l.ptime)
 	l.version++
 	return l.whole()
 }
@@ -164,14 +172,14 @@ func (l *Local) answer(body []byte) []byte {
 	return l.whole()
 }
 
-// Elsewhere is our last answer with other addresses, for a peer that did not
+// Elsewhere is our last answer with another transport, for a peer that did not
 // acknowledge it before they went away. It is the same version: the peer sees
 // one of the two. Nil: the last description was no answer.
-func (l *Local) Elsewhere(at, rtcp netip.AddrPort) []byte {
+func (l *Local) Elsewhere(at Transport) []byte {
 	if l.answered == nil {
 		return nil
 	}
-	l.at, l.body = at, l.answered(at, rtcp)
+	l.at, l.body = at, l.answered(at)
 	return l.whole()
 }
 
@@ -189,9 +197,9 @@ func (l *Local) whole() []byte {
 }
 
 // describe writes everything below the o= line.
-func (l *Local) describe(at, rtcp netip.AddrPort, dir Direction, formats []Codec, ptime time.Duration, mux bool) []byte {
-	ip := at.Addr().Unmap().WithZone("")
-	if !at.IsValid() {
+func (l *Local) describe(at Transport, dir Direction, formats []Codec, ptime time.Duration) []byte {
+	ip := at.RTP.Addr().Unmap().WithZone("")
+	if !at.RTP.IsValid() {
 		ip = l.origin // nothing to receive on: the caller's direction says so
 	}
 	family := "IP4"
@@ -207,7 +215,7 @@ func (l *Local) describe(at, rtcp netip.AddrPort, dir Direction, formats []Codec
 	}
 	for i, line := range l.lines {
 		if i == l.index {
-			d.MediaDescriptions = append(d.MediaDescriptions, l.stream(at, rtcp, dir, formats, ptime, mux))
+			d.MediaDescriptions = append(d.MediaDescriptions, l.stream(at, dir, formats, ptime))
 			continue
 		}
 		d.MediaDescriptions = append(d.MediaDescriptions, &pion.MediaDescription{MediaName: pion.MediaName{
@@ -223,9 +231,9 @@ func (l *Local) describe(at, rtcp netip.AddrPort, dir Direction, formats []Codec
 	return append([]byte("s="), text...)
 }
 
-func (l *Local) stream(at, rtcp netip.AddrPort, dir Direction, formats []Codec, ptime time.Duration, mux bool) *pion.MediaDescription {
-	port := int(at.Port())
-	if !at.IsValid() {
+func (l *Local) stream(at Transport, dir Direction, formats []Codec, ptime time.Duration) *pion.MediaDescription {
+	port := int(at.RTP.Port())
+	if !at.RTP.IsValid() {
 		port = 9 // discard; 0 would decline the stream
 	}
 	md := &pion.MediaDescription{MediaName: pion.MediaName{
@@ -240,21 +248,21 @@ func (l *Local) stream(at, rtcp netip.AddrPort, dir Direction, formats []Codec, 
 		}
 	}
 	md.WithValueAttribute("ptime", strconv.Itoa(int(ptime/time.Millisecond)))
-	if rtcp.IsValid() && (rtcp.Addr() != at.Addr() || rtcp.Port() != at.Port()+1) {
-		md.WithValueAttribute("rtcp", rtcpValue(at, rtcp))
+	if at.RTCP.IsValid() && (at.RTCP.Addr() != at.RTP.Addr() || at.RTCP.Port() != at.RTP.Port()+1) {
+		md.WithValueAttribute("rtcp", at.rtcpValue())
 	}
-	if mux {
+	if at.Mux {
 		md.WithPropertyAttribute("rtcp-mux")
 	}
 	return md.WithPropertyAttribute(dir.String())
 }
 
 // rtcpValue writes the address only where it differs (RFC 3605 2.1).
-func rtcpValue(at, rtcp netip.AddrPort) string {
-	v := strconv.Itoa(int(rtcp.Port()))
-	ip := rtcp.Addr().Unmap().WithZone("")
+func (t Transport) rtcpValue() string {
+	v := strconv.Itoa(int(t.RTCP.Port()))
+	ip := t.RTCP.Addr().Unmap().WithZone("")
 	switch {
-	case rtcp.Addr() == at.Addr():
+	case t.RTCP.Addr() == t.RTP.Addr():
 		return v
 	case ip.Is6():
 		return v + " IN IP6 " + ip.String()

@@ -8,19 +8,21 @@ import (
 	"ramble/internal/leaf/clean"
 )
 
-// Answer answers the peer's offer: our audio is wanted at the address at and
-// RTCP at rtcp (the zero value: the port above), direction as we wish it
-// before the peer's is heard. The first of the peer's codecs that we know is
+// Answer answers the peer's offer: our audio is wanted at the transport at,
+// direction as we wish it before the peer's is heard. The first of the peer's codecs that we know is
 // taken, alone, under the peer's payload type (RFC 3264 6.1); streams other
 // than the one are declined in their places. An offer that changes nothing is
 // answered with the same bytes. The error is an *Error with code 488 and
 // changes nothing: the session before it goes on.
-func (l *Local) Answer(remote Session, at, rtcp netip.AddrPort, dir Direction) (answer []byte, n Negotiated, err error) {
+func (l *Local) Answer(remote Session, at Transport, dir Direction) (answer []byte, n Negotiated, err error) {
 	if remote.AudioLine < 0 || remote.AudioLine >= len(remote.Lines) {
 		return nil, Negotiated{}, unsuitable("no audio stream is offered")
 	}
-	if remote.Audio.Addr.IsValid() && remote.Audio.Addr == at {
+	if remote.Audio.RTP.IsValid() && remote.Audio.RTP == at.RTP {
 		return nil, Negotiated{}, unsuitable("the media address offered is our own")
+	}
+	if remote.Audio.Host != "" {
+		return nil, Negotiated{}, notFound(remote.Audio.Host)
 	}
 	theirs, own, ok := l.common(remote.Audio.Codecs)
 	if !ok {
@@ -39,10 +41,11 @@ func (l *Local) Answer(remote Session, at, rtcp netip.AddrPort, dir Direction) (
 	l.dir = dir.And(remote.Audio.Direction.Reverse())
 	n = l.settle(remote.Audio, theirs, chosen)
 	agreed := l.dir
-	l.answered = func(at, rtcp netip.AddrPort) []byte {
-		return l.describe(at, rtcp, agreed, chosen, n.PTime, n.Mux)
+	l.answered = func(at Transport) []byte {
+		at.Mux = n.Remote.Mux
+		return l.describe(at, agreed, chosen, n.PTime)
 	}
-	return l.answer(l.answered(at, rtcp)), n, nil
+	return l.answer(l.answered(at)), n, nil
 }
 
 // Preview is Accept for what stands in a provisional response that is not
@@ -66,19 +69,35 @@ func (l *Local) Accept(remote Session) (Negotiated, error) {
 		return Negotiated{}, unsuitable("the audio stream was declined")
 	case remote.AudioLine != l.index || len(remote.Lines) > len(l.lines):
 		return Negotiated{}, malformed("the answer has other streams than the offer")
-	case remote.Audio.Addr.IsValid() && remote.Audio.Addr == l.at:
+	case remote.Audio.RTP.IsValid() && remote.Audio.RTP == l.at.RTP:
 		return Negotiated{}, unsuitable("the media address answered is our own")
+	case remote.Audio.Host != "":
+		return Negotiated{}, notFound(remote.Audio.Host)
 	}
 	theirs, own, ok := l.common(remote.Audio.Codecs)
 	if !ok {
 		return Negotiated{}, l.nothingInCommon(remote.Audio)
 	}
 	l.offering = false
-	chosen := []Codec{l.formats[own]}
-	if i := find(l.events, Codec{Name: telephoneEvent, ClockRate: theirs.ClockRate}); i >= 0 {
-		chosen = append(chosen, l.events[i])
+	return l.settle(remote.Audio, theirs, l.kept(remote.Audio, own)), nil
+}
+
+// kept are our formats that stand in the answer too, the codec in use first:
+// the peer may send by any of them, and from one packet to the next by another
+// (RFC 3264 7).
+func (l *Local) kept(remote Media, own int) []Codec {
+	list := []Codec{l.formats[own]}
+	for _, c := range remote.Codecs {
+		if i := find(l.formats, c); i >= 0 && find(list, c) < 0 {
+			list = append(list, l.formats[i])
+		}
 	}
-	return l.settle(remote.Audio, theirs, chosen), nil
+	for _, c := range remote.Events {
+		if i := find(l.events, c); i >= 0 && find(list, c) < 0 {
+			list = append(list, l.events[i])
+		}
+	}
+	return list
 }
 
 // common is the first of their codecs that is also ours.
@@ -107,23 +126,34 @@ func (l *Local) adopt(list []Codec, i int, pt uint8) {
 }
 
 // settle makes the outcome from the peer's description, the codec in it and
-// what we said: ours[0] is the codec, ours[1] its events if any.
+// the formats of ours in both, of which the codec is the first.
 func (l *Local) settle(remote Media, theirs Codec, ours []Codec) Negotiated {
 	l.inUse = ours[0]
 	n := Negotiated{
-		Codec: theirs, SendPT: theirs.PayloadType, RecvPT: ours[0].PayloadType,
-		Remote: remote.Addr, RemoteRTCP: remote.RTCP, Mux: remote.Mux,
+		Codec: theirs, SendPT: theirs.PayloadType, Hears: ours,
+		Remote:    remote.Transport,
 		Direction: l.dir.And(remote.Direction.Reverse()),
 		PTime:     remote.PTime,
 		Held:      !remote.Direction.Receives(),
 	}
-	if n.PTime == 0 {
-		n.PTime = PTime
+	if remote.Mux = remote.Mux && l.at.Mux; !remote.Mux && n.Remote.Mux {
+		n.Remote.Mux, n.Remote.RTCP = false, netip.AddrPort{} // the port above
 	}
-	if pt := remote.EventsAt(theirs.ClockRate); pt != 0 && len(ours) > 1 {
-		n.EventsSend, n.EventsRecv = pt, ours[1].PayloadType
+	if n.PTime == 0 {
+		n.PTime = l.ptime
+	}
+	if most := remote.MaxPTime; most > 0 {
+		n.PTime = max(leastPTime, min(n.PTime, most))
+	}
+	if find(ours, Codec{Name: telephoneEvent, ClockRate: theirs.ClockRate}) >= 0 {
+		n.EventsSend = remote.EventsAt(theirs.ClockRate)
 	}
 	return n
+}
+
+// notFound: a host name in c= for which nobody put an address.
+func notFound(host string) error {
+	return unsuitable("the media host " + clean.Limit(host, maxHost) + " was not found")
 }
 
 func (l *Local) nothingInCommon(remote Media) error {

@@ -19,6 +19,7 @@ const (
 	maxMedia    = 64
 	maxFormats  = 128 // there are no more payload types
 	maxToken    = 32
+	maxHost     = 253
 	maxFmtp     = 1024
 	maxClock    = 192_000
 	maxChannels = 2
@@ -97,11 +98,14 @@ func readMedia(sc *scanned, sec section) (Media, error) {
 	if conn == nil || conn.Address == nil {
 		return Media{}, malformed("no c= line")
 	}
+	m := Media{Protocol: proto}
 	ip, held, err := readAddr(conn.Address.Address)
 	if err != nil {
-		return Media{}, err
+		if m.Host = hostName(conn.Address.Address); m.Host == "" {
+			return Media{}, err
+		}
+		m.Port = uint16(sec.line.Port)
 	}
-	m := Media{Protocol: proto}
 	readAttributes(&m, ip, append(d.Attributes, md.Attributes...))
 	readCodecs(&m, md)
 	if len(m.Codecs) == 0 {
@@ -112,14 +116,54 @@ func readMedia(sc *scanned, sec section) (Media, error) {
 		m.RTCP = netip.AddrPort{}
 		return m, nil
 	}
-	m.Addr = netip.AddrPortFrom(ip, uint16(sec.line.Port))
-	switch {
-	case m.Mux:
-		m.RTCP = m.Addr
-	case !m.RTCP.IsValid() && sec.line.Port < 65535:
-		m.RTCP = netip.AddrPortFrom(ip, uint16(sec.line.Port)+1)
+	if m.Host == "" {
+		m.locate(netip.AddrPortFrom(ip, uint16(sec.line.Port)))
 	}
 	return m, nil
+}
+
+// locate puts the address of RTP, and of RTCP where none was said.
+func (m *Media) locate(at netip.AddrPort) {
+	m.RTP = at
+	switch {
+	case m.Mux:
+		m.RTCP = at
+	case !m.RTCP.IsValid() && at.Port() < 65535:
+		m.RTCP = netip.AddrPortFrom(at.Addr(), at.Port()+1)
+	}
+}
+
+// At is the session with the address ip in the place of Audio.Host, which was
+// looked up. The error is an *Error with code 488: nothing can be sent there.
+func (s Session) At(ip netip.Addr) (Session, error) {
+	ip, held, err := readAddr(ip.Unmap().WithZone("").String())
+	if err != nil || held {
+		return s, unsuitable("the media host " + s.Audio.Host + " has no address that can be used")
+	}
+	at := netip.AddrPortFrom(ip, s.Audio.Port)
+	s.Audio.Host, s.Audio.Port = "", 0
+	s.Audio.locate(at)
+	return s, nil
+}
+
+// hostName reads a host name of c= (RFC 8866 5.7: an FQDN is allowed); empty
+// where it is none that could be looked up. A name without a dot, or one that
+// looks like a number, is no FQDN.
+func hostName(text string) string {
+	text = strings.TrimSuffix(text, ".")
+	if len(text) > maxHost || !strings.Contains(text, ".") {
+		return ""
+	}
+	labels := strings.Split(text, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return ""
+		}
+	}
+	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+		return ""
+	}
+	return text
 }
 
 // readAddr reads the address of a c= line. held is the old way to hold.
@@ -127,8 +171,6 @@ func readAddr(text string) (ip netip.Addr, held bool, err error) {
 	text, _, _ = strings.Cut(text, "/") // a multicast TTL
 	ip, perr := netip.ParseAddr(text)
 	if perr != nil || ip.Zone() != "" {
-		// Names are allowed by RFC 4566 5.7, but nobody sends them and a look-up
-		// here would let any caller steer one.
 		return ip, false, unsuitable("the media address is not an IP address")
 	}
 	ip = ip.Unmap()
@@ -160,19 +202,32 @@ func readAttributes(m *Media, ip netip.Addr, list []pion.Attribute) {
 			m.RTCP = readRTCP(a.Value, ip)
 		case "ptime":
 			m.PTime = readPTime(a.Value)
+		case "maxptime":
+			m.MaxPTime = readPTime(a.Value)
 		}
 	}
 }
 
-// readPTime accepts what a sender of 10 ms frames can obey; anything else is
-// ignored, for ptime is only a wish (RFC 4566 6).
+// readPTime accepts what a sender of 10 ms frames can obey, rounded down to
+// them; anything else is ignored, for ptime is only a wish (RFC 8866 6.4). Some
+// write a fraction.
 func readPTime(v string) time.Duration {
-	ms, err := strconv.Atoi(strings.TrimSpace(v))
-	if err != nil || ms < 10 || ms > 100 || ms%10 != 0 {
+	v, _, _ = strings.Cut(strings.TrimSpace(v), ".")
+	ms, err := strconv.Atoi(v)
+	d := time.Duration(ms) * time.Millisecond
+	if err != nil || ms < 1 || ms > maxPTimeWord {
 		return 0
 	}
-	return time.Duration(ms) * time.Millisecond
+	return min(max(d.Truncate(leastPTime), leastPTime), mostPTime)
 }
+
+// The packets that we send hold no less sound than leastPTime and no more than
+// mostPTime; what asks for more milliseconds than maxPTimeWord asks for nothing.
+const (
+	leastPTime   = 10 * time.Millisecond
+	mostPTime    = 120 * time.Millisecond
+	maxPTimeWord = 1000
+)
 
 // readRTCP reads "53020" or "53020 IN IP4 126.16.64.4" (RFC 3605 2.1).
 func readRTCP(v string, ip netip.Addr) netip.AddrPort {

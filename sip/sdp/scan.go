@@ -99,7 +99,7 @@ func (sc *scanned) add(line string, first bool) error {
 func wanted(attribute string) bool {
 	key, value, _ := strings.Cut(attribute, ":")
 	switch key {
-	case "sendrecv", "sendonly", "recvonly", "inactive", "rtcp", "rtcp-mux", "ptime", "rtpmap":
+	case "sendrecv", "sendonly", "recvonly", "inactive", "rtcp", "rtcp-mux", "ptime", "maxptime", "rtpmap":
 		return len(value) <= 2*maxToken
 	case "fmtp":
 		return len(value) <= maxFmtp

@@ -10,6 +10,7 @@ package sdp
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,15 +120,29 @@ type Line struct {
 	Format   string // the first one only
 }
 
+// Transport is where one side receives its media and by what means. It is a
+// value: what ICE, SRTP or DTLS add to a description becomes a field of it and
+// an argument of nobody.
+type Transport struct {
+	// RTP is where that side wants its audio. In a description of the peer it
+	// is the zero value where that says 0.0.0.0 or ::, the old way to hold
+	// (RFC 3264 8.4), and where it names a host that was not looked up yet.
+	RTP netip.AddrPort
+	// RTCP is from a=rtcp (RFC 3605), else the port above RTP's; equal to RTP
+	// where the peer's description says a=rtcp-mux. In one of ours the zero
+	// value stands for the port above.
+	RTCP netip.AddrPort
+	Mux  bool // RTP and RTCP can share the port of RTP (RFC 5761)
+}
+
 // Media is an audio stream as described by one side.
 type Media struct {
-	// Addr is where that side wants its audio; the zero value where it said
-	// 0.0.0.0 or ::, the old way to hold (RFC 3264 8.4).
-	Addr netip.AddrPort
-	// RTCP is from a=rtcp (RFC 3605), else the port above Addr's; equal to
-	// Addr where Mux says so. The zero value where Addr is.
-	RTCP     netip.AddrPort
-	Mux      bool   // a=rtcp-mux (RFC 5761)
+	Transport
+	// Host is the name that stands in c= where an address is expected (RFC
+	// 8866 5.7), and Port the port there; both are empty where Transport says
+	// an address. Session.At puts one in its place.
+	Host     string
+	Port     uint16
 	Protocol string // "RTP/AVP" or "RTP/AVPF"
 	// Codecs are in that side's order of preference, telephone-event and CN
 	// not among them.
@@ -138,6 +153,7 @@ type Media struct {
 	// receiving.
 	Direction Direction
 	PTime     time.Duration // 0: not said, or nothing we could send
+	MaxPTime  time.Duration // the most sound that it takes in one packet; 0: not said
 }
 
 // EventsAt is the payload type of telephone-event at a clock rate in Hz; 0
@@ -151,24 +167,40 @@ func (m Media) EventsAt(clock int) uint8 {
 	return 0
 }
 
-// Negotiated is what an offer and its answer settled. Two values are equal
-// (==) when nothing changed for the media.
+// Negotiated is what an offer and its answer settled.
 type Negotiated struct {
 	// Codec carries the peer's Fmtp, which says what it wants to receive, and
 	// SendPT as its payload type.
 	Codec  Codec
 	SendPT uint8 // on packets that we send
-	RecvPT uint8 // on packets that we receive
-	// EventsSend and EventsRecv are the payload types of telephone-event at
-	// the codec's clock rate; 0 means that the peer does not know it.
-	EventsSend, EventsRecv uint8
-	// Remote is where to send; the zero value where the peer holds the old
-	// way and named no address.
-	Remote, RemoteRTCP netip.AddrPort
-	Mux                bool      // RTP and RTCP share one port, agreed by both
-	Direction          Direction // ours, after both sides had their say
-	PTime              time.Duration
-	Held               bool // the peer does not want our audio
+	// Hears are the formats that the peer may send, by the payload types of
+	// ours: all that were offered and kept (RFC 3264 5.1, 7), the codec in use
+	// first, telephone-event after the codecs.
+	Hears []Codec
+	// EventsSend is the payload type of telephone-event at the codec's clock
+	// rate; 0 means that the peer does not know it.
+	EventsSend uint8
+	// Remote is where to send; its RTP is the zero value where the peer holds
+	// the old way and named no address. Mux there is what both agreed to.
+	Remote    Transport
+	Direction Direction     // ours, after both sides had their say
+	PTime     time.Duration // of what we send: what the peer asked for and takes
+	Held      bool          // the peer does not want our audio
+}
+
+// RecvPT is the payload type on packets that we receive of the codec in use.
+func (n Negotiated) RecvPT() uint8 {
+	if len(n.Hears) == 0 {
+		return 0
+	}
+	return n.Hears[0].PayloadType
+}
+
+// Equal says whether nothing changed for the media.
+func (n Negotiated) Equal(other Negotiated) bool {
+	return n.Codec == other.Codec && n.SendPT == other.SendPT && n.EventsSend == other.EventsSend &&
+		slices.Equal(n.Hears, other.Hears) && n.Remote == other.Remote && n.Direction == other.Direction &&
+		n.PTime == other.PTime && n.Held == other.Held
 }
 
 // Error is a description that cannot be used. Code is the SIP status to

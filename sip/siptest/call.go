@@ -184,16 +184,20 @@ func (c *PeerCall) agreed(n sdp.Negotiated) {
 // mediaAddr is where audio is wanted; without media it is a port of the right
 // address that is the call's alone, and where nobody need listen.
 // remote is where the other side wants audio, invalid while that is unknown.
-func (c *PeerCall) mediaAddr(ctx context.Context, remote netip.Addr) (netip.AddrPort, error) {
+func (c *PeerCall) mediaAddr(ctx context.Context, remote netip.Addr) (t sdp.Transport, err error) {
+	t.Mux = true
 	if c.media == nil {
-		return netip.AddrPortFrom(c.p.Addr().Addr(), uint16(20000+2*(sessionID(c.d.localTag)%20000))), nil
+		t.RTP = netip.AddrPortFrom(c.p.Addr().Addr(), uint16(20000+2*(sessionID(c.d.localTag)%20000)))
+		return t, nil
 	}
 	if m, ok := c.media.(interface {
 		LocalFor(ctx context.Context, remote netip.Addr) (netip.AddrPort, error)
 	}); ok && remote.IsValid() {
-		return m.LocalFor(ctx, remote)
+		t.RTP, err = m.LocalFor(ctx, remote)
+		return t, err
 	}
-	return c.media.Local(ctx)
+	t.RTP, err = c.media.Local(ctx)
+	return t, err
 }
 
 // retarget follows the peer's Contact (RFC 3261 12.2.1.2); c.mu is held.

@@ -41,10 +41,10 @@ func TestPeers_call_each_other_through_the_registrar(t *testing.T) {
 			bob := startPeer(t, r, PeerOptions{User: "bob", Transport: tt.bob, TLS: client, Media: func(*PeerCall) Media { return mediaB }})
 			a := must[*PeerCall](t)(alice.Call(within(t), "bob"))
 			b := theOther(t, bob)
-			if n := mediaA.next(t); n.Remote != mediaB.at || n.Codec.Name != "PCMU" || n.Direction != sdp.SendRecv {
+			if n := mediaA.next(t); n.Remote.RTP != mediaB.at || n.Codec.Name != "PCMU" || n.Direction != sdp.SendRecv {
 				t.Errorf("alice hears of %+v", n)
 			}
-			if n := mediaB.next(t); n.Remote != mediaA.at || n.EventsSend != 101 {
+			if n := mediaB.next(t); n.Remote.RTP != mediaA.at || n.EventsSend != 101 {
 				t.Errorf("bob hears of %+v", n)
 			}
 			if err := b.Reinvite(within(t), nil); err != nil {
@@ -97,7 +97,7 @@ func TestPeers_keep_talking_when_one_moves(t *testing.T) {
 			if s.Target == before.Target || s.Refreshes != 1 {
 				t.Errorf("the target was %s and is %s", before.Target, s.Target)
 			}
-			if n := mediaB.next(t); n.Remote != mediaA.at {
+			if n := mediaB.next(t); n.Remote.RTP != mediaA.at {
 				t.Errorf("bob sends to %v", n.Remote)
 			}
 			if list := r.Bindings("alice"); !strings.Contains(list[0].Contact, alice.Addr().String()) {
@@ -205,18 +205,18 @@ func TestPeer_offers_where_the_INVITE_does_not(t *testing.T) {
 		res = c.response()
 	}
 	offer, err := sdp.Parse(res.Body())
-	if err != nil || offer.Audio.Addr != media.at {
+	if err != nil || offer.Audio.RTP != media.at {
 		t.Fatalf("%s", res)
 	}
 	l := sdp.NewLocal(netip.MustParseAddr("127.0.0.1"), 1, []sdp.Codec{{Name: "PCMA", ClockRate: 8000}})
-	body, _, err := l.Answer(offer, netip.MustParseAddrPort("127.0.0.1:4000"), netip.AddrPort{}, sdp.SendRecv)
+	body, _, err := l.Answer(offer, sdp.Transport{RTP: netip.MustParseAddrPort("127.0.0.1:4000")}, sdp.SendRecv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	route := "Route: <sip:" + r.Addr().String() + ";lr>"
 	ack := c.request("ACK", res.Contact().Address.String(), 1, "delayed-ack", route, "Content-Type: application/sdp", string(body))
 	c.send(strings.Replace(ack, "To: <"+res.Contact().Address.String()+">", res.To().String(), 1))
-	if n := media.next(t); n.Codec.Name != "PCMA" || n.Remote.Port() != 4000 {
+	if n := media.next(t); n.Codec.Name != "PCMA" || n.Remote.RTP.Port() != 4000 {
 		t.Errorf("%+v", n)
 	}
 	theOther(t, bob)
@@ -278,7 +278,7 @@ func TestRegistrar_reaches_a_client_behind_NAT(t *testing.T) {
 				t.Fatal(err)
 			}
 			l := sdp.NewLocal(netip.MustParseAddr("192.0.2.77"), 1, []sdp.Codec{{Name: "PCMU", ClockRate: 8000}})
-			body, _, _ := l.Answer(offer, netip.MustParseAddrPort("192.0.2.77:4000"), netip.AddrPort{}, sdp.SendRecv)
+			body, _, _ := l.Answer(offer, sdp.Transport{RTP: netip.MustParseAddrPort("192.0.2.77:4000")}, sdp.SendRecv)
 			contact := sipgo.NewHeader("Contact", "<sip:alice@192.0.2.77:5060;transport="+strings.ToLower(transport.String())+">")
 			c.send(respond(req, 200, "", "tt", body, contact).String())
 			if ack := c.read(); !strings.HasPrefix(ack, "ACK sip:alice@192.0.2.77:5060") {

@@ -61,7 +61,7 @@ func (p *Peer) Dial(ctx context.Context, target string) (*PeerCall, error) {
 		c.finish(0, err.Error(), false)
 		return nil, err
 	}
-	body := c.local.Offer(at, netip.AddrPort{}, sdp.SendRecv)
+	body := c.local.Offer(at, sdp.SendRecv)
 	if !p.spawn("peer call", func() {
 		defer c.cancel()
 		c.dial(ctx, body)

@@ -165,7 +165,7 @@ func TestPeers_roam_on_a_network_that_does_not_exist(t *testing.T) {
 				if err := alice.Move(within(t), netip.MustParseAddrPort(at)); err != nil {
 					t.Fatalf("to %s: %v", at, err)
 				}
-				if got := b.State().Media.Remote.Addr(); got != netip.MustParseAddrPort(at).Addr() {
+				if got := b.State().Media.Remote.RTP.Addr(); got != netip.MustParseAddrPort(at).Addr() {
 					t.Errorf("bob sends to %v", got)
 				}
 			}

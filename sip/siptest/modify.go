@@ -3,7 +3,6 @@ package siptest
 import (
 	"context"
 	"errors"
-	"net/netip"
 
 	sipgo "github.com/emiago/sipgo/sip"
 
@@ -59,13 +58,13 @@ func (c *PeerCall) refresh(ctx context.Context, method sipgo.RequestMethod, body
 		}
 	}
 	defer release()
-	at, err := c.mediaAddr(ctx, c.State().Media.Remote.Addr())
+	at, err := c.mediaAddr(ctx, c.State().Media.Remote.RTP.Addr())
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	// Also where the body is given, so that its answer finds an offer waiting.
-	offer := c.local.Offer(at, netip.AddrPort{}, c.dir)
+	offer := c.local.Offer(at, c.dir)
 	c.mu.Unlock()
 	if body == nil {
 		body = offer

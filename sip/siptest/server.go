@@ -2,7 +2,6 @@ package siptest
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -342,9 +341,9 @@ func (c *PeerCall) accept(ctx context.Context, offer *sdp.Session) error {
 
 // answer makes our description: to an offer, or an offer where there is none.
 func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte, n sdp.Negotiated, err error) {
-	remote := c.State().Media.Remote.Addr()
+	remote := c.State().Media.Remote.RTP.Addr()
 	if offer != nil {
-		remote = offer.Audio.Addr.Addr()
+		remote = offer.Audio.RTP.Addr()
 	}
 	at, err := c.mediaAddr(ctx, remote)
 	if err != nil {
@@ -353,9 +352,9 @@ func (c *PeerCall) answer(ctx context.Context, offer *sdp.Session) (body []byte,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if offer == nil {
-		return c.local.Offer(at, netip.AddrPort{}, c.dir), n, nil
+		return c.local.Offer(at, c.dir), n, nil
 	}
-	return c.local.Answer(*offer, at, netip.AddrPort{}, c.dir)
+	return c.local.Answer(*offer, at, c.dir)
 }
 
 // confirm sends the 2xx to an INVITE until its ACK comes, and ends a new call

@@ -35,7 +35,7 @@ type Voice struct {
 	mu      sync.Mutex
 	conn    net.PacketConn
 	remote  sdp.Negotiated
-	codec   codec.Codec
+	coder   codec.Coder
 	header  rtp.Header
 	heard   []Heard
 	seq     uint16 // the newest heard
@@ -76,11 +76,14 @@ func (v *Voice) Remote(n sdp.Negotiated) {
 	if v.conn == nil {
 		return
 	}
-	cd, err := codec.New(n.Codec.Name)
-	if err != nil {
-		return
+	if v.coder == nil || !n.Codec.Is(v.remote.Codec) {
+		cd, err := codec.Format{Name: n.Codec.Name, ClockRate: n.Codec.ClockRate, Channels: n.Codec.Channels}.Open()
+		if err != nil {
+			return
+		}
+		v.coder = cd
 	}
-	v.remote, v.codec = n, cd
+	v.remote = n
 	v.header.PayloadType = n.SendPT
 	if v.cancel != nil {
 		return
@@ -169,7 +172,7 @@ func (v *Voice) speak(ctx context.Context) {
 		v.fill(pcm)
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		n := v.codec.Encode(payload, pcm)
+		n := v.coder.Encode(payload, pcm)
 		v.send(payload[:n], len(pcm), false)
 		return nil
 	})
@@ -183,12 +186,12 @@ func (v *Voice) send(payload []byte, samples int, marker bool) {
 		return
 	}
 	v.header.Marker = marker
-	if !v.remote.Direction.Sends() || !v.remote.Remote.IsValid() {
+	if !v.remote.Direction.Sends() || !v.remote.Remote.RTP.IsValid() {
 		return
 	}
 	packet := rtp.Packet{Header: v.header, Payload: payload}
 	if b, err := packet.Marshal(); err == nil {
-		_, _ = v.conn.WriteTo(b, net.UDPAddrFromAddrPort(v.remote.Remote))
+		_, _ = v.conn.WriteTo(b, net.UDPAddrFromAddrPort(v.remote.Remote.RTP))
 	}
 }
 
@@ -216,7 +219,7 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 		v.pause = max(v.pause, now.Sub(v.last))
 	}
 	v.last = now
-	if p.PayloadType == v.remote.RecvPT { // not RTCP on the same port
+	if p.PayloadType == v.remote.RecvPT() { // not RTCP on the same port
 		v.count(p.SequenceNumber)
 	}
 	i := len(v.heard) - 1
@@ -228,7 +231,7 @@ func (v *Voice) hear(from netip.AddrPort, p *rtp.Packet) {
 	}
 	v.heard[i].Packets++
 	v.heard[i].Last = now
-	if v.fill == nil && from == v.remote.Remote && p.PayloadType == v.remote.RecvPT {
+	if v.fill == nil && from == v.remote.Remote.RTP && p.PayloadType == v.remote.RecvPT() {
 		v.send(p.Payload, len(p.Payload), p.Marker)
 	}
 }

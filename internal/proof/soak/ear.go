@@ -85,11 +85,11 @@ func (e *Ear) LocalFor(ctx context.Context, remote netip.Addr) (netip.AddrPort, 
 func (e *Ear) Remote(n sdp.Negotiated) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if n.Remote != e.remote.Remote {
+	if n.Remote.RTP != e.remote.Remote.RTP {
 		e.since, e.sent = time.Now(), 0
 	}
 	e.remote = n
-	if a := n.Remote.Addr(); a.IsValid() && e.conns[a.Is6()] == nil && !e.closed {
+	if a := n.Remote.RTP.Addr(); a.IsValid() && e.conns[a.Is6()] == nil && !e.closed {
 		e.done.Add(1)
 		e.o.Guard.Go("talker's offer", func() { defer e.done.Done(); e.renew() })
 	}
@@ -126,7 +126,7 @@ func (e *Ear) Sound() Sound {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Sound{
-		To: e.remote.Remote, Direction: e.remote.Direction, Sent: e.sent,
+		To: e.remote.Remote.RTP, Direction: e.remote.Direction, Sent: e.sent,
 		From: e.from, Heard: e.heard[e.from], First: e.first[e.from], Last: e.last, Pause: e.pause,
 	}
 }
@@ -193,7 +193,7 @@ func (e *Ear) speak() {
 
 func (e *Ear) send(packet []byte) {
 	e.mu.Lock()
-	to, conn := e.remote.Remote, e.conns[e.remote.Remote.Addr().Is6()]
+	to, conn := e.remote.Remote.RTP, e.conns[e.remote.Remote.RTP.Addr().Is6()]
 	if conn == nil || e.closed || !e.remote.Direction.Sends() || !to.IsValid() {
 		e.mu.Unlock()
 		return
@@ -205,7 +205,7 @@ func (e *Ear) send(packet []byte) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.remote.Remote == to {
+	if e.remote.Remote.RTP == to {
 		e.sent++
 	}
 }
