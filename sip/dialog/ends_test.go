@@ -45,7 +45,7 @@ func (e *end) do(a Action) {
 		e.reply(a)
 	case Apply:
 		e.law.applied = true
-		e.remote, e.heard = a.Negotiated.Remote, a.Negotiated.Direction
+		e.remote, e.heard = a.Negotiated.Remote.RTP, a.Negotiated.Direction
 	case Established:
 		e.law.up = true
 	case Ended:

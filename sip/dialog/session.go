@@ -1,17 +1,13 @@
 package dialog
 
-import (
-	"net/netip"
-
-	"ramble/sip/sdp"
-)
+import "ramble/sip/sdp"
 
 // This file is all that the machine knows of descriptions.
 
 // Media is where a description says that our media are.
-type Media struct{ RTP, RTCP netip.AddrPort }
+type Media = sdp.Transport
 
-func (w Wish) offer(l *sdp.Local) []byte { return l.Offer(w.At.RTP, w.At.RTCP, w.Direction) }
+func (w Wish) offer(l *sdp.Local) []byte { return l.Offer(w.At, w.Direction) }
 
 // answer answers an offer of theirs.
 func (w Wish) answer(l *sdp.Local, body []byte) ([]byte, sdp.Negotiated, error) {
@@ -19,10 +15,10 @@ func (w Wish) answer(l *sdp.Local, body []byte) ([]byte, sdp.Negotiated, error) 
 	if err != nil {
 		return nil, sdp.Negotiated{}, err
 	}
-	return l.Answer(remote, w.At.RTP, w.At.RTCP, w.Direction)
+	return l.Answer(remote, w.At, w.Direction)
 }
 
-func (w Wish) elsewhere(l *sdp.Local) []byte { return l.Elsewhere(w.At.RTP, w.At.RTCP) }
+func (w Wish) elsewhere(l *sdp.Local) []byte { return l.Elsewhere(w.At) }
 
 // take takes their answer, or a preview of it.
 func take(l *sdp.Local, body []byte, preview bool) (sdp.Negotiated, error) {

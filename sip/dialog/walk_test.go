@@ -42,7 +42,7 @@ func brief(x any) string {
 	case Reply:
 		return fmt.Sprintf("%d to #%d (%d bytes)", x.Code, x.To, len(x.Body))
 	case Apply:
-		return fmt.Sprintf("apply %s %s", x.Negotiated.Remote, x.Negotiated.Direction)
+		return fmt.Sprintf("apply %s %s", x.Negotiated.Remote.RTP, x.Negotiated.Direction)
 	case Want:
 		return fmt.Sprintf("want %s %s, urgency %d", x.Wish.At.RTP, x.Wish.Direction, x.Urgency)
 	}
