@@ -257,8 +257,9 @@ func snapshotEvent(at time.Time, st phone.State, process *Process) any {
 		Calls    []callBody         `json:"calls"`
 		Network  networkBody        `json:"network"`
 		Roams    []roamBody         `json:"roams"`
+		Current  phone.CallID       `json:"current,omitempty"`
 	}
-	out := state{[]registrationBody{}, []callBody{}, network(st.Network), []roamBody{}}
+	out := state{[]registrationBody{}, []callBody{}, network(st.Network), []roamBody{}, st.Current}
 	for _, a := range st.Accounts {
 		out.Accounts = append(out.Accounts, registration(a))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type Options struct {
 	Out     io.Writer // one Write per object
 	Doer    phone.Doer
 	Updates <-chan phone.Update // ends the session when closed
+	Leave   func()              // ends Updates alone: the session joined a phone of somebody else's. nil: the end of the session is that of the phone
 	Version string
 	PID     int
 	Stats   bool           // media events while calls run; without it only the last of each call
@@ -47,11 +49,15 @@ type Process struct {
 // Run serves one session: `ready` first, then answers and events, until quit,
 // the end of the input, the end of the updates, or the end of ctx. In the
 // first, second and last case it asks the engine to quit and passes on what
-// still happens, for a little over two seconds at most.
+// still happens, for a little over two seconds at most; a session with Leave
+// leaves instead, but for quit.
 //
-// The engine must send phone.Ready, without a network too: commands wait for
-// it. The error is the first failure to write; the reader of the events is
-// gone then, and the engine was asked to quit.
+// A session that joins a phone which was ready before gets one snapshot right
+// after `ready`: the whole state, of which the events before it told others.
+//
+// The engine's state must become Ready, without a network too: commands wait
+// for it. The error is the first failure to write; the reader of the events is
+// gone then, and the session has left or the engine was asked to quit.
 func Run(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -126,6 +132,10 @@ func (s *session) leave(ctx context.Context) {
 		return
 	}
 	s.leaving = time.After(quitBudget)
+	if s.Leave != nil {
+		s.Leave()
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitBudget)
 	defer cancel()
 	if _, err := s.Doer.Do(ctx, phone.Quit{}); err != nil {
@@ -133,17 +143,25 @@ func (s *session) leave(ctx context.Context) {
 	}
 }
 
-// update writes the notices of one update. Notices that come before Ready wait
-// for it.
+// update writes the notices of one update. Notices that come before the phone is
+// ready wait for it.
 func (s *session) update(u phone.Update) {
 	s.state = u.State
+	isReady := func(n phone.Notice) bool { _, is := n.What.(phone.Ready); return is }
+	if !s.ready && u.State.Ready != nil && !slices.ContainsFunc(u.Notices, isReady) {
+		s.ready = true // since before this session
+		s.write(s.readyEvent(u.State.At, *u.State.Ready))
+		s.flush()
+		s.snapshot(u.State.At)
+	}
 	for _, n := range u.Notices {
 		ready, isReady := n.What.(phone.Ready)
 		switch {
-		case isReady:
+		case isReady && !s.ready:
 			s.ready = true
 			s.write(s.readyEvent(n.At, ready))
 			s.flush()
+		case isReady:
 		case s.ready:
 			s.notice(n)
 		default:
@@ -190,12 +208,7 @@ func (s *session) command(ctx context.Context, line input) {
 	if r.snapshot {
 		s.catchUp()
 		s.write(acceptance(s.Now(), r, phone.Reply{}))
-		var process *Process
-		if s.Process != nil {
-			p := s.Process()
-			process = &p
-		}
-		s.write(snapshotEvent(s.Now(), s.state, process))
+		s.snapshot(s.Now())
 		return
 	}
 	reply, err := s.Doer.Do(ctx, r.command)
@@ -207,6 +220,16 @@ func (s *session) command(ctx context.Context, line input) {
 	if _, quit := r.command.(phone.Quit); quit {
 		s.leaving = time.After(quitBudget)
 	}
+}
+
+// snapshot writes the whole state as last heard.
+func (s *session) snapshot(at time.Time) {
+	var process *Process
+	if s.Process != nil {
+		p := s.Process()
+		process = &p
+	}
+	s.write(snapshotEvent(at, s.state, process))
 }
 
 // catchUp takes the updates that are there already, so that a snapshot is no

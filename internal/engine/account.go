@@ -176,19 +176,11 @@ func (e *Engine) announce(atLast bool) {
 	if e.readyBy.IsZero() {
 		return
 	}
-	ready := phone.Ready{Listen: map[string]netip.AddrPort{}}
-	for _, a := range e.accounts {
-		if !a.cfg.Enabled {
-			continue
-		}
-		ready.Accounts = append(ready.Accounts, a.cfg.Name)
-		if st := a.stacks[a.machine.Epoch()]; st != nil {
-			ready.Listen[st.Transport().String()] = st.Local()
-		} else if !atLast {
-			return
-		}
+	ready, all := e.listening()
+	if !all && !atLast {
+		return
 	}
-	e.readyBy = time.Time{}
+	e.readyBy, e.isReady = time.Time{}, true
 	e.tell(ready)
 }
 

@@ -13,7 +13,7 @@ import (
 	"ramble/netwatch"
 )
 
-// Engine is the actor. Make one with New, subscribe, then Run it.
+// Engine is the actor. Make one with New, Run it, and Join it at any time.
 type Engine struct {
 	parts   Parts
 	mailbox *mailbox
@@ -42,10 +42,13 @@ type Engine struct {
 	leaving   int // jobs of the farewell still out
 	closed    string
 	readyBy   time.Time // zero once Ready was told
+	isReady   bool      // it was
 
-	outlets []*outlet
-	notices []phone.Notice
-	dirty   bool
+	outlets   []*outlet
+	newcomers []*outlet // have not got their first update
+	notices   []phone.Notice
+	dirty     bool
+	last      phone.Update // what there is to tell after the end; set before stopped is closed
 }
 
 // New builds the engine; nothing runs and nothing is opened before Run.
@@ -68,7 +71,7 @@ func New(p Parts) *Engine {
 	e.watcher = netwatch.New(o)
 	e.parts.Sockets = sensing{Sockets: p.Sockets, look: e.watcher.Look}
 	if p.History != nil {
-		e.recorder = &recorder{e: e, book: p.History, updates: e.Subscribe(), written: map[phone.CallID]bool{}}
+		e.recorder = newRecorder(e, p.History)
 	}
 	if p.Desk != nil {
 		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
@@ -87,15 +90,6 @@ func (p Parts) withDefaults() Parts {
 		p.OldMax = 50
 	}
 	return p
-}
-
-// Subscribe returns a channel of updates: the latest whole state, with the
-// notices since the last update read. Call it before Run. The channel is
-// closed when Run returns.
-func (e *Engine) Subscribe() <-chan phone.Update {
-	o := newOutlet()
-	e.outlets = append(e.outlets, o)
-	return o.ch
 }
 
 // Do implements phone.Doer.
@@ -161,25 +155,29 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	child("network watcher", e.watcher.Run)
 	child("sound", e.parts.Desk.Run)
-	records := sync.WaitGroup{}
+	for _, fn := range e.mailbox.take() {
+		fn()
+	}
+	e.outlets, e.newcomers = e.newcomers, nil // who came before the start hears all of it
 	e.recall()
 	if e.recorder != nil {
-		records.Add(1)
-		e.parts.Guard.Go("history", func() { defer records.Done(); e.recorder.run() })
+		children.Add(1)
+		e.parts.Guard.Go("history", func() { defer children.Done(); e.recorder.run() })
 	}
 	e.start()
 	e.loop(ctx)
+	if e.recorder != nil {
+		e.recorder.finish()
+	}
+	e.last = phone.Update{State: e.state(), Notices: []phone.Notice{{At: time.Now(), What: phone.Closed{Reason: e.closed}}}}
 	for _, fn := range e.mailbox.close() {
 		fn() // what came too late is put away as after any end
 	}
 	close(e.stopped)
 	cancel()
 	e.jobs.Wait()
+	e.closeOutlets()
 	children.Wait()
-	for _, o := range e.outlets {
-		close(o.ch)
-	}
-	records.Wait()
 	return nil
 }
 

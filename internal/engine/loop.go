@@ -67,6 +67,9 @@ func (e *Engine) untilNext() time.Duration {
 	}
 	sooner(e.tone.until)
 	sooner(e.readyBy)
+	if e.recorder != nil {
+		sooner(e.recorder.until)
+	}
 	for _, c := range e.calls {
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
@@ -83,6 +86,10 @@ func (e *Engine) untilNext() time.Duration {
 func (e *Engine) tick(now time.Time) {
 	if !e.readyBy.IsZero() && !now.Before(e.readyBy) {
 		e.announce(true)
+	}
+	if r := e.recorder; r != nil && r.held != nil && !now.Before(r.until) {
+		e.parts.Log.Warn("the disk of the history is slow; news are told before they are written")
+		r.release()
 	}
 	for _, a := range e.accounts {
 		if next := a.machine.Next(); !next.IsZero() && !now.Before(next) {

@@ -13,6 +13,9 @@ func Recall(book *history.Book) (past phone.Past, notes []string) {
 	if book == nil {
 		return past, nil
 	}
+	if _, err := book.Adopt(); err != nil {
+		notes = append(notes, "calls of a run that was killed are not in the history: "+err.Error())
+	}
 	note := func(what string, r history.Report, err error) {
 		if err != nil {
 			notes = append(notes, "the "+what+" cannot be read: "+err.Error())

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/netip"
 	"time"
 
 	"ramble/audio"
@@ -16,6 +17,7 @@ func (e *Engine) state() phone.State {
 		Roams:    make([]phone.Roam, 0, len(e.roams)),
 		Past:     e.past,
 		Current:  e.current,
+		Ready:    e.ready(),
 	}
 	s.Network.Paths = e.paths()
 	for _, a := range e.accounts {
@@ -31,6 +33,32 @@ func (e *Engine) state() phone.State {
 		s.Roams = append(s.Roams, copyRoam(r))
 	}
 	return s
+}
+
+// ready says where the phone listens now; nil before Ready was told.
+func (e *Engine) ready() *phone.Ready {
+	if !e.isReady {
+		return nil
+	}
+	r, _ := e.listening()
+	return &r
+}
+
+// listening is which accounts listen where, and whether all of them do.
+func (e *Engine) listening() (ready phone.Ready, all bool) {
+	ready, all = phone.Ready{Listen: map[string]netip.AddrPort{}}, true
+	for _, a := range e.accounts {
+		if !a.cfg.Enabled {
+			continue
+		}
+		ready.Accounts = append(ready.Accounts, a.cfg.Name)
+		if st := a.stacks[a.machine.Epoch()]; st != nil {
+			ready.Listen[st.Transport().String()] = st.Local()
+		} else {
+			all = false
+		}
+	}
+	return ready, all
 }
 
 // successor is the current call after the one that ended: the newest that

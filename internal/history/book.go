@@ -20,6 +20,7 @@ type Options struct {
 // several processes, may be on the same files.
 type Book struct {
 	calls, roams shelf
+	open         unfinished
 }
 
 // shelf is one file and what could not be written to it yet.
@@ -48,7 +49,7 @@ func Open(o Options) *Book {
 	if o.wait == 0 {
 		o.wait = lockWait
 	}
-	b := &Book{}
+	b := &Book{open: unfinished{sys: o.sys, dir: o.Dir}}
 	b.calls = shelf{kind: "call", journal: journal{sys: o.sys, path: filepath.Join(o.Dir, "history.jsonl"), keep: o.Keep, wait: o.wait,
 		good: func(text []byte) error { _, err := decode[Call](text, "call"); return err }}}
 	b.roams = shelf{kind: "roam", journal: journal{sys: o.sys, path: filepath.Join(o.Dir, "roams.jsonl"), keep: o.Keep, wait: o.wait,

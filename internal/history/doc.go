@@ -13,6 +13,10 @@
 // a file of its own; where the system has no locks, records are appended all
 // the same (the system keeps single appends whole) and nothing is shortened.
 //
+// Calls that are not over stand in a file of the run, unfinished-*.jsonl, with a
+// lock that the system drops with the process. The next start finds what a
+// killed run left there and puts it into the history.
+//
 // It is a leaf: it knows calls and roams as records of its own, so that what
 // is on disk does not change with the vocabulary of the program.
 package history

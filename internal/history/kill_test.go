@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(writerDir); dir != "" {
 		writeUntilKilled(dir, os.Args[len(os.Args)-2], os.Args[len(os.Args)-1])
 	}
+	if dir := os.Getenv(unfinishedDir); dir != "" {
+		callUntilKilled(dir)
+	}
 	flag.Parse()
 	os.Exit(m.Run())
 }

@@ -14,6 +14,7 @@ type system interface {
 	open(name string, flag int) (file, error) // mode 0600, its directory 0700
 	rename(from, to string) error
 	remove(name string) error
+	names(dir string) ([]string, error) // of the files in it; none where it is not there
 	// lock takes name for this process, waiting at most so long; unlock gives
 	// it back. errNoLocks: this disk knows no locks.
 	lock(name string, wait time.Duration) (unlock func(), err error)
@@ -68,6 +69,18 @@ func (disk) open(name string, flag int) (file, error) {
 
 func (disk) rename(from, to string) error { return os.Rename(from, to) }
 func (disk) remove(name string) error     { return os.Remove(name) }
+
+func (disk) names(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
 
 // lockEvery is how often a lock that somebody holds is tried.
 const lockEvery = 5 * time.Millisecond

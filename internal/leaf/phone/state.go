@@ -35,6 +35,7 @@ type State struct {
 	Audio    Audio
 	Refused  Refused // who was not allowed to make the phone ring
 	Current  CallID  // the call that keys without a number mean; 0 none
+	Ready    *Ready  // the sockets listen, here at this moment; nil: not yet
 }
 
 // Account is one configured address of record and its registration.
