@@ -55,10 +55,11 @@ func plan() map[string][]string {
 		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path", "internal/leaf/stun"},
 		"audio/desk":            {"audio", "audio/stream"},
 		"internal/engine":       {"internal/leaf/phone", "internal/leaf/words", "internal/engine/roam", "netwatch", "sip", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/leaf/stun", "internal/history", "internal/capture"},
-		"internal/app/demo":     {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/proof/lab"},
-		"internal/app/drill":    {"internal/leaf/phone", "internal/app/demo", "sip/siptest"},
+		"internal/app/ground":   {},
+		"internal/app/demo":     {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/app/ground"},
+		"internal/app/drill":    {"internal/leaf/phone", "internal/app/demo", "internal/app/ground", "sip/siptest"},
 		"internal/doctor":       {"internal/app/config", "sip", "internal/leaf/stun", "netwatch", "audio/device"},
-		"internal/proof/lab":    {"netwatch"},
+		"internal/proof/lab":    {"internal/app/ground"},
 		"internal/proof/needs":  {},
 		"internal/proof/soak":   {"sip/siptest", "sip/sdp"},
 		"internal/bench":        {"*"},
@@ -89,8 +90,8 @@ func outside() map[string][]string {
 		"github.com/pion/stun/v3":               {"internal/leaf/stun", "audio/path"},
 		"github.com/gordonklaus/portaudio":      {"audio/device"},
 		"github.com/jfreymuth/pulse":            {"audio/device"},
-		"github.com/vishvananda/":               {"netwatch", "internal/leaf/socket", "internal/proof/lab"},
-		"golang.org/x/sys":                      {"internal/app/config", "internal/leaf/socket", "netwatch", "internal/app/cli", "internal/proof/lab"},
+		"github.com/vishvananda/":               {"netwatch", "internal/leaf/socket", "internal/app/ground", "internal/proof/lab"},
+		"golang.org/x/sys":                      {"internal/app/config", "internal/leaf/socket", "netwatch", "internal/app/cli", "internal/app/ground", "internal/proof/lab"},
 		"golang.org/x/net":                      {"internal/leaf/socket", "netwatch", "audio/path"},
 		"golang.org/x/sync":                     {"internal/engine", "sip", "internal/app/cli"},
 	}
@@ -115,6 +116,7 @@ func rules() map[string]func([]source) []string {
 		"every goroutine starts through safego":                guarded,
 		"no mark of unfinished work is left behind":            finished,
 		"the vocabulary uses the standard library and no more": vocabulary,
+		"the product stands without its test houses":           withoutProof,
 	}
 }
 
@@ -248,6 +250,18 @@ func vocabulary(sources []source) (out []string) {
 	imports(sources, func(s source, path string, at token.Pos) {
 		if first, _, _ := strings.Cut(path, "/"); s.dir == "internal/leaf/phone" && (first == module || strings.Contains(first, ".")) {
 			out = append(out, fmt.Sprintf("%s: internal/leaf/phone may not know %s", s.at(at), path))
+		}
+	})
+	return out
+}
+
+// withoutProof keeps test houses out of the program: tests use them, and they
+// use each other.
+func withoutProof(sources []source) (out []string) {
+	imports(sources, func(s source, path string, at token.Pos) {
+		room, ours := strings.CutPrefix(path, module+"/")
+		if ours && strings.HasPrefix(room, "internal/proof/") && !strings.HasPrefix(s.dir, "internal/proof/") {
+			out = append(out, fmt.Sprintf("%s: %s is a test house", s.at(at), room))
 		}
 	})
 	return out

@@ -8,11 +8,11 @@ import (
 
 	"ramble/audio/device"
 	"ramble/internal/app/config"
+	"ramble/internal/app/ground"
 	"ramble/internal/automation"
 	"ramble/internal/engine"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
-	"ramble/internal/proof/lab"
 	"ramble/tui"
 )
 
@@ -28,7 +28,7 @@ func wired() apps {
 	return apps{
 		ui: runUI, headless: runHeadless, demo: runDemo, drill: runDrill, register: registerOnce,
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
-		private: func() (int, bool, error) { return lab.Private(nil) },
+		private: func() (int, bool, error) { return ground.Private(nil) },
 		devices: allDevices, tryDevice: tryDevice,
 		recall: func(stateDir string) (phone.Past, []string) {
 			return engine.Recall(history.Open(history.Options{Dir: stateDir, Keep: 1 << 20})) // all that is there

@@ -59,10 +59,11 @@ func TestWalk(t *testing.T) {
 	}
 	short, stop := context.WithCancel(ctx)
 	stop() // strides without their gaps
+	to := []struct{ iface, addr string }{{"usb0", "172.20.10.4"}, {"wlan0", "192.168.1.23"}, {"eth0", "10.20.30.40"}, {"wlan0", "192.168.1.23"}}
 	for i, s := range strides() {
 		w.Walker.Step(short)
-		if got := path(); got.Source != s.to.addr.Addr() || got.Interface != s.to.iface {
-			t.Errorf("stride %d leads to %s, want %s %s", i+1, got, s.to.iface, s.to.addr)
+		if got := path(); got.Source != netip.MustParseAddr(to[i].addr) || got.Interface != to[i].iface {
+			t.Errorf("stride %d leads to %s, want %s", i+1, got, to[i])
 		}
 		if len(told) != i+1 || told[i] != s.story {
 			t.Errorf("stride %d told %q", i+1, told)

@@ -5,72 +5,63 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"ramble/internal/app/ground"
 )
 
-// place is somewhere to be: one interface on one network.
-type place struct {
-	name    string
-	iface   string
-	network string
-	addr    netip.Prefix
-}
-
-// The places of the demo. Home and café hand out the same address: only the
-// network behind it differs, which is the case that programs forget.
-func places() (home, phoneTether, cafe, dock place) {
-	return place{"home Wi-Fi", "wlan0", "home", netip.MustParsePrefix("192.168.1.23/24")},
-		place{"tethering", "usb0", "tethering", netip.MustParsePrefix("172.20.10.4/28")},
-		place{"café Wi-Fi", "wlan0", "cafe", netip.MustParsePrefix("192.168.1.23/24")},
-		place{"office dock", "eth0", "dock", netip.MustParsePrefix("10.20.30.40/24")}
-}
-
-// Uplink is an interface of the phone with the network it is usually on.
-type Uplink struct {
-	Iface, Network string
-	Addr           netip.Prefix
-}
-
-// Uplinks are the phone's, the one that it starts on first.
-func Uplinks() (list []Uplink) {
-	home, tether, _, dock := places()
-	for _, p := range []place{home, tether, dock} {
-		list = append(list, Uplink{p.iface, p.network, p.addr})
+// Spots are where the phone can be, the one that it starts on first: each of
+// its interfaces on the network that it is usually on. Moves know them by the
+// names of the interfaces.
+func Spots() []ground.Spot {
+	return []ground.Spot{
+		spot("wlan0", "wlan0", "home", "192.168.1.23/24"),
+		spot("usb0", "usb0", "tethering", "172.20.10.4/28"),
+		spot("eth0", "eth0", "dock", "10.20.30.40/24"),
 	}
-	return list
 }
 
-// stride is one step of the walk. Between the loss of the old network and the
-// arrival of the new one lies gap; a negative gap means that the new one is
-// there first (make before break).
-type stride struct {
-	to    place
-	gap   time.Duration
-	story string
+// places are the spots of the walk, which has one more. Home and café hand out
+// the same address: only the network behind it differs, which is the case that
+// programs forget.
+func places() []ground.Spot {
+	return append(Spots(), spot("cafe", "wlan0", "cafe", "192.168.1.23/24"))
 }
+
+func spot(name, iface, network, addr string) ground.Spot {
+	return ground.Spot{Name: name, Iface: iface, Network: network, Addrs: []netip.Prefix{netip.MustParsePrefix(addr)}}
+}
+
+// stride is one step of the walk: a move, and what is told of it.
+type stride struct{ move, story string }
 
 // strides is the walk, which starts at home and goes round.
 func strides() []stride {
-	home, tether, cafe, dock := places()
 	return []stride{
-		{tether, 0, "out of the door: home Wi-Fi goes, tethering takes over at once"},
-		{cafe, 5 * time.Second, "five seconds of nothing, then a café with the same address as at home"},
-		{dock, -3 * time.Second, "docked: the cable is there three seconds before the Wi-Fi goes"},
-		{home, 0, "home again"},
+		{"roam usb0", "out of the door: home Wi-Fi goes, tethering takes over at once"},
+		{"roam cafe 5s", "five seconds of nothing, then a café with the same address as at home"},
+		{"overlap eth0 3s", "docked: the cable is there three seconds before the Wi-Fi goes"},
+		{"roam wlan0", "home again"},
 	}
+}
+
+// called is what people call a network.
+func called(network string) string {
+	return map[string]string{"home": "home Wi-Fi", "tethering": "tethering", "cafe": "café Wi-Fi", "dock": "office dock"}[network]
 }
 
 // Walker moves the phone's host from place to place.
 type Walker struct {
-	host  Ground
 	pause time.Duration
 	say   func(string)
 
-	moving chan struct{} // capacity 1, held while the network is moved: a key may come into a stride
-	over   bool          // the ground goes away; guarded by moving
-	ending chan struct{} // closed before that: strides hurry
+	moving    chan struct{}     // capacity 1, held while the network is moved: a key may come into a stride
+	traveller *ground.Traveller // guarded by moving
+	last      ground.Spot       // where it was with a network; guarded by moving
+	over      bool              // the ground goes away; guarded by moving
+	ending    context.Context   // ends before that: strides hurry
+	hurry     func()            // ends it
 
 	mu     sync.Mutex
-	at     place
 	next   int
 	offNet bool
 	hold   bool
@@ -78,21 +69,26 @@ type Walker struct {
 }
 
 // newWalker starts at home.
-func newWalker(h Ground, pause time.Duration, say func(string)) (*Walker, error) {
-	home, _, _, _ := places()
-	w := &Walker{host: h, pause: pause, say: say, at: home, wake: make(chan struct{}, 1), moving: make(chan struct{}, 1), ending: make(chan struct{})}
-	return w, h.Plug(home.iface, home.network, home.addr)
+func newWalker(m ground.Mover, pause time.Duration, say func(string)) (*Walker, error) {
+	w := &Walker{pause: pause, say: say, wake: make(chan struct{}, 1), moving: make(chan struct{}, 1)}
+	w.ending, w.hurry = context.WithCancel(context.Background())
+	w.traveller = ground.NewTraveller(m, places())
+	w.last = w.traveller.At()
+	return w, m.Plug(w.last.Iface, w.last.Network, w.last.Addrs...)
 }
 
-// plug goes to a place; where that fails, which only real ground can, the
-// person who watches is told.
-func (w *Walker) plug(p place) { w.tell(w.host.Plug(p.iface, p.network, p.addr)) }
-
-func (w *Walker) unplug(iface string) { w.tell(w.host.Unplug(iface)) }
-
-func (w *Walker) tell(err error) {
-	if err != nil {
+// move moves the phone, without pauses where ctx has ended; where that fails,
+// which only real ground can, the person who watches is told.
+func (w *Walker) move(ctx context.Context, words string) {
+	hurry, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(w.ending, stop)()
+	w.traveller.Hurry = hurry.Done()
+	if err := w.traveller.Go(context.WithoutCancel(ctx), words); err != nil {
 		w.say("the network did not move: " + err.Error())
+	}
+	if at := w.traveller.At(); at.Name != "" {
+		w.last = at
 	}
 }
 
@@ -126,28 +122,15 @@ func (w *Walker) Step(ctx context.Context) {
 	w.mu.Lock()
 	s := strides()[w.next%len(strides())]
 	w.next++
-	old := w.at
-	w.at, w.offNet = s.to, false
+	w.offNet = false
 	w.mu.Unlock()
 	w.say(s.story)
-	if s.gap < 0 {
-		w.plug(s.to)
-		wait(ctx, -s.gap, w.ending)
-		w.leave(old, s.to)
+	if w.traveller.At().Name == "" {
+		// The walk goes on from where there is no network: the new one comes.
+		w.move(ctx, "up "+ground.Line(s.move).Rest[0])
 		return
 	}
-	if s.gap == 0 && old.iface != s.to.iface {
-		w.tell(w.host.Ready(s.to.iface, s.to.network, s.to.addr))
-	}
-	w.unplug(old.iface)
-	wait(ctx, s.gap, w.ending)
-	w.plug(s.to)
-}
-
-func (w *Walker) leave(old, now place) {
-	if old.iface != now.iface {
-		w.unplug(old.iface)
-	}
+	w.move(ctx, s.move)
 }
 
 // Walk is Step by hand: it moves now and starts the pause anew.
@@ -165,14 +148,14 @@ func (w *Walker) Plug() {
 	}
 	w.mu.Lock()
 	w.offNet = !w.offNet
-	off, at := w.offNet, w.at
+	off := w.offNet
 	w.mu.Unlock()
 	if off {
 		w.say("you pulled the network")
-		w.unplug(at.iface)
+		w.move(context.Background(), "down")
 	} else {
-		w.say("you plugged " + at.name + " back in: the same network, the same address")
-		w.plug(at)
+		w.say("you plugged " + called(w.last.Network) + " back in: the same network, the same address")
+		w.move(context.Background(), "up")
 	}
 	w.nudge()
 }
@@ -200,7 +183,7 @@ func (w *Walker) Paused() bool {
 // end returns when nobody moves the network any more, and nobody will. It may
 // be called once.
 func (w *Walker) end() {
-	close(w.ending)
+	w.hurry()
 	w.moving <- struct{}{}
 	w.over = true
 	<-w.moving
@@ -210,19 +193,5 @@ func (w *Walker) nudge() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
-	}
-}
-
-// wait returns after d, with ctx, or when over is closed; nil never is.
-func wait(ctx context.Context, d time.Duration, over <-chan struct{}) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-over:
-	case <-t.C:
 	}
 }

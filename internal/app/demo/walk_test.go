@@ -30,14 +30,14 @@ func (s *strict) verb() (end func()) {
 	return func() { s.busy.Store(false) }
 }
 
-func (s *strict) Ready(iface, network string, addr netip.Prefix) error {
+func (s *strict) Ready(iface, network string, addrs ...netip.Prefix) error {
 	defer s.verb()()
-	return s.Ground.Ready(iface, network, addr)
+	return s.Ground.Ready(iface, network, addrs...)
 }
 
-func (s *strict) Plug(iface, network string, addr netip.Prefix) error {
+func (s *strict) Plug(iface, network string, addrs ...netip.Prefix) error {
 	defer s.verb()()
-	return s.Ground.Plug(iface, network, addr)
+	return s.Ground.Plug(iface, network, addrs...)
 }
 
 func (s *strict) Unplug(iface string) error {

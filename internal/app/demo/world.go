@@ -84,7 +84,7 @@ func New(o Options) *World {
 	o = o.withDefaults()
 	w := &World{guard: o.Guard, ground: o.Ground, manual: o.Manual, peers: map[string]*siptest.Peer{}}
 	if m, ok := o.Ground.(*memory); ok {
-		w.Net, w.Phone = m.net, m.phone
+		w.Net, w.Phone = m.net, m.Host
 	}
 	w.Walker, w.broken = newWalker(o.Ground, o.Pause, o.Say)
 	users := map[string]string{User: Password}

@@ -3,6 +3,8 @@ package drill
 import (
 	"fmt"
 	"strings"
+
+	"ramble/internal/app/ground"
 )
 
 // shape is what stands after a demand.
@@ -32,14 +34,14 @@ func order() []string {
 	return list
 }
 
-func (a args) expect() (Action, error) {
-	if len(a.words) == 0 {
+func expect(a ground.Words) (Action, error) {
+	if len(a.Rest) == 0 {
 		return nil, fmt.Errorf("expect takes what is expected: %s", strings.Join(order(), ", "))
 	}
-	what, rest := Demand(a.words[0]), a.words[1:]
+	what, rest := Demand(a.Rest[0]), a.Rest[1:]
 	kind, ok := demands()[what]
 	if !ok {
-		return nil, unknown("expectation", a.words[0], order())
+		return nil, unknown("expectation", a.Rest[0], order())
 	}
 	e := Expect{What: what}
 	switch kind {
@@ -47,7 +49,7 @@ func (a args) expect() (Action, error) {
 		e.Words = strings.Join(rest, " ")
 		return e, nil
 	case alone:
-		return e, args{"expect " + a.words[0], rest}.count(0, 0)
+		return e, ground.Words{First: "expect " + a.Rest[0], Rest: rest}.Count(0, 0)
 	case below, atMost, atLeast:
 	}
 	sign := map[shape]string{below: "<", atMost: "<=", atLeast: ">="}[kind]
@@ -56,9 +58,9 @@ func (a args) expect() (Action, error) {
 	}
 	var err error
 	if kind == below {
-		e.Below, err = args{words: rest}.duration(1)
+		e.Below, err = ground.Words{Rest: rest}.Duration(1)
 	} else {
-		e.Count, err = a.number(rest[1])
+		e.Count, err = ground.Words{Rest: rest}.Number(1)
 	}
 	return e, err
 }

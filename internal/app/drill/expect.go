@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ramble/internal/app/ground"
 	"ramble/internal/leaf/phone"
 )
 
@@ -51,8 +52,8 @@ func (p *play) held() (bool, string) {
 	}
 	for _, there := range p.stage.World.Peer(p.peer).Calls() {
 		target := there.State().Target
-		if !isAt(target, p.at.Addr.Addr()) {
-			return false, fmt.Sprintf("the peer would answer to %s; the phone is at %s", target, p.at.Addr.Addr())
+		if !isAt(target, p.at()) {
+			return false, fmt.Sprintf("the peer would answer to %s; the phone is at %s", target, p.at())
 		}
 	}
 	return p.calm()
@@ -109,7 +110,7 @@ func (p *play) since() (list []phone.Roam) {
 	if p.first.IsZero() {
 		return nil
 	}
-	for id := phone.RoamID(1); len(list) < len(p.roams) && int(id) <= maxCount; id++ {
+	for id := phone.RoamID(1); len(list) < len(p.roams) && int(id) <= ground.MaxCount; id++ {
 		if r, ok := p.roams[id]; ok && !r.Started.Before(p.first) {
 			list = append(list, r)
 		}
@@ -157,16 +158,17 @@ func missing(c phone.Call) uint64 { return c.Media.Lost + c.Media.Late }
 func (p *play) tReg() (time.Duration, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.landed.IsZero() || p.at.Iface == "" {
+	trip := p.traveller.Last()
+	if trip.Landed.IsZero() || !p.at().IsValid() {
 		return 0, false
 	}
 	for _, b := range p.bounds {
-		if b.at.Before(p.moved) {
+		if b.at.Before(trip.Began) {
 			continue
 		}
 		for _, c := range b.contacts {
-			if isAt(c, p.at.Addr.Addr()) {
-				return max(0, b.at.Sub(p.landed)), true
+			if isAt(c, p.at()) {
+				return max(0, b.at.Sub(trip.Landed)), true
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/internal/app/ground"
 )
 
 func TestBuiltin(t *testing.T) {
@@ -45,16 +47,16 @@ func TestParse(t *testing.T) {
 		Name: "trip", Title: "a day out", Transport: "tcp", KeepFor: 30 * time.Second, Ring: time.Second, Limit: 90 * time.Second,
 		Steps: []Step{
 			{8, "call echo", Call{"echo", true}},
-			{9, "roam usb0 500ms", Roam{"usb0", 500 * time.Millisecond}},
+			{9, "roam usb0 500ms", Moves{ground.Roam{To: "usb0", Gap: 500 * time.Millisecond}}},
 			{10, "expect survives", Expect{What: Survives}},
 			{11, "expect gap_in < 2s", Expect{What: GapIn, Below: 2 * time.Second}},
-			{12, "overlap eth0 1s", Overlap{"eth0", time.Second}},
+			{12, "overlap eth0 1s", Moves{ground.Overlap{To: "eth0", For: time.Second}}},
 			{13, "expect lost <= 60", Expect{What: Lost, Count: 60}},
 			{14, "hold", Hold{}},
-			{15, "sleep 6s wlan0", Sleep{6 * time.Second, "wlan0"}},
+			{15, "sleep 6s wlan0", Moves{ground.Sleep{For: 6 * time.Second, To: "wlan0"}}},
 			{16, "expect held", Expect{What: Held}},
 			{17, "resume", Resume{}},
-			{18, "flap 4 300ms", Flap{4, 300 * time.Millisecond}},
+			{18, "flap 4 300ms", Moves{ground.Flap{Times: 4, Every: 300 * time.Millisecond}}},
 			{19, "expect roams >= 1", Expect{What: Roams, Count: 1}},
 			{20, "expect registered", Expect{What: Registered}},
 			{21, "hangup peer", Hangup{true}},
@@ -73,16 +75,16 @@ func TestEveryStepIsRead(t *testing.T) {
 		"ring":         Ring{},
 		"answer":       Answer{},
 		"hangup":       Hangup{},
-		"roam usb0":    Roam{To: "usb0"},
-		"down":         Down{},
-		"down 5s":      Down{5 * time.Second},
-		"up":           Up{},
-		"up eth0":      Up{"eth0"},
-		"renumber":     Renumber{},
-		"elsewhere":    Elsewhere{},
-		"elsewhere 1s": Elsewhere{time.Second},
-		"stall 2s":     Stall{2 * time.Second},
-		"sleep 6s":     Sleep{For: 6 * time.Second},
+		"roam usb0":    Moves{ground.Roam{To: "usb0"}},
+		"down":         Moves{ground.Down{}},
+		"down 5s":      Moves{ground.Down{For: 5 * time.Second}},
+		"up":           Moves{ground.Up{}},
+		"up eth0":      Moves{ground.Up{To: "eth0"}},
+		"renumber":     Moves{ground.Renumber{}},
+		"elsewhere":    Moves{ground.Elsewhere{}},
+		"elsewhere 1s": Moves{ground.Elsewhere{Gap: time.Second}},
+		"stall 2s":     Moves{ground.Stall{For: 2 * time.Second}},
+		"sleep 6s":     Moves{ground.Sleep{For: 6 * time.Second}},
 		"wait 10m":     Wait{10 * time.Minute},
 		"expect ends":  Expect{What: Ends},
 	} {

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"ramble/internal/app/demo"
+	"ramble/internal/app/ground"
 	"ramble/internal/leaf/phone"
 	"ramble/sip/siptest"
 )
@@ -21,18 +23,15 @@ const patience = 15 * time.Second
 
 // play is one scenario while it runs.
 type play struct {
-	ctx    context.Context
-	stage  *Stage
-	ground demo.Ground
-	log    *slog.Logger
+	ctx       context.Context
+	stage     *Stage
+	traveller *ground.Traveller
+	log       *slog.Logger
 
-	at, was demo.Uplink // now, with no Iface while there is no network; and the last one
-	first   time.Time   // the network moved for the first time; zero: not yet
-	moved   time.Time   // it began to move for the last time
-	landed  time.Time   // it was usable again
-	before  uint64      // packets missing until first
-	call    phone.CallID
-	peer    string // who is at the other end
+	first  time.Time // the network moved for the first time; zero: not yet
+	before uint64    // packets missing until first
+	call   phone.CallID
+	peer   string // who is at the other end
 
 	mu     sync.Mutex // guards what the phone and the server tell
 	state  phone.State
@@ -53,7 +52,6 @@ func Run(ctx context.Context, s Scenario, o Options) (Result, error) {
 	defer cancel()
 	p := &play{
 		ctx: limited, log: o.Log, roams: map[phone.RoamID]phone.Roam{}, news: make(chan struct{}, 1),
-		at: demo.Uplinks()[0], was: demo.Uplinks()[0],
 	}
 	stage, err := o.Build(limited, Setup{
 		World: demo.Options{
@@ -64,11 +62,11 @@ func Run(ctx context.Context, s Scenario, o Options) (Result, error) {
 	if err != nil {
 		return r, cmp.Or(ctx.Err(), err) // who stops a drill knows why it ended
 	}
-	p.stage, p.ground = stage, stage.World.Ground()
+	p.stage, p.traveller = stage, ground.NewTraveller(stage.World.Ground(), demo.Spots())
 	var following sync.WaitGroup
 	following.Add(1)
 	o.Guard.Go("drill", func() { defer following.Done(); p.follow() })
-	r.Real = p.ground.Real()
+	r.Real = stage.World.Ground().Real()
 	r.Failed = p.all(s.Steps)
 	p.measure(&r)
 	stage.End()
@@ -140,8 +138,9 @@ func (p *play) do(a Action) error {
 	case Expect:
 		return p.expect(a)
 	}
-	if _, up := a.(Up); p.at.Iface == "" && !up {
-		return errors.New("there is no network to move; up comes first")
+	m, ok := a.(Moves)
+	if !ok {
+		return fmt.Errorf("%T cannot be done", a)
 	}
 	if p.first.IsZero() {
 		p.first, p.before = time.Now(), missing(p.find())
@@ -149,8 +148,7 @@ func (p *play) do(a Action) error {
 			v.Mark()
 		}
 	}
-	p.moved = time.Now()
-	return p.move(a)
+	return p.traveller.Take(p.ctx, m.Move)
 }
 
 // press gives the phone a command.
@@ -225,6 +223,21 @@ func (p *play) find() phone.Call {
 	return phone.Call{}
 }
 
+// at is the phone's address; invalid while it has no network.
+func (p *play) at() netip.Addr { return p.traveller.At().Addr() }
+
+// pause lets time pass.
+func (p *play) pause(d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-p.ctx.Done():
+		return context.Cause(p.ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
 // voice is the peer's end of the sound; nil without one.
 func (p *play) voice() *demo.Voice {
 	all := p.stage.World.Voices()
@@ -241,7 +254,7 @@ func (p *play) heard() (n int) {
 		return 0
 	}
 	for _, h := range v.Heard() {
-		if h.From.Addr() == p.at.Addr.Addr() {
+		if h.From.Addr() == p.at() {
 			n += h.Packets
 		}
 	}
@@ -313,7 +326,7 @@ func (p *play) flows() condition {
 		case c.Media.RxPackets < in+enough:
 			return false, fmt.Sprintf("no sound from the peer for %s", c.Media.Silence.Round(time.Millisecond))
 		case p.heard() < out+enough:
-			return false, fmt.Sprintf("the peer hears nothing from %s", p.at.Addr.Addr())
+			return false, fmt.Sprintf("the peer hears nothing from %s", p.at())
 		}
 		return p.calm()
 	}
@@ -343,8 +356,8 @@ func (p *play) registered() (bool, string) {
 	for _, b := range p.bindings() {
 		list = append(list, b.Contact)
 	}
-	if len(list) != 1 || !isAt(list[0], p.at.Addr.Addr()) {
-		return false, fmt.Sprintf("the server lists %s; the phone is at %s", cmp.Or(strings.Join(list, " and "), "nothing"), p.at.Addr.Addr())
+	if len(list) != 1 || !isAt(list[0], p.at()) {
+		return false, fmt.Sprintf("the server lists %s; the phone is at %s", cmp.Or(strings.Join(list, " and "), "nothing"), p.at())
 	}
 	return p.calm()
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ramble/internal/app/ground"
 )
 
 // Scenario is one parsed file.
@@ -50,37 +52,8 @@ type (
 	// Hangup ends the call: the phone's, or the peer's side of it.
 	Hangup struct{ Peer bool }
 
-	// Roam loses the present uplink and has another one after Gap.
-	Roam struct {
-		To  string
-		Gap time.Duration
-	}
-	// Overlap has both uplinks for a time, the new one preferred.
-	Overlap struct {
-		To  string
-		For time.Duration
-	}
-	// Down loses the uplink; after For it is back as it was. 0: it stays away.
-	Down struct{ For time.Duration }
-	// Up brings an uplink back, or the last one.
-	Up struct{ Uplink string }
-	// Renumber gives the uplink another address in the same network.
-	Renumber struct{}
-	// Elsewhere has the same address in another network after Gap.
-	Elsewhere struct{ Gap time.Duration }
-	// Stall has the uplink carry nothing for a time, without a sign of it.
-	Stall struct{ For time.Duration }
-	// Flap roams between two uplinks so many times.
-	Flap struct {
-		Times int
-		Every time.Duration
-	}
-	// Sleep stops the phone as a machine that sleeps. It wakes up on Uplink, or
-	// where it was.
-	Sleep struct {
-		For    time.Duration
-		Uplink string
-	}
+	// Moves moves the phone's network.
+	Moves struct{ ground.Move }
 	// Wait lets time pass.
 	Wait struct{ For time.Duration }
 	// Expect demands something. Patience is how long it may take.
@@ -92,23 +65,15 @@ type (
 	}
 )
 
-func (Call) action()      {}
-func (Ring) action()      {}
-func (Answer) action()    {}
-func (Hold) action()      {}
-func (Resume) action()    {}
-func (Hangup) action()    {}
-func (Roam) action()      {}
-func (Overlap) action()   {}
-func (Down) action()      {}
-func (Up) action()        {}
-func (Renumber) action()  {}
-func (Elsewhere) action() {}
-func (Stall) action()     {}
-func (Flap) action()      {}
-func (Sleep) action()     {}
-func (Wait) action()      {}
-func (Expect) action()    {}
+func (Call) action()   {}
+func (Ring) action()   {}
+func (Answer) action() {}
+func (Hold) action()   {}
+func (Resume) action() {}
+func (Hangup) action() {}
+func (Moves) action()  {}
+func (Wait) action()   {}
+func (Expect) action() {}
 
 // Demand is what an Expect demands.
 type Demand string

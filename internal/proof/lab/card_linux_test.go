@@ -132,7 +132,7 @@ func carries(t *testing.T, ctx context.Context, what string, recording func() (s
 func withPortAudio(t *testing.T, l *Lab) string {
 	t.Helper()
 	if exec.Command("pkg-config", "--exists", "portaudio-2.0").Run() != nil {
-		possible(t, &Unable{"PortAudio's headers are not installed (make deps)"})
+		possible(t, &Unable{Reason: "PortAudio's headers are not installed (make deps)"})
 	}
 	path := filepath.Join(l.Dir, "ramble-portaudio")
 	cmd := exec.Command("go", "build", "-tags", "portaudio", "-o", path, "ramble")

@@ -19,7 +19,7 @@
 // with it. So nothing is left behind, even by a lab that was killed, except
 // its folder, which the next lab sweeps away.
 //
-//	verbs       Roam, Renumber, Blackout, Stall, MakeBeforeBreak   move.go
+//	verbs       Take, by the words of drill scenarios; Stall, Flow move.go
 //	phones      Phone(n), Uplink, Address, Wire                    handset.go
 //	programs    Exec, Kamailio, Baresip, Linphone, SIPp, Ramble    exec.go ...
 //	services    STUN (coturn), DNS (dnsmasq)                       services.go

@@ -92,7 +92,7 @@ func (l *Lab) Exec(host string, c Command) (*Program, error) {
 }
 
 func missing(program string) error {
-	return &Unable{program + " is not installed (scripts/lab-packages.sh)"}
+	return &Unable{Reason: program + " is not installed (scripts/lab-packages.sh)"}
 }
 
 // furnish puts the calling thread, for good, where the host's programs live:
@@ -102,7 +102,7 @@ func (h *Host) furnish() error {
 		return fmt.Errorf("a view of the file system: %w", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); errors.Is(err, unix.EINVAL) {
-		return &Unable{"the root folder is not a mount, as in a plain chroot; bind it to itself first"}
+		return &Unable{Reason: "the root folder is not a mount, as in a plain chroot; bind it to itself first"}
 	} else if err != nil {
 		return fmt.Errorf("a private view of the file system: %w", err)
 	}
@@ -111,7 +111,7 @@ func (h *Host) furnish() error {
 			return fmt.Errorf("resolv.conf of %s: %w", h.Name, err)
 		}
 	}
-	return netns.Set(h.ns)
+	return netns.Set(h.NS)
 }
 
 // Say writes a line to the program's standard input.

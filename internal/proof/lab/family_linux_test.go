@@ -32,7 +32,7 @@ func TestTwoPhonesMoveAtOnce(t *testing.T) {
 		return variant{"both: " + v.name, func(ctx context.Context, l *Lab) (Move, error) {
 			far := make(chan error, 1)
 			go func() {
-				_, err := l.Phone(2).Roam(ctx, l.Phone(2).Other(), 0)
+				_, err := l.Phone(2).Take(ctx, "roam other")
 				far <- err
 			}()
 			m, err := v.move(ctx, l)
@@ -73,7 +73,7 @@ func TestANAT64InACall(t *testing.T) {
 				if err := flowing(ctx, captures[Phone], s.ownAddress(s.Address()), time.Time{}, 50); err != nil {
 					t.Fatal(err)
 				}
-				m := must[Move](t)(s.Roam(ctx, s.Other(), 0))
+				m := must[Move](t)(s.Take(ctx, "roam other"))
 				if err := flowing(ctx, captures[Phone], s.ownAddress(m.To, m.To6), m.T0, 75); err != nil {
 					t.Error(err)
 				}

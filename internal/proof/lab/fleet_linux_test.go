@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"ramble/internal/app/ground"
 	"ramble/internal/proof/soak"
 	"ramble/sip/siptest"
 )
@@ -34,21 +34,6 @@ type ship struct {
 	before    soak.Process
 }
 
-// talkerSockets opens the talker's sockets on its host.
-type talkerSockets struct{ *Host }
-
-func (s talkerSockets) ListenPacket(_ context.Context, local netip.AddrPort, _ string) (net.PacketConn, error) {
-	return s.Host.ListenPacket(local)
-}
-
-func (s talkerSockets) Listen(_ context.Context, local netip.AddrPort, _ string) (net.Listener, error) {
-	return s.Host.Listen(local)
-}
-
-func (s talkerSockets) Dial(ctx context.Context, _, remote netip.AddrPort, _ string) (net.Conn, error) {
-	return s.Host.Dial(ctx, "tcp", remote)
-}
-
 // launch builds a lab with a phone for each of the transports.
 func launch(t *testing.T, ctx context.Context, o Options, transports []string) *fleet {
 	t.Helper()
@@ -65,7 +50,7 @@ func launch(t *testing.T, ctx context.Context, o Options, transports []string) *
 	callee := f.Host(Callee)
 	f.talker = soak.NewTalker(soak.TalkerOptions{
 		User: "talker", Domain: Domain, Addr: netip.AddrPortFrom(callee.IPv4, SIPPort), IPv6: callee.IPv6, Transport: siptest.UDP,
-		Registrar: netip.AddrPortFrom(f.Host(PBX).IPv4, SIPPort), Password: Password("talker"), Sockets: talkerSockets{callee},
+		Registrar: netip.AddrPortFrom(f.Host(PBX).IPv4, SIPPort), Password: Password("talker"), Sockets: ground.Sockets{Host: callee.Host},
 	})
 	run, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
@@ -119,19 +104,7 @@ func (s *ship) follow(ctx context.Context) {
 
 // move is how a phone of the lab moves.
 func (s *ship) move(ctx context.Context, r soak.Round) (soak.Moved, error) {
-	h := s.handset
-	var m Move
-	var err error
-	switch r.Variant {
-	case soak.Renumbered:
-		m, err = h.Renumber()
-	case soak.SameAddress:
-		m, err = h.Blackout(ctx, r.Variant.Away())
-	case soak.MakeBeforeBreak:
-		m, err = h.MakeBeforeBreak(ctx, h.Other(), r.Overlap)
-	default:
-		m, err = h.Roam(ctx, h.Other(), r.Variant.Away())
-	}
+	m, err := s.handset.Take(ctx, r.Move())
 	if m.To.IsValid() {
 		return soak.Moved{T0: m.T0, Addr: m.To}, err
 	}

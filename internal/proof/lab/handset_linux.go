@@ -3,16 +3,22 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"time"
+
+	"ramble/internal/app/ground"
 )
 
 // Handset is the network of one phone: a host with two uplinks, of which one is
 // up, and the verbs that move it. Those of one handset are called by one
 // goroutine at a time; handsets move independently of each other.
 type Handset struct {
-	host    *Host
-	uplinks map[string]*uplink
-	metric  int // of the newest default route; a newer one is better
-	lab     *Lab
+	host      *Host
+	uplinks   map[string]*uplink
+	stalled   map[string]func() error // what ends it, by uplink
+	metric    int                     // of the newest default route; a newer one is better
+	lab       *Lab
+	traveller *ground.Traveller
+	plugged   time.Time // address and default route were in place for the last time
 }
 
 // Phone is the nth phone of the lab, from 1, as Options.Phones asked for. A
@@ -66,7 +72,7 @@ func (h *Handset) Address() (v4, v6 netip.Addr) {
 // Wire is the emulator of one of the phone's uplinks; nil in a lab without them.
 func (h *Handset) Wire(uplink string) *Wire {
 	if u, ok := h.uplinks[uplink]; ok {
-		return h.lab.wires[u.coreIface]
+		return h.lab.wires[u.CoreIface]
 	}
 	return nil
 }

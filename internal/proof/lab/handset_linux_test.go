@@ -33,10 +33,10 @@ func TestPhonesMoveIndependently(t *testing.T) {
 		}
 	}
 	at("at first", "10.1.0.2", "10.21.0.2", "10.31.0.2")
-	must[Move](t)(l.Phone(2).Roam(ctx, WWAN, 0))
+	must[Move](t)(l.Phone(2).Take(ctx, "roam wwan0"))
 	at("the second moved:", "10.1.0.2", "10.22.0.2", "10.31.0.2")
-	must[Move](t)(l.Phone(3).Renumber())
-	must[Move](t)(l.Roam(ctx, WWAN, 0))
+	must[Move](t)(l.Phone(3).Take(ctx, "renumber"))
+	must[Move](t)(l.Take(ctx, "roam wwan0"))
 	at("all moved:", "10.2.0.2", "10.22.0.2", "10.31.0.3")
 	if _, err := New(Options{Phones: mostPhones + 1}); err == nil {
 		t.Error("a lab with more phones than subnets was built")
@@ -57,11 +57,11 @@ func TestUplinksOfOneFamily(t *testing.T) {
 		}
 	}
 	only(four, six, "10.1.0.2")
-	m := must[Move](t)(l.Roam(ctx, WWAN, 0))
+	m := must[Move](t)(l.Take(ctx, "roam wwan0"))
 	if m.To.IsValid() || m.To6.String() != "fd02::2" {
 		t.Errorf("moved to %s and %s, want fd02::2 alone", m.To, m.To6)
 	}
 	only(six, four, "fd02::2")
-	must[Move](t)(l.Roam(ctx, WLAN, 100*time.Millisecond))
+	must[Move](t)(l.Take(ctx, "roam wlan0 100ms"))
 	only(four, six, "10.1.0.2")
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ramble/internal/app/ground"
 	"ramble/internal/leaf/safego"
 )
 
@@ -91,11 +92,8 @@ type Lab struct {
 	events   map[*Program]*Output // what some report besides
 }
 
-// Unable is why there can be no lab here: no rights, or a kernel without
-// namespaces. Tests skip with it.
-type Unable struct{ Reason string }
-
-func (u *Unable) Error() string { return "no lab here: " + u.Reason }
+// Unable is why there can be no lab here. Tests skip with it.
+type Unable = ground.Unable
 
 // New builds the namespaces, the links between them and their routes. wlan0 of
 // each phone is up, wwan0 is not. Close takes all of it away; so does the end of the process,
@@ -149,7 +147,7 @@ func (l *Lab) Close() error {
 		w.close()
 	}
 	for _, h := range l.hosts {
-		errs = append(errs, h.close())
+		errs = append(errs, h.Close())
 	}
 	if !l.keep {
 		errs = append(errs, os.RemoveAll(l.Dir))

@@ -144,12 +144,12 @@ func TestTopology(t *testing.T) {
 		}
 		v4, v6 := l.Address()
 		reach(pick(Move{To: v4, To6: v6}))
-		reach(pick(must[Move](t)(l.Roam(ctx, WWAN, 0))))
-		reach(pick(must[Move](t)(l.Renumber())))
-		reach(pick(must[Move](t)(l.Blackout(ctx, 200*time.Millisecond))))
-		reach(pick(must[Move](t)(l.Roam(ctx, WLAN, 200*time.Millisecond))))
-		reach(pick(must[Move](t)(l.MakeBeforeBreak(ctx, WWAN, 50*time.Millisecond))))
-		reach(pick(must[Move](t)(l.MakeBeforeBreak(ctx, WLAN, 0))))
+		reach(pick(must[Move](t)(l.Take(ctx, "roam wwan0"))))
+		reach(pick(must[Move](t)(l.Take(ctx, "renumber"))))
+		reach(pick(must[Move](t)(l.Take(ctx, "down 200ms"))))
+		reach(pick(must[Move](t)(l.Take(ctx, "roam wlan0 200ms"))))
+		reach(pick(must[Move](t)(l.Take(ctx, "overlap wwan0 50ms"))))
+		reach(pick(must[Move](t)(l.Take(ctx, "overlap wlan0 1ms"))))
 	}
 }
 
@@ -162,11 +162,13 @@ func TestStallShowsNothingOnThePhone(t *testing.T) {
 	if _, err := ask(t, conn, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	end := must[func() error](t)(l.Stall(WLAN))
+	if err := l.Stall(WLAN); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := ask(t, conn, 100*time.Millisecond); err == nil {
 		t.Error("a stalled uplink carries packets")
 	}
-	if err := end(); err != nil {
+	if err := l.Flow(WLAN); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ask(t, conn, time.Second); err != nil {
@@ -180,7 +182,7 @@ func TestAnAccessNetworkDropsTheOtherUplinksSource(t *testing.T) {
 	server := echo(t, l.Host(PBX), l.Host(PBX).IPv4)
 	old := must[*net.UDPConn](t)(l.Host(Phone).ListenPacket(netip.MustParseAddrPort("10.1.0.2:4000")))
 	defer old.Close()
-	must[Move](t)(l.Roam(ctx, WWAN, 0))
+	must[Move](t)(l.Take(ctx, "roam wwan0"))
 	// The socket still has its address, which the phone has no more: the
 	// kernel refuses to send, or core drops it.
 	_, _ = old.WriteToUDPAddrPort([]byte("hello"), server)

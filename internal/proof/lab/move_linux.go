@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
+	"ramble/internal/app/ground"
 )
 
-// carrierLead is how long the carrier is there before the address: packets of
-// a veth's first milliseconds are lost, an ARP request among them, and the
-// next one comes a second later. Wi-Fi and DHCP take longer.
-const carrierLead = 50 * time.Millisecond
+var _ ground.Mover = (*Handset)(nil)
 
-// Move is what a verb did to the phone.
+// Move is what a move did to the phone.
 type Move struct {
 	// T0 is when address and default route were both in place, the zero of
 	// all figures.
@@ -25,7 +23,7 @@ type Move struct {
 	// T06 is the same for IPv6: when the phone can be reached at the new
 	// address too.
 	T06 time.Time
-	// Lost is when the old address went; for MakeBeforeBreak that is after T0.
+	// Lost is when the old address went; for an overlap that is after T0.
 	// Zero when it did not go.
 	Lost time.Time
 	// From, To and To6 are invalid where the uplink has no such family.
@@ -33,149 +31,117 @@ type Move struct {
 	To6      netip.Addr
 }
 
-// Roam loses the present uplink and, after gap without any network, has the
-// other one. The carrier of the new one is there a little earlier.
-func (h *Handset) Roam(ctx context.Context, to string, gap time.Duration) (Move, error) {
-	from, ok := h.uplinks[h.Uplink()]
-	target := h.uplinks[to]
-	if !ok || target == nil || target == from {
-		return Move{}, fmt.Errorf("no roam from %q to %q", h.Uplink(), to)
-	}
-	m := Move{From: from.address(true)}
-	if gap < carrierLead {
-		if err := target.raise(ctx); err != nil {
-			return m, err
-		}
-	}
-	if err := from.unplug(); err != nil {
-		return m, err
-	}
-	m.Lost = time.Now()
-	if err := from.carrier(false); err != nil {
-		return m, err
-	}
-	if gap >= carrierLead {
-		if err := wait(ctx, gap-carrierLead); err != nil {
-			return m, err
-		}
-		if err := target.raise(ctx); err != nil {
-			return m, err
-		}
-	}
-	return h.arrive(m, target)
-}
-
-func (h *Handset) arrive(m Move, u *uplink) (Move, error) {
-	if err := u.plug(h.better()); err != nil {
-		return m, err
-	}
-	m.T0, m.To, m.To6 = time.Now(), u.address(true), u.address(false)
-	err := u.reachable()
-	m.T06 = time.Now()
+// Take carries out one move by its words, those of drill scenarios: "roam other
+// 5s", "renumber", "overlap wwan0 300ms".
+func (h *Handset) Take(ctx context.Context, text string) (Move, error) {
+	m := Move{}
+	m.From, _ = h.Address()
+	err := h.traveller.Go(ctx, text)
+	trip := h.traveller.Last()
+	m.T0, m.T06, m.Lost = h.plugged, trip.Landed, trip.Lost
+	m.To, m.To6 = h.Address()
 	return m, err
 }
 
-// Renumber gives the present uplink another address in the same network.
-func (h *Handset) Renumber() (Move, error) {
-	u, ok := h.uplinks[h.Uplink()]
-	if !ok {
-		return Move{}, errors.New("no uplink to renumber")
+// spots are where the phone can be: each uplink on its network.
+func (h *Handset) spots() (list []ground.Spot) {
+	for _, name := range []string{WLAN, WWAN} {
+		u := h.uplinks[name]
+		own, _ := u.addresses()
+		list = append(list, ground.Spot{Name: name, Iface: name, Network: u.CoreIface, Addrs: networks(own...)})
 	}
-	m := Move{From: u.address(true)}
-	if err := u.unplug(); err != nil {
-		return m, err
-	}
-	m.Lost = time.Now()
-	u.number++
-	return h.arrive(m, u)
+	return list
 }
 
-// Blackout loses the present uplink for d; then it is back with the same
-// address.
-func (h *Handset) Blackout(ctx context.Context, d time.Duration) (Move, error) {
-	u, ok := h.uplinks[h.Uplink()]
-	if !ok {
-		return Move{}, errors.New("no uplink to lose")
+func (h *Handset) uplink(iface string) (*uplink, error) {
+	if u, ok := h.uplinks[iface]; ok {
+		return u, nil
 	}
-	m := Move{From: u.address(true)}
-	if err := u.unplug(); err != nil {
-		return m, err
-	}
-	m.Lost = time.Now()
-	if err := u.carrier(false); err != nil {
-		return m, err
-	}
-	if err := wait(ctx, d-carrierLead); err != nil {
-		return m, err
-	}
-	if err := u.raise(ctx); err != nil {
-		return m, err
-	}
-	return h.arrive(m, u)
+	return nil, fmt.Errorf("no uplink %q", iface)
 }
 
-// MakeBeforeBreak has both uplinks for overlap, the new one preferred, and then
-// loses the old one. It returns when the old one is gone.
-func (h *Handset) MakeBeforeBreak(ctx context.Context, to string, overlap time.Duration) (Move, error) {
-	from, ok := h.uplinks[h.Uplink()]
-	target := h.uplinks[to]
-	if !ok || target == nil || target == from {
-		return Move{}, fmt.Errorf("no move from %q to %q", h.Uplink(), to)
+// Ready is ground.Mover's. An uplink of the lab leads to one network.
+func (h *Handset) Ready(iface, network string, _ ...netip.Prefix) error {
+	u, err := h.uplink(iface)
+	switch {
+	case err != nil:
+		return err
+	case network != u.CoreIface:
+		return fmt.Errorf("%s leads to %s, not to %q", iface, u.CoreIface, network)
 	}
-	if err := target.raise(ctx); err != nil {
-		return Move{}, err
+	return u.Up(context.Background())
+}
+
+// Plug is ground.Mover's. The addresses may differ from those before in their
+// last part.
+func (h *Handset) Plug(iface, network string, addrs ...netip.Prefix) error {
+	if err := h.Ready(iface, network, addrs...); err != nil {
+		return err
 	}
-	m, err := h.arrive(Move{From: from.address(true)}, target)
+	u := h.uplinks[iface]
+	if u.up {
+		if err := u.unplug(); err != nil {
+			return err
+		}
+	}
+	last := addrs[0].Addr().AsSlice()
+	u.number = last[len(last)-1]
+	if own, _ := u.addresses(); !slices.Equal(networks(own...), addrs) {
+		return fmt.Errorf("%s has %v, not %v", iface, own, addrs)
+	}
+	if err := u.plug(h.better()); err != nil {
+		return err
+	}
+	h.plugged = time.Now()
+	return u.reachable()
+}
+
+// Unplug is ground.Mover's.
+func (h *Handset) Unplug(iface string) error {
+	u, err := h.uplink(iface)
 	if err != nil {
-		return m, err
+		return err
 	}
-	if err := wait(ctx, overlap); err != nil {
-		return m, err
-	}
-	if err := from.unplug(); err != nil {
-		return m, err
-	}
-	m.Lost = time.Now()
-	return m, from.carrier(false)
+	return errors.Join(u.unplug(), u.Down())
 }
 
-// Stall makes the uplink carry nothing, without any sign of it on the phone;
-// the function that it returns ends that.
-func (h *Handset) Stall(uplink string) (end func() error, err error) {
-	u, ok := h.uplinks[uplink]
-	if !ok {
-		return nil, fmt.Errorf("no uplink %q", uplink)
+// Stall is ground.Mover's; an uplink that is not in use may be stalled too.
+func (h *Handset) Stall(iface string) error {
+	u, err := h.uplink(iface)
+	if err != nil || h.stalled[iface] != nil {
+		return err
 	}
-	return stall(u.core, u.coreIface, address(ipv4(u.subnet, 0)).IPNet, address(ipv6(u.subnet, 0)).IPNet)
+	end, err := u.Cable.Stall(networks(ipv4(u.subnet, 0), ipv6(u.subnet, 0))...)
+	if err == nil {
+		h.stalled[iface] = end
+	}
+	return err
 }
 
-// stall has core drop what comes in by an interface and what goes to the
-// networks behind it, until end.
-func stall(core *Host, iface string, networks ...*net.IPNet) (end func() error, err error) {
-	var rules []*netlink.Rule
-	end = func() error {
-		var errs []error
-		for _, r := range rules {
-			errs = append(errs, core.links.RuleDel(r))
-		}
-		rules = nil
-		return errors.Join(errs...)
+// Flow is ground.Mover's.
+func (h *Handset) Flow(iface string) error {
+	end := h.stalled[iface]
+	if end == nil {
+		return nil
 	}
-	for _, to := range networks {
-		in, out := netlink.NewRule(), netlink.NewRule()
-		in.IifName, out.Dst = iface, to
-		for _, r := range []*netlink.Rule{in, out} {
-			r.Type, r.Family, r.Priority = unix.FR_ACT_BLACKHOLE, unix.AF_INET, 100
-			if to.IP.To4() == nil {
-				r.Family = unix.AF_INET6
+	delete(h.stalled, iface)
+	return end()
+}
+
+// Sleep is ground.Mover's: it stops the programs on the phone.
+func (h *Handset) Sleep(ctx context.Context, d time.Duration) error {
+	h.lab.mu.Lock()
+	programs := slices.Clone(h.lab.programs)
+	h.lab.mu.Unlock()
+	for _, p := range programs {
+		if strings.HasPrefix(p.Name, h.host.Name+"/") && p.Running() {
+			if err := syscall.Kill(p.PID, syscall.SIGSTOP); err != nil {
+				return fmt.Errorf("%s does not sleep: %w", p.Name, err)
 			}
-			if err := core.links.RuleAdd(r); err != nil {
-				return nil, errors.Join(fmt.Errorf("stalling %s: %w", iface, err), end())
-			}
-			rules = append(rules, r)
+			defer func() { _ = syscall.Kill(p.PID, syscall.SIGCONT) }()
 		}
 	}
-	return end, nil
+	return wait(ctx, d)
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -14,41 +14,27 @@ var every = flag.Bool("lab.every", false, "every move over every transport, not 
 func moreVariants() []variant {
 	return []variant{
 		outage(),
-		{"make before break, 3 s of both", func(ctx context.Context, l *Lab) (Move, error) {
-			return l.MakeBeforeBreak(ctx, l.Other(), 3*time.Second)
-		}, 0, 0},
+		{"make before break, 3 s of both", take("overlap other 3s"), 0, 0},
 		{"a network that carries nothing for its first 3 s", deafAtFirst, -1, 0},
-		{"packets vanish for 6 s, no event", func(ctx context.Context, l *Lab) (Move, error) { return vanish(ctx, l, 6*time.Second) }, -1, 0},
-		{"renumbered in the middle of a move", func(ctx context.Context, l *Lab) (Move, error) {
-			if _, err := l.Roam(ctx, l.Other(), 0); err != nil {
-				return Move{}, err
-			}
-			return l.Renumber()
-		}, -1, 0},
-		{"there and back at once", func(ctx context.Context, l *Lab) (Move, error) {
-			if _, err := l.Roam(ctx, l.Other(), 0); err != nil {
-				return Move{}, err
-			}
-			return l.Roam(ctx, l.Other(), 0)
-		}, -1, 0},
+		{"packets vanish for 6 s, no event", vanish("6s"), -1, 0},
+		{"renumbered in the middle of a move", take("roam other", "renumber"), -1, 0},
+		{"there and back at once", take("roam other", "roam other"), -1, 0},
 	}
 }
 
 // outage is as long as phones keep calls without a network, nearly.
 func outage() variant {
-	return variant{"other uplink after 40 s of nothing", func(ctx context.Context, l *Lab) (Move, error) {
-		return l.Roam(ctx, l.Other(), 40*time.Second)
-	}, -1, 40 * time.Second}
+	return variant{"other uplink after 40 s of nothing", take("roam other 40s"), -1, 40 * time.Second}
 }
 
 // deafAtFirst moves to an uplink that has carrier, address, route and a router
 // that answers, and forwards nothing for 3 s.
 func deafAtFirst(ctx context.Context, l *Lab) (Move, error) {
-	end, err := l.Stall(l.Other())
-	if err != nil {
+	to := l.Other()
+	if err := l.Stall(to); err != nil {
 		return Move{}, err
 	}
-	m, err := l.Roam(ctx, l.Other(), 0)
+	m, err := l.Take(ctx, "roam other")
 	if err != nil {
 		return m, err
 	}
@@ -56,20 +42,16 @@ func deafAtFirst(ctx context.Context, l *Lab) (Move, error) {
 		return m, err
 	}
 	m.T0 = time.Now()
-	return m, end()
+	return m, l.Flow(to)
 }
 
 // vanish has the present uplink carry nothing for a while.
-func vanish(ctx context.Context, l *Lab, d time.Duration) (Move, error) {
-	end, err := l.Stall(l.Uplink())
-	if err != nil {
-		return Move{}, err
+func vanish(d string) func(context.Context, *Lab) (Move, error) {
+	return func(ctx context.Context, l *Lab) (Move, error) {
+		m, err := l.Take(ctx, "stall "+d)
+		m.T0 = m.T06 // no address came; packets did
+		return m, err
 	}
-	if err := wait(ctx, d); err != nil {
-		return Move{}, err
-	}
-	v4, v6 := l.Address()
-	return Move{T0: time.Now(), T06: time.Now(), From: v4, To: v4, To6: v6}, end()
 }
 
 // sample are the moves of a test: all with -lab.every, else those at once and
@@ -154,7 +136,7 @@ func TestAPeerThatLatches(t *testing.T) {
 		if err := flowing(ctx, captures[Phone], before, time.Time{}, 50); err != nil {
 			t.Fatal(err)
 		}
-		m := must[Move](t)(s.Roam(ctx, s.Other(), 0))
+		m := must[Move](t)(s.Take(ctx, "roam other"))
 		if err := flowing(ctx, captures[Phone], m.To, m.T0, 75); err != nil {
 			t.Error(err)
 		}

@@ -58,16 +58,16 @@ func (l *Lab) addNAT64(ctx context.Context) error {
 	if err := l.run(ctx, Core, "/usr/sbin/tayga", "--mktun", "-c", config); err != nil {
 		return err
 	}
-	if err := core.raise("nat64"); err != nil {
+	if err := core.Raise("nat64"); err != nil {
 		return err
 	}
-	tun, err := core.links.LinkByName("nat64")
+	tun, err := core.Links.LinkByName("nat64")
 	if err != nil {
 		return err
 	}
 	for _, to := range []netip.Prefix{NAT64Prefix(), nat64Pool()} {
 		route := &netlink.Route{LinkIndex: tun.Attrs().Index, Dst: &net.IPNet{IP: to.Addr().AsSlice(), Mask: net.CIDRMask(to.Bits(), to.Addr().BitLen())}}
-		if err := core.links.RouteAdd(route); err != nil {
+		if err := core.Links.RouteAdd(route); err != nil {
 			return fmt.Errorf("route to %s: %w", to, err)
 		}
 	}
@@ -97,7 +97,7 @@ func haveTun() error {
 		return &NoTunnels{}
 	}
 	if err := errors.Join(os.MkdirAll(filepath.Dir(tunNode), 0o755), unix.Mknod(tunNode, unix.S_IFCHR|0o600, int(unix.Mkdev(10, 200)))); err != nil {
-		return &Unable{"making " + tunNode + ": " + err.Error()}
+		return &Unable{Reason: "making " + tunNode + ": " + err.Error()}
 	}
 	return nil
 }

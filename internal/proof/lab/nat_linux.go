@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+
+	"ramble/internal/app/ground"
 )
 
 // The ports that a NAT maps to, in turns: Rebind takes the other half.
@@ -45,7 +47,7 @@ func (h *Handset) Rebind(ctx context.Context, uplink string) error {
 	if err := h.lab.translate(ctx, u.nat); err != nil {
 		return err
 	}
-	if err := u.core.links.ConntrackTableFlush(netlink.ConntrackTable); err != nil {
+	if err := u.Core.Links.ConntrackTableFlush(netlink.ConntrackTable); err != nil {
 		return fmt.Errorf("forgetting mappings: %w", err)
 	}
 	return nil
@@ -68,12 +70,12 @@ func (l *Lab) translators(ctx context.Context, u *uplink) error {
 // phones tell private addresses from others.
 func (l *Lab) addNAT(ctx context.Context, u *uplink) error {
 	u.nat = &nat{uplink: u, outer: netip.AddrFrom4([4]byte{203, 0, 113, u.subnet})}
-	lo, err := u.core.links.LinkByName("lo")
+	lo, err := u.Core.Links.LinkByName("lo")
 	if err != nil {
 		return err
 	}
-	outer := &netlink.Addr{IPNet: hostNet(u.nat.outer)}
-	if err := u.core.links.AddrAdd(lo, outer); err != nil {
+	outer := ground.Address(netip.PrefixFrom(u.nat.outer, 32))
+	if err := u.Core.Links.AddrAdd(lo, outer); err != nil {
 		return err
 	}
 	return l.translate(ctx, u.nat)
@@ -100,8 +102,8 @@ table ip nat_%[1]s {
 		iifname != "lo" ip daddr %[3]s drop
 	}
 }
-`, n.uplink.coreIface, netip.PrefixFrom(ipv4(n.uplink.subnet, 0), 24), n.outer, natPorts[n.turn])
-	path := filepath.Join(l.Dir, "nat-"+n.uplink.coreIface+".nft")
+`, n.uplink.CoreIface, netip.PrefixFrom(ipv4(n.uplink.subnet, 0), 24), n.outer, natPorts[n.turn])
+	path := filepath.Join(l.Dir, "nat-"+n.uplink.CoreIface+".nft")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return err
 	}

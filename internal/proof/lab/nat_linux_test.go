@@ -39,7 +39,7 @@ func TestANATMapsAndRebinds(t *testing.T) {
 	ctx := within(t, 20*time.Second)
 	stun, err := l.STUN(ctx)
 	possible(t, err)
-	must[Move](t)(l.Roam(ctx, WWAN, 0))
+	must[Move](t)(l.Take(ctx, "roam wwan0"))
 	phone := must[net.Conn](t)(l.Host(Phone).Dial(ctx, "udp", stun))
 	defer phone.Close()
 	first := mapped(t, phone)
@@ -76,7 +76,7 @@ func TestNAT64LeadsToIPv4(t *testing.T) {
 	pbx := l.Host(PBX)
 	server := must[*net.UDPConn](t)(pbx.ListenPacket(addrPort(pbx.IPv4, 9)))
 	defer server.Close()
-	must[Move](t)(l.Roam(ctx, WWAN, 0))
+	must[Move](t)(l.Take(ctx, "roam wwan0"))
 	phone := must[net.Conn](t)(l.Host(Phone).Dial(ctx, "udp", addrPort(Below64(pbx.IPv4), 9)))
 	defer phone.Close()
 	for range 2 {

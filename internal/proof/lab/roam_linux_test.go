@@ -29,17 +29,25 @@ type variant struct {
 	takes time.Duration // how long the move itself lasts, beyond 5 s
 }
 
-func other(l *Lab) string { return l.Other() }
+// take is a move of one step or more, by their words.
+func take(steps ...string) func(context.Context, *Lab) (Move, error) {
+	return func(ctx context.Context, l *Lab) (m Move, err error) {
+		for _, step := range steps {
+			if m, err = l.Take(ctx, step); err != nil {
+				return m, err
+			}
+		}
+		return m, nil
+	}
+}
 
 func variants() []variant {
 	return []variant{
-		{"other uplink at once", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, other(l), 0) }, -1, 0},
-		{"other uplink after 5 s of nothing", func(ctx context.Context, l *Lab) (Move, error) { return l.Roam(ctx, other(l), 5*time.Second) }, -1, 0},
-		{"renumbered", func(_ context.Context, l *Lab) (Move, error) { return l.Renumber() }, -1, 0},
-		{"same address back after 2 s", func(ctx context.Context, l *Lab) (Move, error) { return l.Blackout(ctx, 2*time.Second) }, -1, 0},
-		{"make before break, 0.3 s of both", func(ctx context.Context, l *Lab) (Move, error) {
-			return l.MakeBeforeBreak(ctx, other(l), 300*time.Millisecond)
-		}, 0, 0},
+		{"other uplink at once", take("roam other"), -1, 0},
+		{"other uplink after 5 s of nothing", take("roam other 5s"), -1, 0},
+		{"renumbered", take("renumber"), -1, 0},
+		{"same address back after 2 s", take("down 2s"), -1, 0},
+		{"make before break, 0.3 s of both", take("overlap other 300ms"), 0, 0},
 	}
 }
 

@@ -30,7 +30,7 @@ func TestFlapStorm(t *testing.T) {
 				if err := wait(ctx, time.Until(from.Add(time.Duration(n)*pace))); err != nil {
 					t.Fatal(err)
 				}
-				last = must[Move](t)(s.Roam(ctx, other(s.Lab), 0))
+				last = must[Move](t)(s.Take(ctx, "roam other"))
 			}
 			took := time.Since(from)
 			if err := s.k.AwaitBindings(ctx, "alice", last.To.String()); err != nil {

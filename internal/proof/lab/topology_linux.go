@@ -2,14 +2,11 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
+	"ramble/internal/app/ground"
 )
 
 // mostPhones have a subnet for each of their uplinks.
@@ -76,7 +73,7 @@ func (l *Lab) build(o Options) error {
 		}
 	}
 	core := l.hosts[Core]
-	if err := core.sysctls(map[string]string{
+	if err := core.Sysctls(map[string]string{
 		"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1", "ipv6/conf/default/forwarding": "1",
 		"ipv4/conf/all/rp_filter": "1", "ipv4/conf/default/rp_filter": "1",
 	}); err != nil {
@@ -86,21 +83,24 @@ func (l *Lab) build(o Options) error {
 	for i, name := range names[3:] {
 		// Else a dying socket's packet asks for the new gateway in the name of the
 		// old address, gets no answer, and the next question comes a second later.
-		if err := l.hosts[name].sysctls(map[string]string{
+		if err := l.hosts[name].Sysctls(map[string]string{
 			"ipv4/conf/all/arp_announce": "2", "ipv4/conf/default/arp_announce": "2",
 		}); err != nil {
 			return err
 		}
-		h := &Handset{host: l.hosts[name], uplinks: map[string]*uplink{}, metric: 1000, lab: l}
+		h := &Handset{host: l.hosts[name], uplinks: map[string]*uplink{}, stalled: map[string]func() error{}, metric: 1000, lab: l}
 		l.phones = append(l.phones, h)
 		plan = append(plan, h.links(i+1, o)...)
 	}
-	l.Handset = l.phones[0]
 	for _, a := range plan {
 		if err := l.connect(a, o.Emulate && a.emulated); err != nil {
 			return fmt.Errorf("link %s of %s: %w", a.iface, a.host, err)
 		}
 	}
+	for _, h := range l.phones {
+		h.traveller = ground.NewTraveller(h, h.spots())
+	}
+	l.Handset = l.phones[0]
 	return nil
 }
 
@@ -113,10 +113,10 @@ func (l *Lab) connect(a access, emulated bool) error {
 		if err != nil {
 			return err
 		}
-		if err := pair(core, a.core, w.host, "core"); err != nil {
+		if err := ground.Pair(core.Host, a.core, w.host.Host, "core"); err != nil {
 			return err
 		}
-		if err := pair(w.host, "far", host, a.iface); err != nil {
+		if err := ground.Pair(w.host.Host, "far", host.Host, a.iface); err != nil {
 			return err
 		}
 		for h, name := range map[*Host]string{core: a.core, host: a.iface} {
@@ -127,20 +127,17 @@ func (l *Lab) connect(a access, emulated bool) error {
 		if err := w.open("core", "far"); err != nil {
 			return err
 		}
-	} else if err := pair(near, a.core, far, a.iface); err != nil {
+	} else if err := ground.Pair(near.Host, a.core, far.Host, a.iface); err != nil {
 		return err
 	}
-	if err := core.raise(a.core, ipv4(a.subnet, 1), ipv6(a.subnet, 1)); err != nil {
+	if err := core.Raise(a.core, networks(ipv4(a.subnet, 1), ipv6(a.subnet, 1))...); err != nil {
 		return err
 	}
-	link, err := host.links.LinkByName(a.iface)
+	cable, err := ground.NewCable(host.Host, a.iface, core.Host, a.core)
 	if err != nil {
 		return err
 	}
-	u := &uplink{
-		name: a.iface, host: host, core: core, index: link.Attrs().Index, coreIface: a.core,
-		access: a.offers, subnet: a.subnet, number: 2,
-	}
+	u := &uplink{Cable: cable, access: a.offers, subnet: a.subnet, number: 2}
 	metric := 1000
 	if a.phone != nil {
 		a.phone.uplinks[a.iface] = u
@@ -154,55 +151,11 @@ func (l *Lab) connect(a access, emulated bool) error {
 	if !a.up {
 		return nil
 	}
-	if err := u.raise(context.Background()); err != nil {
+	if err := u.Up(context.Background()); err != nil {
 		return err
 	}
 	if err := u.plug(metric); err != nil {
 		return err
 	}
 	return u.reachable()
-}
-
-// pair lays a cable between two hosts.
-func pair(a *Host, aName string, b *Host, bName string) error {
-	veth := netlink.NewVeth(netlink.LinkAttrs{Name: aName})
-	veth.PeerName, veth.PeerNamespace = bName, netlink.NsFd(int(b.ns))
-	if err := a.links.LinkAdd(veth); err != nil {
-		if errors.Is(err, unix.EOPNOTSUPP) {
-			return &Unable{"the kernel has no veth interfaces: " + err.Error()}
-		}
-		return err
-	}
-	return nil
-}
-
-// raise sets an interface up, with addresses. IPv4 lies in a /24, IPv6 in a /64.
-func (h *Host) raise(iface string, addrs ...netip.Addr) error {
-	link, err := h.links.LinkByName(iface)
-	if err != nil {
-		return err
-	}
-	if err := h.links.LinkSetUp(link); err != nil {
-		return err
-	}
-	for _, a := range addrs {
-		if err := h.links.AddrAdd(link, address(a)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hostNet is the network of one address.
-func hostNet(a netip.Addr) *net.IPNet {
-	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
-}
-
-// address is a as netlink wants it: without duplicate address detection, which
-// would keep it unusable for a second.
-func address(a netip.Addr) *netlink.Addr {
-	if a.Is4() {
-		return &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(24, 32)}}
-	}
-	return &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(64, 128)}, Flags: unix.IFA_F_NODAD}
 }

@@ -12,7 +12,7 @@ func TestAMissingProgramIsNamed(t *testing.T) {
 	if _, unable := errors.AsType[*Unable](err); !unable {
 		t.Fatalf("got %v", err)
 	}
-	for _, want := range []string{"no lab here", "no-such-phone is not installed", "scripts/lab-packages.sh"} {
+	for _, want := range []string{"no private network here", "no-such-phone is not installed", "scripts/lab-packages.sh"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}
@@ -36,7 +36,7 @@ func TestWithoutRightsItIsSaid(t *testing.T) {
 			if (err == nil) != tt.pass {
 				t.Errorf("it ends with %v", err)
 			}
-			for _, want := range []string{tt.says, "no lab here: network namespaces need root, or a system that lets users have user namespaces"} {
+			for _, want := range []string{tt.says, "no private network here: network namespaces need root, or a system that lets users have user namespaces"} {
 				if !strings.Contains(said, want) {
 					t.Errorf("it does not say %q:\n%s", want, said)
 				}

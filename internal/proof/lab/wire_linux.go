@@ -27,6 +27,7 @@ type Impairment struct {
 // Wire is a link emulator: it sits in a namespace in the middle of a link and
 // passes frames on; those that look for neighbours at once. Many kernels lack the queueing discipline for this.
 type Wire struct {
+	lab           *Lab
 	host          *Host
 	toFar, toCore *lane
 	coreFD, farFD *os.File
@@ -38,13 +39,13 @@ func (l *Lab) newWire(name string) (*Wire, error) {
 	if h == nil {
 		return nil, err
 	}
-	w := &Wire{host: h}
+	w := &Wire{lab: l, host: h}
 	l.wires[name] = w
 	if err != nil {
 		return nil, err
 	}
 	// The wire itself must not say a word.
-	return w, h.sysctls(map[string]string{"ipv6/conf/all/disable_ipv6": "1", "ipv6/conf/default/disable_ipv6": "1"})
+	return w, h.Sysctls(map[string]string{"ipv6/conf/all/disable_ipv6": "1", "ipv6/conf/default/disable_ipv6": "1"})
 }
 
 // Wire is the emulator of one of the first phone's uplinks, or with Callee that
@@ -73,7 +74,7 @@ func (w *Wire) Set(out, in Impairment) {
 // open begins to pass frames between two interfaces of the wire's namespace.
 func (w *Wire) open(core, far string) error {
 	for _, name := range []string{core, far} {
-		if err := w.host.raise(name); err != nil {
+		if err := w.host.Raise(name); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func (w *Wire) open(core, far string) error {
 		{"wire from host", func() { w.pass(w.farFD, w.toCore) }},
 	} {
 		w.running.Add(1)
-		w.host.guard.Go(part.name, func() {
+		w.lab.guard.Go(part.name, func() {
 			defer w.running.Done()
 			part.run()
 		})
@@ -115,7 +116,7 @@ func (w *Wire) close() {
 		}
 	}
 	w.running.Wait()
-	_ = w.host.close()
+	_ = w.host.Close()
 }
 
 // pass reads frames until the socket is closed.
@@ -301,7 +302,7 @@ func (h *Host) packetSocket(iface string) (*os.File, error) {
 		if iface == "" {
 			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 		}
-		link, err := h.links.LinkByName(iface)
+		link, err := h.Links.LinkByName(iface)
 		if err != nil {
 			return err
 		}

@@ -59,6 +59,22 @@ func (v Variant) Away() time.Duration {
 	return 0
 }
 
+// Move is what the network does in a round, in the words of drill scenarios.
+func (r Round) Move() string {
+	switch away := r.Variant.Away(); r.Variant {
+	case Renumbered:
+		return "renumber"
+	case SameAddress:
+		return "down " + away.String()
+	case MakeBeforeBreak:
+		return "overlap other " + r.Overlap.String()
+	case After5s, After30s:
+		return "roam other " + away.String()
+	default: // at once, to the other family too: it is the other uplink's
+		return "roam other"
+	}
+}
+
 // Variants are all of them.
 func Variants() (all []Variant) {
 	for v := range variants {

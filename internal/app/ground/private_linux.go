@@ -1,4 +1,4 @@
-package lab
+package ground
 
 import (
 	"bufio"
@@ -126,9 +126,9 @@ func naps(p *os.Process, ask io.ReadCloser, answer io.WriteCloser) {
 	}
 }
 
-// Sleep stops this process for d, all of it, as a machine sleeps. It works in
+// nap stops this process for d, all of it, as a machine sleeps. It works in
 // the inner process of Private only.
-func Sleep(d time.Duration) error {
+func nap(d time.Duration) error {
 	if os.Getenv(inPrivate) == "" {
 		return errors.New("nobody is there to wake this process up")
 	}
