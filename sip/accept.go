@@ -11,6 +11,7 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -98,7 +99,7 @@ func (s *Stack) incoming(in *inbound) {
 	case s.dialogs.merged(callID, in.raw.Tag("From")):
 		s.refuse(in, 482, "Loop Detected")
 		return
-	case user.Scheme == "sips" && s.transport != TLS: // somebody before us let it down (RFC 5630 5.3)
+	case user.Scheme == "sips" && s.transport != locate.TLS: // somebody before us let it down (RFC 5630 5.3)
 		s.refuse(in, 480, "Temporarily Unavailable", wire.Header{Name: "Warning", Value: `380 ramble "SIPS Not Allowed"`})
 		return
 	case src != s.o.Server.Addr.Addr() && user.User != "" && user.User != s.o.Account.AOR.User:

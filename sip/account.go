@@ -1,49 +1,12 @@
 package sip
 
 import (
-	"crypto/x509"
-	"fmt"
 	"net/netip"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
-
-// Transport is how messages travel.
-type Transport int
-
-// The transports. Auto is what Resolve finds; no message travels by it.
-const (
-	UDP Transport = iota
-	TCP
-	TLS
-	Auto
-)
-
-func (t Transport) String() string { return [...]string{"udp", "tcp", "tls", "auto"}[t] }
-
-// via is the transport's name in a Via (RFC 3261 20.42).
-func (t Transport) via() string { return [...]string{"UDP", "TCP", "TLS", "UDP"}[t] }
-
-// ParseTransport reads "udp", "tcp" or "tls", as a URI names them.
-func ParseTransport(s string) (Transport, error) {
-	for _, t := range []Transport{UDP, TCP, TLS} {
-		if s == t.String() {
-			return t, nil
-		}
-	}
-	return UDP, fmt.Errorf("%q is not a transport; there are udp, tcp and tls", s)
-}
-
-// Server is one resolved target.
-type Server struct {
-	Transport Transport
-	Addr      netip.AddrPort
-	// Host is the name that was asked for: a domain, a host, or a literal
-	// address. A TLS server must prove that it is this, whatever DNS said.
-	Host string
-	Name string // the host that DNS named for it (SRV), for routes and people; empty: Host
-}
 
 // Account is one address of record as SIP sees it. It is immutable.
 type Account struct {
@@ -54,20 +17,13 @@ type Account struct {
 	Realm       string                 // besides the AOR's domain, the realm credentials are for; empty: learnt from the registrar
 	Registrar   wire.URI               // zero: the AOR's domain
 	Proxy       wire.URI               // outbound proxy, becomes a Route; zero: none
-	Transport   Transport
-	TLS         TLSPolicy
+	Transport   locate.Transport
+	TLS         locate.TLSPolicy
 	Expires     time.Duration  // asked lifetime of the binding; 0: 10 minutes
 	InstanceID  string         // "urn:uuid:..." (RFC 5626 4.1); empty: no outbound
 	GRUU        bool           // dialogs take the GRUU that the registrar gives (RFC 5627)
 	AllowFrom   []netip.Prefix // who may call besides the server
 	AllowAny    bool           // anyone may call
-}
-
-// TLSPolicy says whom an account believes to be its server. The zero value is
-// strict.
-type TLSPolicy struct {
-	Roots      *x509.CertPool // who may vouch for a server; nil: whom the system trusts
-	Unverified bool           // believe anybody: for a lab. Whoever sets it shows that, all the time
 }
 
 func (a *Account) registrar() wire.URI {

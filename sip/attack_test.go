@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -52,8 +53,8 @@ func (a *attacker) answer() string {
 }
 
 // nowhere is a server that no test has.
-func nowhere() Server {
-	return Server{Addr: netip.MustParseAddrPort("192.0.2.1:5060"), Host: "example.test"}
+func nowhere() locate.Server {
+	return locate.Server{Addr: netip.MustParseAddrPort("192.0.2.1:5060"), Host: "example.test"}
 }
 
 func request(method string, a *attacker, extra ...string) string {
@@ -124,7 +125,7 @@ func TestStrangers(t *testing.T) {
 		}
 	})
 	t.Run("cannot touch a call whose tags they do not know", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		c, l := dialled(t, ph, p)
 		good := *l
@@ -195,7 +196,7 @@ func TestCredentialsStayHome(t *testing.T) {
 	for _, realm := range []string{"evil.test", "example.test", ""} {
 		for _, code := range []int{401, 407} {
 			t.Run(fmt.Sprintf("a peer that is called directly gets none for realm %q with %d", realm, code), func(t *testing.T) {
-				server, p := newPeer(t, UDP), newPeer(t, UDP)
+				server, p := newPeer(t, locate.UDP), newPeer(t, locate.UDP)
 				server.setAuto(newRegistrar("MD5").serve)
 				// The account registers with one server; the call's peer answers for
 				// itself, as its Contact says, and challenges everything.
@@ -231,7 +232,7 @@ func TestCredentialsStayHome(t *testing.T) {
 		}
 	}
 	t.Run("the server's answer for a foreign realm gets none", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		p.setAuto(func(m *message) bool {
 			if m.Method() == "INVITE" {
 				m.reply(407, "Proxy Authentication Required", "x", "", challengeOf("evil.test")...)
@@ -249,7 +250,7 @@ func TestCredentialsStayHome(t *testing.T) {
 	t.Run("a registrar cannot change its realm", func(t *testing.T) {
 		r := newRegistrar("MD5")
 		r.realm = "asterisk"
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +269,7 @@ func TestCredentialsStayHome(t *testing.T) {
 		}
 	})
 	t.Run("the answer to a REGISTER is not volunteered in an INVITE, which its own challenge is answered for", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		p.setAuto(newRegistrar("SHA-256").serve)
 		ph := open(t, account(), p.server())
 		if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {

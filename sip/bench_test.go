@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"testing"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 func BenchmarkRegister(b *testing.B) {
-	for _, transport := range []Transport{UDP, TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		b.Run(transport.String(), func(b *testing.B) {
 			p := newPeer(b, transport)
 			p.setAuto(newRegistrar("SHA-256").serve)
@@ -27,7 +28,7 @@ func BenchmarkRegister(b *testing.B) {
 }
 
 func BenchmarkModify(b *testing.B) {
-	for _, transport := range []Transport{UDP, TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		for _, method := range []Method{Reinvite, Update} {
 			b.Run(transport.String()+"/"+method.String(), func(b *testing.B) {
 				p := newPeer(b, transport)
@@ -54,7 +55,7 @@ func BenchmarkModify(b *testing.B) {
 }
 
 func BenchmarkCall(b *testing.B) {
-	p := newPeer(b, UDP)
+	p := newPeer(b, locate.UDP)
 	p.setAuto(func(m *message) bool {
 		switch m.Method() {
 		case "INVITE":
@@ -87,7 +88,7 @@ func BenchmarkHandshake(b *testing.B) {
 	ca := newAuthority(b, "Bench CA")
 	for _, resume := range []bool{false, true} {
 		b.Run(fmt.Sprintf("resumed=%v", resume), func(b *testing.B) {
-			p := newPeerAt(b, TLS, "127.0.0.1:0", ca.server([]string{"example.test"}))
+			p := newPeerAt(b, locate.TLS, "127.0.0.1:0", ca.server([]string{"example.test"}))
 			p.setAuto(func(m *message) bool { m.reply(200, "OK", "x", ""); return true })
 			acct := believing(ca)
 			var sessions tls.ClientSessionCache

@@ -12,6 +12,7 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/sip/digest"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -157,7 +158,7 @@ func (d dialog) draft(method string, seq uint32) wire.Draft {
 // this path (another family, for one), and so does one whose route has no address
 // of this path's family at all.
 func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err error) {
-	if s.transport != TLS && isSecure(d.target) {
+	if s.transport != locate.TLS && isSecure(d.target) {
 		return nil, false, ErrNotSecure
 	}
 	if d.viaServer && s.o.Server.Addr.IsValid() {
@@ -165,7 +166,7 @@ func (s *Stack) hop(ctx context.Context, d dialog) (f flow, server bool, err err
 		return f, true, err
 	}
 	at, name, server, err := s.nextHop(ctx, d.firstHop())
-	if errors.Is(err, errNoFamily) && len(d.routes) > 0 && s.o.Server.Addr.IsValid() {
+	if errors.Is(err, locate.ErrNoFamily) && len(d.routes) > 0 && s.o.Server.Addr.IsValid() {
 		// A server of both families may record one address for all: to it, the
 		// request came by the way that this path has to the account's server.
 		server, err = true, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -51,7 +52,7 @@ func called(t *testing.T, ph *phone, p *peer, extra ...string) (*Call, *leg) {
 }
 
 func TestOutgoingCall(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		ph := open(t, account(), p.server())
 		t.Run("is answered, and we hang up", func(t *testing.T) {
@@ -180,7 +181,7 @@ func TestOutgoingCall(t *testing.T) {
 }
 
 func TestIncomingCall(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		ph := open(t, account(), p.server())
 		t.Run("is answered, and the peer hangs up", func(t *testing.T) {
@@ -292,6 +293,6 @@ func TestIncomingCall(t *testing.T) {
 func (l *leg) branchACK() {
 	branch := l.branch
 	l.p.write(l.to, l.conn, strings.Join([]string{"ACK " + l.target + " SIP/2.0",
-		"Via: SIP/2.0/" + l.p.transport.via() + " " + l.p.addr.String() + ";branch=" + branch + ";rport",
+		"Via: SIP/2.0/" + l.p.transport.Via() + " " + l.p.addr.String() + ";branch=" + branch + ";rport",
 		"From: " + l.local, "To: " + l.remote, "Call-ID: " + l.callID, "CSeq: 101 ACK", "Content-Length: 0", "", ""}, "\r\n"))
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -37,7 +38,7 @@ func (s *Stack) contact(acct *Account, scheme string) string {
 	u := wire.URI{Scheme: cmp.Or(scheme, "sip"), User: acct.AOR.User, Host: at.Addr().String(), Port: at.Port()}
 	switch {
 	case u.Scheme == "sips": // is TLS already; transport=tls is for sip: (RFC 5630 3.1.4)
-	case s.transport != UDP:
+	case s.transport != locate.UDP:
 		u.Params = ";transport=" + s.transport.String()
 	}
 	return u.String()
@@ -61,14 +62,14 @@ func (s *Stack) dialogContact(acct *Account, scheme string) string {
 // reachable reports whether a server can come to us at the address that our
 // Contact says, by a flow of its own.
 func (s *Stack) reachable() bool {
-	if s.transport == TLS {
+	if s.transport == locate.TLS {
 		return false // nobody listens: a phone has no certificate to be called by
 	}
 	seen := s.seenAt.Load()
 	if seen == nil {
 		return true
 	}
-	if s.transport == TCP { // the port seen is that of the connection
+	if s.transport == locate.TCP { // the port seen is that of the connection
 		return seen.Addr() == s.announced().Addr()
 	}
 	return *seen == s.announced()

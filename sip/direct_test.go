@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -17,7 +18,7 @@ func TestGivingUp(t *testing.T) {
 		return c, job(func() (Answer, error) { return c.Invite(ctx, ph.st, []byte(sdpA), nil) })
 	}
 	t.Run("an INVITE whose context ends while it rings is cancelled", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -36,7 +37,7 @@ func TestGivingUp(t *testing.T) {
 		<-c.Over()
 	})
 	t.Run("a 2xx that comes after we gave up is acknowledged and hung up", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -51,7 +52,7 @@ func TestGivingUp(t *testing.T) {
 		p.expect("ACK")
 	})
 	t.Run("Cancel before any answer waits as long as its context", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		c, ans := invite(t, ph, ctxOf(t))
 		p.expect("INVITE")
@@ -68,7 +69,7 @@ func TestGivingUp(t *testing.T) {
 		}
 	})
 	t.Run("methods in the wrong state say so", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		for name, err := range map[string]error{
@@ -87,12 +88,12 @@ func TestGivingUp(t *testing.T) {
 }
 
 func TestDirectCall(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		t.Run("a call without a server goes straight to its target", func(t *testing.T) {
 			p := newPeer(t, transport)
 			acct := account()
 			acct.Transport = transport
-			ph := open(t, acct, Server{}, func(o *StackOptions) { o.Lookup = names{"bob.example": {p.addr.Addr()}} })
+			ph := open(t, acct, locate.Server{}, func(o *StackOptions) { o.Lookup = names{"bob.example": {p.addr.Addr()}} })
 			c := NewCall(acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "bob.example", Port: p.addr.Port()})
 			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
 			p.expect("INVITE").reply(200, "OK", "b", sdpB, p.contact())
@@ -109,9 +110,9 @@ func TestDirectCall(t *testing.T) {
 		t.Run("a name without an address says so", func(t *testing.T) {
 			acct := account()
 			acct.Transport = transport
-			ph := open(t, acct, Server{}, func(o *StackOptions) { o.Lookup = names{} })
+			ph := open(t, acct, locate.Server{}, func(o *StackOptions) { o.Lookup = names{} })
 			_, err := NewCall(acct, nil, wire.URI{Scheme: "sip", User: "b", Host: "nowhere.example"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
-			var re *ResolveError
+			var re *locate.ResolveError
 			if !errors.As(err, &re) {
 				t.Errorf("got %v", err)
 			}
@@ -120,7 +121,7 @@ func TestDirectCall(t *testing.T) {
 }
 
 func TestProxyAsksWithinACall(t *testing.T) {
-	p := newPeer(t, UDP)
+	p := newPeer(t, locate.UDP)
 	ph := open(t, account(), p.server())
 	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
@@ -157,8 +158,8 @@ func TestProxyAsksWithinACall(t *testing.T) {
 
 func TestAnnounce(t *testing.T) {
 	acct := account()
-	acct.Transport = TCP
-	st := open(t, acct, Server{}).st
+	acct.Transport = locate.TCP
+	st := open(t, acct, locate.Server{}).st
 	own := st.Contact(acct)
 	st.Announce(netip.MustParseAddrPort("[2001:db8::5]:40000"))
 	if got := st.Contact(acct); got != "sip:alice@[2001:db8::5]:40000;transport=tcp" {
@@ -169,3 +170,16 @@ func TestAnnounce(t *testing.T) {
 		t.Errorf("got %q, want %q", got, own)
 	}
 }
+
+// names is a Lookup that knows addresses only.
+type names map[string][]netip.Addr
+
+func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	if a, ok := n[host]; ok {
+		return a, nil
+	}
+	return nil, errors.New("no such host")
+}
+
+func (names) LookupSRV(context.Context, string) ([]locate.SRV, error)     { return nil, nil }
+func (names) LookupNAPTR(context.Context, string) ([]locate.NAPTR, error) { return nil, nil }

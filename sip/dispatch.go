@@ -32,7 +32,7 @@ func (s *Stack) receive(b []byte, f flow) bool {
 		if msg, err := s.parser.Parse(raw.Bytes()); err == nil {
 			if res, ok := msg.(*sipgo.Response); ok {
 				s.heard.Store(true)
-				res.SetTransport(s.transport.via())
+				res.SetTransport(s.transport.Via())
 				res.SetSource(src.String())
 				s.response(res, f)
 			}
@@ -50,7 +50,7 @@ func (s *Stack) receive(b []byte, f flow) bool {
 		return true
 	}
 	s.heard.Store(true)
-	req.SetTransport(s.transport.via())
+	req.SetTransport(s.transport.Via())
 	req.SetSource(src.String())
 	s.request(req, raw, s.answerFlow(req, f))
 	return true

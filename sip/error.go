@@ -3,9 +3,10 @@ package sip
 import (
 	"errors"
 	"fmt"
-	"net"
 	"syscall"
 	"time"
+
+	"ramble/sip/locate"
 )
 
 // Errors to branch on with errors.Is.
@@ -73,15 +74,15 @@ func Explain(err error) (text, hint string) {
 	var refused *RefusedError
 	var response *ResponseError
 	var redirect *RedirectError
-	var resolve *ResolveError
-	var certificate *CertificateError
-	var handshake *HandshakeError
+	var resolve *locate.ResolveError
+	var certificate *locate.CertificateError
+	var handshake *locate.HandshakeError
 	e := explanation{text: err.Error()}
 	switch {
 	case errors.As(err, &certificate):
-		e = certificate.explain()
+		return certificate.Explain()
 	case errors.As(err, &handshake):
-		e = handshake.explain()
+		return handshake.Explain()
 	case errors.As(err, &refused) && refused.Stale:
 		e = explanation{"The server calls every login attempt out of date.", "Its clock or its nonce store is broken; ask its operator."}
 	case errors.As(err, &refused):
@@ -90,7 +91,7 @@ func Explain(err error) (text, hint string) {
 	case errors.As(err, &redirect):
 		e = explanation{fmt.Sprintf("The call was redirected (%d) to another address.", redirect.Code), "Dial the new address if you trust it."}
 	case errors.As(err, &resolve):
-		e = resolve.explain()
+		return resolve.Explain()
 	case errors.As(err, &response):
 		e = explainCode(response)
 	case errors.Is(err, ErrPortInUse):
@@ -159,19 +160,4 @@ func explainCode(e *ResponseError) explanation {
 	}
 	x.text = fmt.Sprintf("%d: %s", e.Code, x.text)
 	return x
-}
-
-func (e *ResolveError) explain() explanation {
-	for _, known := range []error{errLinkLocal, errOwn, errNotOffered, errNoFamily, errAliases} {
-		if errors.Is(e.Err, known) {
-			return explanation{e.Host + ": " + known.Error() + ".", "Check the address, or name another server with registrar = \"sip:host\"."}
-		}
-	}
-	var de *net.DNSError
-	if e.Err == nil || (errors.As(e.Err, &de) && de.IsNotFound) {
-		return explanation{fmt.Sprintf("The name %s has no address in DNS.", e.Host),
-			"Check the spelling of the domain and whether the network's DNS works."}
-	}
-	return explanation{fmt.Sprintf("The name %s could not be looked up: DNS does not answer.", e.Host),
-		"Check the network's DNS; it is tried again by itself. An address instead of a name needs none."}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/locate"
 )
 
 // deadlines is a connection that remembers its read deadline.
@@ -52,7 +54,7 @@ func TestHalfMessages(t *testing.T) {
 		"after half a status line":   "SIP/2.0 2",
 	} {
 		t.Run("a registrar that closes "+name+" is told at once, and another connection registers", func(t *testing.T) {
-			p := newPeer(t, TCP)
+			p := newPeer(t, locate.TCP)
 			ph := open(t, account(), p.server())
 			reg := NewRegistration(ph.acct, ph.auth)
 			done := job(func() (Registered, error) { return reg.Register(ctxOf(t), ph.st, RegisterOptions{}) })

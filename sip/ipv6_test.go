@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ramble/internal/proof/needs"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -17,7 +18,7 @@ func TestIPv6(t *testing.T) {
 	}
 	pc.Close()
 	ca := newAuthority(t, "Test CA")
-	for _, transport := range []Transport{UDP, TCP, TLS} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP, locate.TLS} {
 		t.Run("registers, calls and is called over "+transport.String(), func(t *testing.T) {
 			p := newPeerAt(t, transport, "[::1]:0", ca.server([]string{"::1"}))
 			p.setAuto(newRegistrar("MD5").serve)
@@ -33,7 +34,7 @@ func TestIPv6(t *testing.T) {
 				t.Error(got.Contact)
 			}
 			seen, _ := p.soFar()
-			if via := seen[0].value("Via"); !strings.HasPrefix(via, "SIP/2.0/"+transport.via()+" "+at+";") {
+			if via := seen[0].value("Via"); !strings.HasPrefix(via, "SIP/2.0/"+transport.Via()+" "+at+";") {
 				t.Error(via)
 			}
 			p.setAuto(nil)
@@ -56,7 +57,7 @@ func TestIPv6(t *testing.T) {
 		})
 	}
 	t.Run("a route that names the server's IPv4 address leads to the server", func(t *testing.T) {
-		p := newPeerAt(t, UDP, "[::1]:0", nil)
+		p := newPeerAt(t, locate.UDP, "[::1]:0", nil)
 		srv := p.server()
 		srv.Host = "::1"
 		ph := open(t, believing(ca), srv, func(o *StackOptions) { o.Local = netip.IPv6Loopback() })

@@ -13,6 +13,7 @@ import (
 	pion "github.com/pion/stun/v3"
 
 	"ramble/internal/leaf/stun"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -25,7 +26,7 @@ func TestKeepAliveOverUDP(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer pc.Close()
-		ph := open(t, account(), Server{Addr: addrPort(pc.LocalAddr())}, beating)
+		ph := open(t, account(), locate.Server{Addr: addrPort(pc.LocalAddr())}, beating)
 		buf := make([]byte, 2000)
 		pc.SetReadDeadline(time.Now().Add(patience))
 		asked, row := map[string]bool{}, 0
@@ -51,7 +52,7 @@ func TestKeepAliveOverUDP(t *testing.T) {
 		}
 	})
 	t.Run("a server that answered and stops is noticed", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		var answered atomic.Int32
 		p.setAuto(func(m *message) bool {
 			if answered.Add(1) <= 2 {
@@ -65,7 +66,7 @@ func TestKeepAliveOverUDP(t *testing.T) {
 		}
 	})
 	t.Run("where the server sees us elsewhere, that is told, once", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		var n atomic.Int32
 		p.setAuto(func(m *message) bool {
 			at := []string{"203.0.113.9:40112", "203.0.113.9:40112", "203.0.113.9:40112", "203.0.113.9:51000"}[min(n.Add(1)-1, 3)]
@@ -83,7 +84,7 @@ func TestKeepAliveOverUDP(t *testing.T) {
 		}
 	})
 	t.Run("a Flow-Timer makes them come sooner, and never later than it says", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server(), func(o *StackOptions) { o.KeepAlive = time.Hour })
 		asked := make(chan struct{}, 100)
 		r := newRegistrar()
@@ -170,7 +171,7 @@ func stunServer(t *testing.T, names ...string) netip.AddrPort {
 func TestSTUNOnTheSIPPort(t *testing.T) {
 	t.Run("tells where we are seen, at once and when it changes, and believes its server alone", func(t *testing.T) {
 		at := stunServer(t, "203.0.113.9:40112", "203.0.113.9:40112", "0.0.0.0:5", "127.0.0.1:5", "203.0.113.9:51000")
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		p.setAuto(func(m *message) bool { m.reply(200, "OK", "x", ""); return true })
 		ph := open(t, account(), p.server(), func(o *StackOptions) { beating(o); o.STUN = at })
 		for _, want := range []string{"203.0.113.9:40112", "203.0.113.9:51000"} {
@@ -186,7 +187,7 @@ func TestSTUNOnTheSIPPort(t *testing.T) {
 		}
 	})
 	t.Run("asks once where keep-alives are off, and a dead server harms nothing", func(t *testing.T) {
-		ph := open(t, account(), newPeer(t, UDP).server(), func(o *StackOptions) { o.STUN = stunServer(t, "203.0.113.9:40112") })
+		ph := open(t, account(), newPeer(t, locate.UDP).server(), func(o *StackOptions) { o.STUN = stunServer(t, "203.0.113.9:40112") })
 		if e := event[Mapped](ph); !e.STUN {
 			t.Errorf("%+v", e)
 		}
@@ -195,7 +196,7 @@ func TestSTUNOnTheSIPPort(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer dead.Close()
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		p.setAuto(newRegistrar().serve)
 		ph = open(t, account(), p.server(), func(o *StackOptions) { o.STUN = addrPort(dead.LocalAddr()) })
 		if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {

@@ -3,6 +3,8 @@ package sip
 import (
 	"strings"
 	"testing"
+
+	"ramble/sip/locate"
 )
 
 func TestMalformed(t *testing.T) {
@@ -62,7 +64,7 @@ func TestMalformed(t *testing.T) {
 		})
 	}
 	t.Run("spaces around = in tags and branches still match dialogs", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		_, l := dialled(t, ph, p)
 		l.local = strings.Replace(l.local, ";tag=", " ; tag = ", 1)

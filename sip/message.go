@@ -8,13 +8,14 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 // build makes a request for this stack: its Via carries the stack's address
 // and nothing else ever does. It fails where sipgo cannot carry a part.
 func (s *Stack) build(d wire.Draft) (*sipgo.Request, error) {
-	return d.Request(s.transport.via(), s.local, s.o.UserAgent)
+	return d.Request(s.transport.Via(), s.local, s.o.UserAgent)
 }
 
 // optionsRequest asks the account's server how it is.
@@ -80,14 +81,14 @@ func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, nam
 	if err != nil {
 		return netip.AddrPort{}, "", false, err
 	}
-	if u.Scheme == "sips" && s.transport != TLS {
+	if u.Scheme == "sips" && s.transport != locate.TLS {
 		return netip.AddrPort{}, "", false, ErrNotSecure
 	}
 	if s.servesURI(u) {
 		return s.o.Server.Addr, "", true, nil
 	}
 	u.Params = "" // whatever transport it names, it is reached by this stack's or not at all
-	found, err := Resolve(ctx, ResolveOptions{Lookup: s.o.Lookup, Guard: s.o.Guard}, u, s.transport)
+	found, err := locate.Resolve(ctx, locate.Options{Lookup: s.o.Lookup, Guard: s.o.Guard}, locate.For(u, s.transport))
 	if err != nil {
 		return netip.AddrPort{}, "", false, err
 	}
@@ -96,13 +97,13 @@ func (s *Stack) nextHop(ctx context.Context, uri string) (at netip.AddrPort, nam
 			return srv.Addr, u.Host, s.isServer(srv.Addr, u.Host), nil
 		}
 	}
-	return netip.AddrPort{}, "", false, &ResolveError{Host: u.Host, Err: errNoFamily}
+	return netip.AddrPort{}, "", false, &locate.ResolveError{Host: u.Host, Err: locate.ErrNoFamily}
 }
 
 // portOf is where a URI leads on this stack's transport.
 func (s *Stack) portOf(u wire.URI) uint16 {
 	if u.Port == 0 {
-		return defaultPort(s.transport)
+		return s.transport.Port()
 	}
 	return u.Port
 }
@@ -118,7 +119,7 @@ func (s *Stack) servesURI(u wire.URI) bool {
 		return a == srv.Addr.Addr() && s.portOf(u) == srv.Addr.Port()
 	}
 	if srv.Name != "" && strings.EqualFold(u.Host, srv.Name) {
-		return s.transport != TLS || s.serverIs(u.Host)
+		return s.transport != locate.TLS || s.serverIs(u.Host)
 	}
 	return srv.Host != "" && strings.EqualFold(u.Host, srv.Host)
 }
@@ -126,5 +127,5 @@ func (s *Stack) servesURI(u wire.URI) bool {
 // isServer says whether a host with an address is the account's server. Over
 // TLS the address alone does not make it that: several domains may live there.
 func (s *Stack) isServer(at netip.AddrPort, host string) bool {
-	return s.o.Server.Addr.IsValid() && unmap(at) == s.o.Server.Addr && (s.transport != TLS || s.serverIs(host))
+	return s.o.Server.Addr.IsValid() && unmap(at) == s.o.Server.Addr && (s.transport != locate.TLS || s.serverIs(host))
 }

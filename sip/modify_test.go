@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 func TestModify(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		ph := open(t, account(), p.server())
 		t.Run("we hold by re-INVITE and by UPDATE", func(t *testing.T) {
@@ -147,7 +148,7 @@ func TestModify(t *testing.T) {
 
 // TestMove is the heart of roaming: the call goes on, on a new stack.
 func TestMove(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		setup := func(t *testing.T) (p *peer, old, next *phone) {
 			p = newPeer(t, transport)
 			dialogs := NewDialogs()
@@ -166,7 +167,7 @@ func TestMove(t *testing.T) {
 			if m.value("Contact") != "<"+next.st.Contact(next.acct)+">" {
 				t.Errorf("Contact %q", m.value("Contact"))
 			}
-			if transport == UDP && m.from != next.st.Local() {
+			if transport == locate.UDP && m.from != next.st.Local() {
 				t.Errorf("it came from %v", m.from)
 			}
 			m.reply(200, "OK", "", sdpB, p.contact())
@@ -273,7 +274,7 @@ func TestMove(t *testing.T) {
 			}
 			l.answeredBy(m)
 			l.to, l.conn = next.st.Local(), nil
-			if transport == TCP {
+			if transport == locate.TCP {
 				l.conn = p.dial(l.to)
 			}
 			l.send("ACK", "")
@@ -302,10 +303,10 @@ func TestMove(t *testing.T) {
 
 func TestPeerMoves(t *testing.T) {
 	t.Run("its new Contact is followed, whatever address the request came from", func(t *testing.T) {
-		p, elsewhere := newPeer(t, UDP), newPeer(t, UDP)
+		p, elsewhere := newPeer(t, locate.UDP), newPeer(t, locate.UDP)
 		acct := account()
 		acct.AllowFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-		ph := open(t, acct, Server{}) // peers talk directly, no route set
+		ph := open(t, acct, locate.Server{}) // peers talk directly, no route set
 		l := p.call(ph.st.Local())
 		l.send("INVITE", sdpB)
 		c := event[Incoming](ph).Call
@@ -337,7 +338,7 @@ func TestPeerMoves(t *testing.T) {
 		}
 	})
 	t.Run("the route set is kept and its proxy is the next hop", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })

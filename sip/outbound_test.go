@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -18,7 +19,7 @@ func contactInDialog(ph *phone) string {
 
 func TestTheContactOfDialogsIsTheRegisteredOne(t *testing.T) {
 	r := newRegistrar()
-	ph, _, reg := registering(t, UDP, r)
+	ph, _, reg := registering(t, locate.UDP, r)
 	for _, at := range []string{"", "203.0.113.9:40112", "203.0.113.9:51000", ""} {
 		addr, _ := netip.ParseAddrPort(at)
 		ph.st.Announce(addr)
@@ -48,7 +49,7 @@ func TestOBIsAskedForWhereTheServerCannotComeToUs(t *testing.T) {
 			if tc.outbound {
 				r.extra = []string{"Require: outbound"}
 			}
-			ph, _, reg := registering(t, UDP, r)
+			ph, _, reg := registering(t, locate.UDP, r)
 			if tc.announce != "" {
 				ph.st.Announce(netip.MustParseAddrPort(tc.announce))
 			}
@@ -63,7 +64,7 @@ func TestOBIsAskedForWhereTheServerCannotComeToUs(t *testing.T) {
 			}
 		})
 	}
-	if s := (&Stack{transport: TLS}); s.reachable() {
+	if s := (&Stack{transport: locate.TLS}); s.reachable() {
 		t.Error("nobody listens for TLS")
 	}
 }
@@ -89,7 +90,7 @@ func TestGRUU(t *testing.T) {
 			r.list = func(contacts []string) []string {
 				return []string{contacts[0] + `;pub-gruu="` + tc.given + `"`}
 			}
-			p := newPeer(t, UDP)
+			p := newPeer(t, locate.UDP)
 			asked := make(chan string, 10)
 			p.setAuto(func(m *message) bool { asked <- m.value("Supported"); return r.serve(m) })
 			acct := account()
@@ -141,7 +142,7 @@ func rewriting(t *testing.T, list map[string]bool) func(m *message) bool {
 }
 
 func TestAServerThatRewritesContacts(t *testing.T) {
-	p := newPeer(t, UDP)
+	p := newPeer(t, locate.UDP)
 	list := map[string]bool{}
 	p.setAuto(rewriting(t, list))
 	first := open(t, account(), p.server())
@@ -189,7 +190,7 @@ func TestAnswersWithoutOurBinding(t *testing.T) {
 				}
 				return list
 			}
-			ph, p, reg := registering(t, UDP, r)
+			ph, p, reg := registering(t, locate.UDP, r)
 			var o RegisterOptions
 			if tc.remove {
 				o.Remove = []string{"sip:alice@192.0.2.99"}
@@ -209,7 +210,7 @@ func TestAnswersWithoutOurBinding(t *testing.T) {
 	t.Run("a server that never lists any is asked once per move", func(t *testing.T) {
 		r := newRegistrar()
 		r.list = func([]string) []string { return nil }
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		for range 2 {
 			if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 				t.Fatal(err)
@@ -234,7 +235,7 @@ func TestEndless423(t *testing.T) {
 		"with one that is no number": func(int) string { return "soon" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPeer(t, UDP)
+			p := newPeer(t, locate.UDP)
 			n := 0
 			p.setAuto(func(m *message) bool {
 				m.reply(423, "Interval Too Brief", "x", "", "Min-Expires: "+minimum(n))

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -49,7 +50,7 @@ func (sockets) Dial(ctx context.Context, local, remote netip.AddrPort, _ string)
 // peer is the other side: a server or a phone that does what the test says.
 type peer struct {
 	t         testing.TB
-	transport Transport
+	transport locate.Transport
 	host      string // its name; newPeer gives it example.test
 	addr      netip.AddrPort
 	pc        net.PacketConn
@@ -72,17 +73,17 @@ type message struct {
 	text string
 }
 
-func newPeer(t testing.TB, transport Transport) *peer {
+func newPeer(t testing.TB, transport locate.Transport) *peer {
 	t.Helper()
 	return newPeerAt(t, transport, "127.0.0.1:0", nil)
 }
 
 // newPeerAt is newPeer at an address; conf is for TLS.
-func newPeerAt(t testing.TB, transport Transport, at string, conf *tls.Config) *peer {
+func newPeerAt(t testing.TB, transport locate.Transport, at string, conf *tls.Config) *peer {
 	t.Helper()
 	p := &peer{t: t, transport: transport, host: "example.test", in: make(chan *message, 256)}
 	var err error
-	if transport == UDP {
+	if transport == locate.UDP {
 		p.pc, err = net.ListenPacket("udp", at)
 		if err != nil {
 			t.Fatal(err)
@@ -95,7 +96,7 @@ func newPeerAt(t testing.TB, transport Transport, at string, conf *tls.Config) *
 			t.Fatal(err)
 		}
 		p.addr = addrPort(p.ln.Addr())
-		if transport == TLS {
+		if transport == locate.TLS {
 			p.ln = tls.NewListener(p.ln, conf)
 		}
 		p.wg.Go(p.accept)
@@ -124,8 +125,8 @@ func (p *peer) dropConns() {
 	p.conns = nil
 }
 
-func (p *peer) server() Server {
-	return Server{Transport: p.transport, Addr: p.addr, Host: p.host}
+func (p *peer) server() locate.Server {
+	return locate.Server{Transport: p.transport, Addr: p.addr, Host: p.host}
 }
 
 func (p *peer) readUDP() {
@@ -343,7 +344,7 @@ func (l *leg) sendAs(method string, seq int, body string, extra ...string) {
 		l.branch = "z9hG4bK" + wire.RandomToken()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\n", method, l.target, l.p.transport.via(), l.p.addr, l.branch)
+	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\n", method, l.target, l.p.transport.Via(), l.p.addr, l.branch)
 	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nMax-Forwards: 70\r\n", l.local, l.remote, l.callID, seq, method)
 	if method == "INVITE" || method == "UPDATE" {
 		b.WriteString(l.p.contact() + "\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n")
@@ -362,7 +363,7 @@ func (l *leg) sendAs(method string, seq int, body string, extra ...string) {
 func (p *peer) call(to netip.AddrPort) *leg {
 	l := &leg{p: p, callID: wire.RandomToken(), local: `"Peer" <sip:peer@example.test>;tag=` + wire.RandomToken(),
 		remote: "<sip:alice@example.test>", target: "sip:alice@" + to.String(), to: to}
-	if p.transport != UDP {
+	if p.transport != locate.UDP {
 		l.conn = p.dial(to)
 	}
 	return l

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -26,7 +27,7 @@ func account() *Account {
 }
 
 // open starts a stack towards a server; vary may change the options.
-func open(t testing.TB, acct *Account, srv Server, vary ...func(*StackOptions)) *phone {
+func open(t testing.TB, acct *Account, srv locate.Server, vary ...func(*StackOptions)) *phone {
 	t.Helper()
 	ph := &phone{t: t, acct: acct, auth: NewCredentials(acct, nil), events: make(chan Event, 256), done: make(chan struct{})}
 	o := StackOptions{Account: acct, Auth: ph.auth, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{},
@@ -119,8 +120,8 @@ func wait[T any](t testing.TB, c <-chan result[T]) (T, error) {
 }
 
 // both runs a test over UDP and TCP.
-func both(t *testing.T, fn func(t *testing.T, transport Transport)) {
-	for _, transport := range []Transport{UDP, TCP} {
+func both(t *testing.T, fn func(t *testing.T, transport locate.Transport)) {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		t.Run(transport.String(), func(t *testing.T) { fn(t, transport) })
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -25,7 +26,7 @@ func ringsReliably(t *testing.T, ph *phone, p *peer) (c *Call, inv *message, ans
 }
 
 func TestReliableProgress(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		t.Run("is acknowledged once, in its dialog, and counts once", func(t *testing.T) {
 			p := newPeer(t, transport)
 			ph := open(t, account(), p.server())
@@ -94,7 +95,7 @@ func TestReliableProgress(t *testing.T) {
 		})
 	})
 	t.Run("without it no UPDATE is sent before the answer, and theirs hears 500", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		rang := make(chan struct{}, 1)
@@ -123,7 +124,7 @@ func TestReliableProgress(t *testing.T) {
 }
 
 func TestRingingReliably(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		ph := open(t, account(), p.server())
 		l := p.call(ph.st.Local())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/icholy/digest"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -104,7 +105,7 @@ func (r *registrar) change(f func()) {
 	f()
 }
 
-func registering(t *testing.T, transport Transport, r *registrar) (*phone, *peer, *Registration) {
+func registering(t *testing.T, transport locate.Transport, r *registrar) (*phone, *peer, *Registration) {
 	t.Helper()
 	p := newPeer(t, transport)
 	p.setAuto(r.serve)
@@ -113,7 +114,7 @@ func registering(t *testing.T, transport Transport, r *registrar) (*phone, *peer
 }
 
 func TestRegister(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		for _, alg := range []string{"MD5", "SHA-256", "SHA-512-256"} {
 			t.Run("answers a challenge with "+alg+", and then needs one round trip", func(t *testing.T) {
 				r := newRegistrar(alg)
@@ -145,7 +146,7 @@ func TestRegister(t *testing.T) {
 		r := newRegistrar("MD5", "SHA-512-256", "SHA-256")
 		r.challenges = []string{`Basic realm="x", Digest realm="%[1]s", nonce="%[2]s", algorithm=MD5, qop="auth"`,
 			`Digest realm="%[1]s",nonce="%[2]s",algorithm=SHA-512-256,qop="auth",opaque="o=p;q", Digest realm="%[1]s",nonce="%[2]s",algorithm=SHA-256`}
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +158,7 @@ func TestRegister(t *testing.T) {
 	})
 	t.Run("a fresh nonce for a cached one is no refusal", func(t *testing.T) {
 		r := newRegistrar("SHA-256")
-		ph, _, reg := registering(t, UDP, r)
+		ph, _, reg := registering(t, locate.UDP, r)
 		for i, stale := range []bool{false, false, true} {
 			r.change(func() { r.renew(); r.stale = stale })
 			got, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
@@ -169,7 +170,7 @@ func TestRegister(t *testing.T) {
 	t.Run("takes nextnonce", func(t *testing.T) {
 		r := newRegistrar("SHA-256")
 		r.extra = []string{`Authentication-Info: nextnonce="the-next", qop=auth`}
-		ph, _, reg := registering(t, UDP, r)
+		ph, _, reg := registering(t, locate.UDP, r)
 		if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +185,7 @@ func TestRegister(t *testing.T) {
 	t.Run("stops after two answers with a wrong password", func(t *testing.T) {
 		r := newRegistrar("MD5")
 		r.password = "other"
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		_, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Realm != "example.test" || refused.Response.Code != 401 {
@@ -196,7 +197,7 @@ func TestRegister(t *testing.T) {
 	})
 	t.Run("stops after two when every nonce is stale", func(t *testing.T) {
 		r := newRegistrar("MD5")
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		p.setAuto(func(m *message) bool { r.change(func() { r.renew(); r.stale = true }); return r.serve(m) })
 		_, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
 		var refused *RefusedError
@@ -209,7 +210,7 @@ func TestRegister(t *testing.T) {
 	})
 	t.Run("asks for longer when the interval is too brief", func(t *testing.T) {
 		r := newRegistrar()
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		first := true
 		p.setAuto(func(m *message) bool {
 			if first {
@@ -228,7 +229,7 @@ func TestRegister(t *testing.T) {
 	})
 	t.Run("registers without reg-id where the first hop lacks outbound", func(t *testing.T) {
 		r := newRegistrar()
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		p.setAuto(func(m *message) bool {
 			if strings.Contains(m.value("Contact"), "reg-id") {
 				m.reply(439, "First Hop Lacks Outbound Support", "reg", "")
@@ -248,7 +249,7 @@ func TestRegister(t *testing.T) {
 	})
 	t.Run("keeps Call-ID and counts CSeq across stacks", func(t *testing.T) {
 		r := newRegistrar("SHA-256")
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +275,7 @@ func TestRegister(t *testing.T) {
 	t.Run("adds itself again when the removal hit the new binding", func(t *testing.T) {
 		r := newRegistrar()
 		r.list = func([]string) []string { return []string{"<sip:alice@192.0.2.7>;expires=60"} }
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		got, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{Remove: []string{"sip:alice@192.0.2.7"}})
 		if err != nil || got.Listed || got.OldRemoved {
 			t.Fatalf("got %+v, %v", got, err)
@@ -286,14 +287,14 @@ func TestRegister(t *testing.T) {
 	t.Run("learns that the server does outbound", func(t *testing.T) {
 		r := newRegistrar()
 		r.extra = []string{"Require: outbound"}
-		ph, _, reg := registering(t, UDP, r)
+		ph, _, reg := registering(t, locate.UDP, r)
 		if got, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil || !got.ServerDoesOutbound {
 			t.Fatalf("got %+v, %v", got, err)
 		}
 	})
 	t.Run("is taken back", func(t *testing.T) {
 		r := newRegistrar("MD5")
-		ph, p, reg := registering(t, UDP, r)
+		ph, p, reg := registering(t, locate.UDP, r)
 		if err := reg.Unregister(ctxOf(t), ph.st); err != nil || p.count("REGISTER") != 0 {
 			t.Fatal("there was nothing to take back", err)
 		}
@@ -313,7 +314,7 @@ func TestRegister(t *testing.T) {
 
 func TestRegisterFails(t *testing.T) {
 	t.Run("at once, when its stack is closed", func(t *testing.T) {
-		both(t, func(t *testing.T, transport Transport) {
+		both(t, func(t *testing.T, transport locate.Transport) {
 			p := newPeer(t, transport)
 			ph := open(t, account(), p.server())
 			reg := NewRegistration(ph.acct, ph.auth)
@@ -333,7 +334,7 @@ func TestRegisterFails(t *testing.T) {
 		})
 	})
 	t.Run("at once, when its connection ends, which is told", func(t *testing.T) {
-		p := newPeer(t, TCP)
+		p := newPeer(t, locate.TCP)
 		ph := open(t, account(), p.server())
 		reg := NewRegistration(ph.acct, ph.auth)
 		done := job(func() (Registered, error) { return reg.Register(ctxOf(t), ph.st, RegisterOptions{}) })
@@ -350,7 +351,7 @@ func TestRegisterFails(t *testing.T) {
 		}
 	})
 	t.Run("when ctx ends, and its first request was sent twice on the fresh path", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		reg := NewRegistration(ph.acct, ph.auth)
 		ctx := ctxOf(t)
@@ -364,7 +365,7 @@ func TestRegisterFails(t *testing.T) {
 		}
 	})
 	t.Run("with the server's words", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		p.setAuto(func(m *message) bool {
 			m.reply(503, "Overloaded\x1b", "x", "", "Retry-After: 17 (soon)", `Warning: 399 host "no\x07"`)
 			return true

@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 func TestReplacing(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		t.Run("an answered call, at the peer's address of record", func(t *testing.T) {
 			p := newPeer(t, transport)
 			ph := open(t, account(), p.server())
@@ -48,7 +49,7 @@ func TestReplacing(t *testing.T) {
 		})
 	})
 	t.Run("what rings: the newest fork first", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
 		rang := make(chan struct{}, 2)
@@ -72,7 +73,7 @@ func TestReplacing(t *testing.T) {
 }
 
 func TestBeingReplaced(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		ph := open(t, account(), p.server())
 		names := func(c *Call, l *leg) string {
@@ -127,12 +128,12 @@ func TestBeingReplaced(t *testing.T) {
 		})
 	})
 	t.Run("directly, from an address that nobody knows", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		acct := account()
 		acct.AllowFrom = []netip.Prefix{netip.PrefixFrom(p.addr.Addr(), 32)}
-		ph := open(t, acct, Server{})
+		ph := open(t, acct, locate.Server{})
 		c, l := called(t, ph, p)
-		stranger := newPeerAt(t, UDP, "127.0.0.2:0", nil)
+		stranger := newPeerAt(t, locate.UDP, "127.0.0.2:0", nil)
 		n := stranger.call(ph.st.Local())
 		n.send("INVITE", sdpB)
 		stranger.expect("SIP/2.0 403")
@@ -148,7 +149,7 @@ func TestBeingReplaced(t *testing.T) {
 }
 
 func TestSettlingALostOffer(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		for _, answered := range []bool{false, true} {
 			p := newPeer(t, transport)
 			dialogs := NewDialogs()
@@ -194,7 +195,7 @@ func TestSettlingALostOffer(t *testing.T) {
 }
 
 func TestAnswerRepeatedByTheNewPath(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		dialogs := NewDialogs()
 		share := func(o *StackOptions) { o.Dialogs = dialogs }
@@ -236,7 +237,7 @@ func TestAnswerRepeatedByTheNewPath(t *testing.T) {
 }
 
 func TestAbandoning(t *testing.T) {
-	p := newPeer(t, UDP)
+	p := newPeer(t, locate.UDP)
 	dialogs := NewDialogs()
 	share := func(o *StackOptions) { o.Dialogs = dialogs }
 	old := open(t, account(), p.server(), share)

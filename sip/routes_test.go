@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 func TestServiceRoute(t *testing.T) {
-	p := newPeer(t, UDP)
+	p := newPeer(t, locate.UDP)
 	ph := open(t, account(), p.server())
 	reg := NewRegistration(ph.acct, ph.auth)
 	done := job(func() (Registered, error) { return reg.Register(ctxOf(t), ph.st, RegisterOptions{}) })
@@ -50,7 +51,7 @@ func TestServiceRoute(t *testing.T) {
 func TestAssertedIdentity(t *testing.T) {
 	const header = `P-Asserted-Identity: "Mr. Boss" <sip:+442079460000@example.test;user=phone>, <tel:+442079460000>`
 	t.Run("of the server counts more than the caller's own word", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		p.call(ph.st.Local()).send("INVITE", sdpB, header)
 		c := event[Incoming](ph).Call

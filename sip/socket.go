@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"ramble/internal/leaf/stun"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -154,7 +155,7 @@ func (s *Stack) forget(f *stream, why error) {
 func (s *Stack) flowTo(ctx context.Context, to netip.AddrPort, name string) (flow, error) {
 	to = unmap(to)
 	switch {
-	case s.transport != TLS:
+	case s.transport != locate.TLS:
 		name = ""
 	case name == "":
 		name = to.Addr().String()

@@ -16,6 +16,7 @@ import (
 
 	"ramble/internal/leaf/safego"
 	"ramble/internal/leaf/stun"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -31,10 +32,10 @@ type Sockets interface {
 // needed; the rest has useful zero values.
 type StackOptions struct {
 	Account   *Account
-	Server    Server     // where the account's requests go; zero: calls go straight to their targets
-	Local     netip.Addr // the path address
-	Interface string     // the path's interface, for pinning
-	Port      uint16     // to listen on; 0: any
+	Server    locate.Server // where the account's requests go; zero: calls go straight to their targets
+	Local     netip.Addr    // the path address
+	Interface string        // the path's interface, for pinning
+	Port      uint16        // to listen on; 0: any
 	Sockets   Sockets
 	Auth      *Credentials // for requests within incoming calls; nil: none
 	Dialogs   *Dialogs     // shared by the account's stacks; nil: this stack's own
@@ -42,7 +43,7 @@ type StackOptions struct {
 	// resumes the TLS session of the one before it; nil: each starts anew.
 	Sessions  tls.ClientSessionCache
 	Trusted   []netip.Addr   // who may make the phone ring besides Server and Account.AllowFrom
-	Lookup    Lookup         // for next hops that are names; nil: literals only
+	Lookup    locate.Lookup  // for next hops that are names; nil: literals only
 	KeepAlive time.Duration  // between keep-alives to the server; 0: 25 s; negative: none
 	STUN      netip.AddrPort // over UDP: asked, with each keep-alive, where we are seen; zero: nobody
 	MaxCalls  int            // incoming calls that ring at once; 0: 4
@@ -60,7 +61,7 @@ type StackOptions struct {
 // change are at the end.)
 type Stack struct {
 	o         StackOptions
-	transport Transport
+	transport locate.Transport
 	local     netip.AddrPort
 	dialogs   *Dialogs
 	log       *slog.Logger
@@ -110,8 +111,8 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: wire.NewParser(),
 		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
 		conns: map[connKey]*stream{}, hurry: make(chan struct{}, 1)}
-	if s.transport == Auto {
-		s.transport = UDP
+	if s.transport == locate.Auto {
+		s.transport = locate.UDP
 	}
 	if o.Server.Addr.IsValid() {
 		s.transport = o.Server.Transport
@@ -126,7 +127,7 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	if s.o.Now == nil {
 		s.o.Now = time.Now
 	}
-	if o.Account.secureOnly() && s.transport != TLS {
+	if o.Account.secureOnly() && s.transport != locate.TLS {
 		return nil, fmt.Errorf("%w: this account's path is %v", ErrNotSecure, s.transport)
 	}
 	s.o.MaxCalls = cmp.Or(o.MaxCalls, 4)
@@ -141,7 +142,7 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 
 func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 	switch s.transport {
-	case UDP:
+	case locate.UDP:
 		if s.pc, err = s.o.Sockets.ListenPacket(ctx, at, s.o.Interface); err != nil {
 			return openError(ctx, "listen on", at, err)
 		}
@@ -150,7 +151,7 @@ func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 			s.stun = s.stunClient(s.o.STUN)
 		}
 		return nil
-	case TCP:
+	case locate.TCP:
 		if s.ln, err = s.o.Sockets.Listen(ctx, at, s.o.Interface); err != nil {
 			return openError(ctx, "listen on", at, err)
 		}
@@ -164,17 +165,17 @@ func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 		}
 		s.conns[s.server.key()] = s.server
 		return nil
-	case TLS:
+	case locate.TLS:
 		if !s.o.Server.Addr.IsValid() {
 			return fmt.Errorf("%w: an account over TLS needs a server", ErrTransport)
 		}
-		if s.server, err = s.connect(ctx, s.o.Server.Addr, s.o.Server.identity()); err != nil {
+		if s.server, err = s.connect(ctx, s.o.Server.Addr, s.o.Server.Identity()); err != nil {
 			return err
 		}
 		s.local = addrPort(s.server.conn.LocalAddr())
 		s.conns[s.server.key()] = s.server
 		return nil
-	case Auto:
+	case locate.Auto:
 	}
 	return fmt.Errorf("%w: nobody chose a transport", ErrTransport)
 }
@@ -228,10 +229,10 @@ func (s *Stack) Done() <-chan struct{} { return s.ctx.Done() }
 func (s *Stack) Local() netip.AddrPort { return s.local }
 
 // Server is where the account's requests go.
-func (s *Stack) Server() Server { return s.o.Server }
+func (s *Stack) Server() locate.Server { return s.o.Server }
 
 // Transport is how the stack's messages travel.
-func (s *Stack) Transport() Transport { return s.transport }
+func (s *Stack) Transport() locate.Transport { return s.transport }
 
 // Close drops sockets, connections and transactions at once and sends nothing.
 // What is in flight fails with ErrStackClosed. Calls and registrations stay.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ramble/sip/locate"
 )
 
 func TestStreams(t *testing.T) {
@@ -23,8 +25,8 @@ func TestStreams(t *testing.T) {
 	}
 	tcp := func(t *testing.T) *phone {
 		acct := account()
-		acct.Transport, acct.AllowAny = TCP, true
-		return open(t, acct, Server{})
+		acct.Transport, acct.AllowAny = locate.TCP, true
+		return open(t, acct, locate.Server{})
 	}
 	options := func(c net.Conn) string {
 		return strings.Replace(request("OPTIONS", &attacker{conn: udpLike{c}}), "/UDP", "/TCP", 1)
@@ -94,8 +96,8 @@ func TestStreams(t *testing.T) {
 	})
 	t.Run("one address has a bounded number of connections", func(t *testing.T) {
 		acct := account()
-		acct.Transport = TCP
-		ph := open(t, acct, Server{})
+		acct.Transport = locate.TCP
+		ph := open(t, acct, locate.Server{})
 		var conns []net.Conn
 		for range maxConnsPerAddr + 3 {
 			conns = append(conns, dial(t, ph))
@@ -124,7 +126,7 @@ func (udpLike) SetReadDeadline(time.Time) error        { return nil }
 func (udpLike) SetWriteDeadline(time.Time) error       { return nil }
 
 func TestOptionsFlood(t *testing.T) {
-	p := newPeer(t, UDP)
+	p := newPeer(t, locate.UDP)
 	ph := open(t, account(), p.server())
 	a := newAttacker(t, ph.st.Local())
 	for range 2000 {
@@ -141,7 +143,7 @@ func TestOptionsFlood(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	both(t, func(t *testing.T, transport Transport) {
+	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		p.setAuto(func(m *message) bool { m.reply(404, "Not Found", "x", ""); return true })
 		ph := open(t, account(), p.server())
@@ -182,7 +184,7 @@ func TestKeepAlive(t *testing.T) {
 				}
 			}
 		}()
-		ph := open(t, account(), Server{Transport: TCP, Addr: addrPort(ln.Addr())}, func(o *StackOptions) { o.KeepAlive = 20 * time.Millisecond })
+		ph := open(t, account(), locate.Server{Transport: locate.TCP, Addr: addrPort(ln.Addr())}, func(o *StackOptions) { o.KeepAlive = 20 * time.Millisecond })
 		if e := event[StackFailed](ph); !errors.Is(e.Err, ErrTimeout) {
 			t.Errorf("got %v", e.Err)
 		}

@@ -11,25 +11,26 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 // believing is an account over TLS that believes a CA.
 func believing(ca *authority) *Account {
 	acct := account()
-	acct.Transport, acct.TLS.Roots = TLS, ca.roots()
+	acct.Transport, acct.TLS.Roots = locate.TLS, ca.roots()
 	return acct
 }
 
 func tlsPeer(t testing.TB, conf *tls.Config) *peer {
 	t.Helper()
-	p := newPeerAt(t, TLS, "127.0.0.1:0", conf)
+	p := newPeerAt(t, locate.TLS, "127.0.0.1:0", conf)
 	p.setAuto(newRegistrar("SHA-256").serve)
 	return p
 }
 
 // openFails tries to open a stack and returns why it does not work.
-func openFails(t *testing.T, acct *Account, srv Server) error {
+func openFails(t *testing.T, acct *Account, srv locate.Server) error {
 	t.Helper()
 	st, err := Open(ctxOf(t), StackOptions{Account: acct, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}})
 	if err == nil {
@@ -112,7 +113,7 @@ func TestTLS(t *testing.T) {
 	t.Run("a server that nobody vouches for is believed only when the account says so", func(t *testing.T) {
 		p := tlsPeer(t, ca.alone("other.test"))
 		acct := account()
-		acct.Transport, acct.TLS.Unverified = TLS, true
+		acct.Transport, acct.TLS.Unverified = locate.TLS, true
 		ph := open(t, acct, p.server())
 		if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 			t.Error(err)
@@ -126,30 +127,30 @@ func TestCertificates(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		conf    *tls.Config
-		problem CertificateProblem
+		problem locate.CertificateProblem
 		says    []string
 	}{
-		{"for another name is refused and says for which", ca.server([]string{"wifi.hotel.test", "10.0.0.1"}), CertificateWrongName,
+		{"for another name is refused and says for which", ca.server([]string{"wifi.hotel.test", "10.0.0.1"}), locate.CertificateWrongName,
 			[]string{"not for example.test", "wifi.hotel.test, 10.0.0.1", "this network"}},
-		{"for the resolved address alone is refused", ca.server([]string{"127.0.0.1"}), CertificateWrongName, []string{"127.0.0.1"}},
+		{"for the resolved address alone is refused", ca.server([]string{"127.0.0.1"}), locate.CertificateWrongName, []string{"127.0.0.1"}},
 		{"for a user's URI is refused", ca.server(nil, func(c *x509.Certificate) { c.URIs = []*url.URL{{Scheme: "sip", Opaque: "x@example.test"}} }),
-			CertificateWrongName, []string{"names nobody"}},
+			locate.CertificateWrongName, []string{"names nobody"}},
 		{"that has expired says since when", ca.server([]string{"example.test"}, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(2021, 3, 4, 0, 0, 0, 0, time.UTC)
-		}), CertificateExpired, []string{"expired on 4 March 2021", "today is", "clock"}},
+		}), locate.CertificateExpired, []string{"expired on 4 March 2021", "today is", "clock"}},
 		{"of the future says from when", ca.server([]string{"example.test"}, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(year), time.Now().Add(2*year)
-		}), CertificateNotYetValid, []string{"valid from", "clock"}},
-		{"signed by itself is refused", ca.alone("example.test"), CertificateSelfSigned, []string{"nobody but itself", "tls_ca"}},
-		{"of an unknown CA is refused and says of which", stranger.server([]string{"example.test"}), CertificateUnknownCA, []string{"Corporate Proxy", "tls_ca"}},
+		}), locate.CertificateNotYetValid, []string{"valid from", "clock"}},
+		{"signed by itself is refused", ca.alone("example.test"), locate.CertificateSelfSigned, []string{"nobody but itself", "tls_ca"}},
+		{"of an unknown CA is refused and says of which", stranger.server([]string{"example.test"}), locate.CertificateUnknownCA, []string{"Corporate Proxy", "tls_ca"}},
 		{"not made for servers is refused", ca.server([]string{"example.test"}, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-		}), CertificateUnusable, []string{"key usage"}},
+		}), locate.CertificateUnusable, []string{"key usage"}},
 	} {
 		t.Run("a certificate "+tc.name, func(t *testing.T) {
 			p := tlsPeer(t, tc.conf)
 			err := openFails(t, believing(ca), p.server())
-			var ce *CertificateError
+			var ce *locate.CertificateError
 			if !errors.As(err, &ce) || ce.Problem != tc.problem {
 				t.Fatalf("got %v", err)
 			}
@@ -173,7 +174,7 @@ func TestCertificates(t *testing.T) {
 func TestHandshake(t *testing.T) {
 	ca := newAuthority(t, "Test CA")
 	// strange is a server that takes a connection and does something with it.
-	strange := func(t *testing.T, serve func(net.Conn)) Server {
+	strange := func(t *testing.T, serve func(net.Conn)) locate.Server {
 		t.Helper()
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -188,11 +189,11 @@ func TestHandshake(t *testing.T) {
 			}
 		}()
 		t.Cleanup(func() { ln.Close(); <-ended })
-		return Server{Transport: TLS, Addr: addrPort(ln.Addr()), Host: "example.test"}
+		return locate.Server{Transport: locate.TLS, Addr: addrPort(ln.Addr()), Host: "example.test"}
 	}
-	problem := func(t *testing.T, err error, want HandshakeProblem, says string) {
+	problem := func(t *testing.T, err error, want locate.HandshakeProblem, says string) {
 		t.Helper()
-		var he *HandshakeError
+		var he *locate.HandshakeError
 		if !errors.As(err, &he) || he.Problem != want {
 			t.Fatalf("got %v", err)
 		}
@@ -203,7 +204,7 @@ func TestHandshake(t *testing.T) {
 	t.Run("a server that knows only old versions is refused", func(t *testing.T) {
 		conf := ca.server([]string{"example.test"})
 		conf.MinVersion, conf.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
-		problem(t, openFails(t, believing(ca), tlsPeer(t, conf).server()), HandshakeOldVersion, "outdated TLS")
+		problem(t, openFails(t, believing(ca), tlsPeer(t, conf).server()), locate.HandshakeOldVersion, "outdated TLS")
 	})
 	t.Run("a server that speaks plain SIP at the port is told apart", func(t *testing.T) {
 		srv := strange(t, func(c net.Conn) {
@@ -212,11 +213,11 @@ func TestHandshake(t *testing.T) {
 			c.Write([]byte("SIP/2.0 400 Bad Request\r\n\r\n"))
 			c.Read(buf)
 		})
-		problem(t, openFails(t, believing(ca), srv), HandshakeNotTLS, "does not speak TLS")
+		problem(t, openFails(t, believing(ca), srv), locate.HandshakeNotTLS, "does not speak TLS")
 	})
 	t.Run("a server that closes at the first word is told apart", func(t *testing.T) {
 		srv := strange(t, func(c net.Conn) { c.Read(make([]byte, 4096)) })
-		problem(t, openFails(t, believing(ca), srv), HandshakeClosed, "closes the connection")
+		problem(t, openFails(t, believing(ca), srv), locate.HandshakeClosed, "closes the connection")
 	})
 	t.Run("a server that stalls is given up with the context", func(t *testing.T) {
 		hold := make(chan struct{})
@@ -226,7 +227,7 @@ func TestHandshake(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := Open(ctx, StackOptions{Account: believing(ca), Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}})
-		problem(t, err, HandshakeStalled, "says nothing")
+		problem(t, err, locate.HandshakeStalled, "says nothing")
 		if !errors.Is(err, ErrTimeout) || time.Since(start) > time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
@@ -237,7 +238,7 @@ func TestTLSResumes(t *testing.T) {
 	ca := newAuthority(t, "Test CA")
 	p := tlsPeer(t, ca.server([]string{"example.test"}))
 	acct, sessions := believing(ca), tls.NewLRUClientSessionCache(8)
-	resumed := func(srv Server, at string) bool {
+	resumed := func(srv locate.Server, at string) bool {
 		t.Helper()
 		start := time.Now()
 		ph := open(t, acct, srv, func(o *StackOptions) { o.Sessions, o.Local = sessions, netip.MustParseAddr(at) })
@@ -266,8 +267,8 @@ func TestTLSResumes(t *testing.T) {
 	t.Run("a resumed session is checked like a new one", func(t *testing.T) {
 		late := func() time.Time { return time.Now().Add(48 * time.Hour) }
 		_, err := Open(ctxOf(t), StackOptions{Account: acct, Server: p.server(), Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}, Sessions: sessions, Now: late})
-		var ce *CertificateError
-		if !errors.As(err, &ce) || ce.Problem != CertificateExpired {
+		var ce *locate.CertificateError
+		if !errors.As(err, &ce) || ce.Problem != locate.CertificateExpired {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -277,7 +278,7 @@ func TestSecureAddresses(t *testing.T) {
 	ca := newAuthority(t, "Test CA")
 	bob := wire.URI{Scheme: "sips", User: "bob", Host: "example.test"}
 	t.Run("a sips: address is never called without TLS", func(t *testing.T) {
-		both(t, func(t *testing.T, transport Transport) {
+		both(t, func(t *testing.T, transport locate.Transport) {
 			p := newPeer(t, transport)
 			ph := open(t, account(), p.server())
 			_, err := NewCall(ph.acct, ph.auth, bob).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
@@ -289,7 +290,7 @@ func TestSecureAddresses(t *testing.T) {
 	t.Run("an account of a sips: address opens nothing without TLS", func(t *testing.T) {
 		acct := account()
 		acct.AOR.Scheme = "sips"
-		_, err := Open(ctxOf(t), StackOptions{Account: acct, Server: newPeer(t, UDP).server(), Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}})
+		_, err := Open(ctxOf(t), StackOptions{Account: acct, Server: newPeer(t, locate.UDP).server(), Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}})
 		if !errors.Is(err, ErrNotSecure) {
 			t.Errorf("got %v", err)
 		}
@@ -338,7 +339,7 @@ func TestAnotherDomainAtTheSameAddress(t *testing.T) {
 				}
 				return
 			}
-			var ce *CertificateError
+			var ce *locate.CertificateError
 			if !errors.As(err, &ce) || ce.Server != "second.test" {
 				t.Errorf("got %v, %v", f, err)
 			}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"regexp"
 	"time"
+
+	"ramble/sip/locate"
 )
 
 // TraceEntry is one message as it stood on the wire, secrets blotted out.
@@ -13,7 +15,7 @@ type TraceEntry struct {
 	Sent      bool
 	Local     netip.AddrPort
 	Remote    netip.AddrPort
-	Transport Transport
+	Transport locate.Transport
 	Message   []byte // the receiver's own
 }
 

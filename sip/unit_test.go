@@ -17,16 +17,17 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/digest"
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
 func TestOpen(t *testing.T) {
 	local := netip.MustParseAddr("127.0.0.1")
 	t.Run("says that the port is in use", func(t *testing.T) {
-		both(t, func(t *testing.T, transport Transport) {
+		both(t, func(t *testing.T, transport locate.Transport) {
 			acct := account()
 			acct.Transport = transport
-			ph := open(t, acct, Server{})
+			ph := open(t, acct, locate.Server{})
 			_, err := Open(t.Context(), StackOptions{Account: acct, Sockets: sockets{}, Local: local, Port: ph.st.Local().Port()})
 			if !errors.Is(err, ErrPortInUse) {
 				t.Errorf("got %v", err)
@@ -40,7 +41,7 @@ func TestOpen(t *testing.T) {
 		}
 		addr := addrPort(ln.Addr())
 		ln.Close()
-		_, err = Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: Server{Transport: TCP, Addr: addr}})
+		_, err = Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: locate.Server{Transport: locate.TCP, Addr: addr}})
 		if !errors.Is(err, ErrTransport) {
 			t.Errorf("got %v", err)
 		}
@@ -48,13 +49,13 @@ func TestOpen(t *testing.T) {
 	t.Run("ends with its context", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 0)
 		defer cancel()
-		_, err := Open(ctx, StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: Server{Transport: TCP, Addr: netip.MustParseAddrPort("192.0.2.1:5060")}})
+		_, err := Open(ctx, StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: locate.Server{Transport: locate.TCP, Addr: netip.MustParseAddrPort("192.0.2.1:5060")}})
 		if !errors.Is(err, ErrTimeout) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("refuses TLS for now", func(t *testing.T) {
-		_, err := Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: Server{Transport: TLS, Addr: netip.MustParseAddrPort("192.0.2.1:5061")}})
+		_, err := Open(t.Context(), StackOptions{Account: account(), Sockets: sockets{}, Local: local, Server: locate.Server{Transport: locate.TLS, Addr: netip.MustParseAddrPort("192.0.2.1:5061")}})
 		if !errors.Is(err, ErrTransport) {
 			t.Errorf("got %v", err)
 		}
@@ -82,7 +83,7 @@ func TestOpen(t *testing.T) {
 		}
 	})
 	t.Run("a message over 1300 bytes does not go over UDP", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		big := []byte(sdpA + strings.Repeat("a=x-filler:0123456789\r\n", 60))
 		_, err := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "b", Host: "example.test"}).Invite(ctxOf(t), ph.st, big, nil)
@@ -117,7 +118,7 @@ func TestUntilACK(t *testing.T) {
 
 func TestOfferPatience(t *testing.T) {
 	t.Run("an offer that nobody settles is refused after 30 s, once", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		_, l := dialled(t, ph, p)
 		l.send("UPDATE", sdpB)
@@ -148,7 +149,7 @@ func TestRedact(t *testing.T) {
 		}
 	}
 	t.Run("the trace has both directions and no secrets", func(t *testing.T) {
-		p := newPeer(t, UDP)
+		p := newPeer(t, locate.UDP)
 		p.setAuto(newRegistrar("SHA-256").serve)
 		entries := make(chan TraceEntry, 16)
 		ph := open(t, account(), p.server(), func(o *StackOptions) { o.Trace = func(e TraceEntry) { entries <- e } })
@@ -179,7 +180,7 @@ func TestExplain(t *testing.T) {
 		&ResponseError{Code: 480}, &ResponseError{Code: 486}, &ResponseError{Code: 487}, &ResponseError{Code: 488},
 		&ResponseError{Code: 503}, &ResponseError{Code: 600}, &ResponseError{Code: 603}, &ResponseError{Code: 420, Reason: "Bad Extension"},
 		&RefusedError{Realm: "r", Response: &ResponseError{Code: 401}}, &RefusedError{Stale: true, Response: &ResponseError{Code: 401}},
-		&RedirectError{Code: 302}, &ResolveError{Host: "h"}, ErrTimeout, ErrTransport, ErrStackClosed, ErrTooLarge, ErrCancelled, ErrEnded,
+		&RedirectError{Code: 302}, &locate.ResolveError{Host: "h"}, ErrTimeout, ErrTransport, ErrStackClosed, ErrTooLarge, ErrCancelled, ErrEnded,
 		fmt.Errorf("%w: listen: %w", ErrPortInUse, errors.New("x")), errors.New("something else"),
 	} {
 		text, _ := Explain(err)

@@ -4,10 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ramble/sip/locate"
 )
 
 func TestUnregister(t *testing.T) {
-	ph, p, reg := registering(t, UDP, newRegistrar())
+	ph, p, reg := registering(t, locate.UDP, newRegistrar())
 	removed := func(want ...string) {
 		t.Helper()
 		if err := reg.Unregister(ctxOf(t), ph.st, "sip:alice@192.0.2.7", "sip:alice@192.0.2.8"); err != nil {

@@ -15,6 +15,7 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // real is the interface over a real phone in a world in memory.
@@ -51,7 +52,7 @@ func newReal(t *testing.T) (*real, *demo.World) {
 			SIP: sip.Account{
 				AOR:       sip.URI{Scheme: "sip", User: demo.User, Host: demo.Domain},
 				Registrar: sip.URI{Scheme: "sip", Host: world.Server().Addr().String(), Port: world.Server().Port()},
-				Password:  func() (string, error) { return demo.Password, nil }, Transport: sip.UDP, Expires: time.Hour,
+				Password:  func() (string, error) { return demo.Password, nil }, Transport: locate.UDP, Expires: time.Hour,
 			},
 			Policy: roam.Policy{Enabled: true, Register: true},
 		}},

@@ -10,6 +10,7 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // account is one address of record at run time.
@@ -24,7 +25,7 @@ type account struct {
 	tls     tls.ClientSessionCache // shared by the stacks: a roam resumes
 
 	servers    servers
-	chosen     sip.Server // whose path is the account's; zero while none is known
+	chosen     locate.Server // whose path is the account's; zero while none is known
 	resolving  bool
 	resolveAt  time.Time
 	stun       []netip.AddrPort // the STUN server's, as last looked up
@@ -127,7 +128,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 		a.chosen = srv
 		a.e.watchPeers()
 	}
-	if !a.machine.Wanted() && st.Transport() != sip.UDP { // no REGISTER will tell
+	if !a.machine.Wanted() && st.Transport() != locate.UDP { // no REGISTER will tell
 		a.servers.worked(st.Server())
 	}
 	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()

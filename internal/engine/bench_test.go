@@ -8,7 +8,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -16,12 +16,12 @@ import (
 // from the moment the new address is there to the re-INVITE at the server
 // (ms/re-INVITE), and to the end of the whole roam, audio heard (ms/proven).
 func BenchmarkRoam(b *testing.B) {
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		b.Run(transport.String(), func(b *testing.B) { benchmarkRoam(b, transport) })
 	}
 }
 
-func benchmarkRoam(b *testing.B, transport sip.Transport) {
+func benchmarkRoam(b *testing.B, transport locate.Transport) {
 	invites := make(chan time.Time, 64) // one a roam, and the proxy's copies
 	r := newRigIn(b, transport, time.Nanosecond, demo.Options{Delay: time.Nanosecond, Trace: func(m siptest.Traced) {
 		if !m.Out && bytes.HasPrefix(m.Raw, []byte("INVITE ")) {

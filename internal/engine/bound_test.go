@@ -8,7 +8,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -29,7 +29,7 @@ func TestARegisterThatComesLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // over TCP what is late has no connection any more
 		// A server that asks for no password does not see that the request is an old one.
 		open := demo.Options{Server: func(o *siptest.Options) { o.Users[demo.User] = "" }}
-		r := script{world: open}.run(t, sip.UDP)
+		r := script{world: open}.run(t, locate.UDP)
 		r.registered()
 		r.world.Net.NetworkDelay("tethering", 400*time.Millisecond)
 		r.walk()
@@ -53,7 +53,7 @@ func TestARegisterThatComesLate(t *testing.T) {
 // TestNothingIsLeftAtTheEnd: a phone that is closed while a roam's REGISTER is
 // unanswered leaves no binding, neither that one nor the one before.
 func TestNothingIsLeftAtTheEnd(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{}.run(t, transport)
 		r.registered()
 		r.walk()

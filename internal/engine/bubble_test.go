@@ -13,7 +13,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch/netwatchtest"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -25,9 +25,9 @@ func bubble(t *testing.T, fn func(t *testing.T)) {
 
 // bubbles runs a test over UDP and TCP in a time of its own: everything is in
 // memory, so that half a minute takes as long as the work in it.
-func bubbles(t *testing.T, fn func(t *testing.T, transport sip.Transport)) {
+func bubbles(t *testing.T, fn func(t *testing.T, transport locate.Transport)) {
 	t.Helper()
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		t.Run(transport.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) { fn(t, transport) })
 		})
@@ -40,7 +40,7 @@ type script struct {
 	phone func(*engine.Parts)
 }
 
-func (s script) run(t *testing.T, transport sip.Transport) *rig {
+func (s script) run(t *testing.T, transport locate.Transport) *rig {
 	t.Helper()
 	if s.phone == nil {
 		s.phone = func(*engine.Parts) {}
@@ -134,7 +134,7 @@ func (r *rig) one(name string) *siptest.PeerCall {
 }
 
 // friend is a second phone of ours in the same world, with a user of its own.
-func (r *rig) friend(transport sip.Transport, change func(*engine.Parts)) (*rig, *netwatchtest.Host) {
+func (r *rig) friend(transport locate.Transport, change func(*engine.Parts)) (*rig, *netwatchtest.Host) {
 	r.t.Helper()
 	host := r.world.Net.Host("friend")
 	host.Plug("wlan0", "their home", netip.MustParsePrefix("192.168.7.7/24"))

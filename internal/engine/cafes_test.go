@@ -8,14 +8,14 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // TestTwoCafes: both hand out the same address, and nothing is seen of the way
 // from one to the other but the link address of the gateway, at the next poll.
 func TestTwoCafes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigWith(t, sip.UDP, 0, demo.Options{}, func(p *engine.Parts) {
+		r := newRigWith(t, locate.UDP, 0, demo.Options{}, func(p *engine.Parts) {
 			p.Network.Hints, p.Network.Poll = nil, 50*time.Millisecond
 			p.Silence = -1 // it would notice, too
 		})

@@ -13,7 +13,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -24,7 +24,7 @@ func tether() netip.Prefix { return netip.MustParsePrefix("172.20.10.4/28") }
 // TestManyRoams: nothing is left behind by a roam, neither here nor at the
 // registrar, and the call is still the same one.
 func TestManyRoams(t *testing.T) {
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		t.Run(transport.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := newRigIn(t, transport, time.Nanosecond, demo.Options{Delay: time.Nanosecond})
@@ -103,7 +103,7 @@ func TestIncoming(t *testing.T) {
 	t.Run("answered, with sound both ways, and hung up by the caller", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			r := newRig(t, sip.UDP)
+			r := newRig(t, locate.UDP)
 			id, done := r.incoming()
 			r.do(phone.Answer{Call: id})
 			if err := <-done; err != nil {
@@ -122,7 +122,7 @@ func TestIncoming(t *testing.T) {
 	t.Run("declined", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			r := newRig(t, sip.TCP)
+			r := newRig(t, locate.TCP)
 			id, done := r.incoming()
 			r.do(phone.Decline{Call: id})
 			err := <-done
@@ -134,7 +134,7 @@ func TestIncoming(t *testing.T) {
 	t.Run("ringing while the network moves, then answered on the new path", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			r := newRig(t, sip.UDP)
+			r := newRig(t, locate.UDP)
 			id, done := r.incoming()
 			r.walk()
 			r.roamed(1)
@@ -158,7 +158,7 @@ func TestIncoming(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, sip.UDP)
+		r := newRig(t, locate.UDP)
 		id := r.call("melody")
 		r.do(phone.HoldCall{Call: id})
 		r.until("held by us", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
@@ -180,7 +180,7 @@ func TestHold(t *testing.T) {
 
 func TestHeldCallRoams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, sip.TCP)
+		r := newRig(t, locate.TCP)
 		id := r.call("melody")
 		r.do(phone.HoldCall{Call: id})
 		r.until("held", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
@@ -199,7 +199,7 @@ func TestHeldCallRoams(t *testing.T) {
 
 func TestUnansweredCallIsPlacedAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigIn(t, sip.UDP, 0, demo.Options{Ring: 3 * time.Second})
+		r := newRigIn(t, locate.UDP, 0, demo.Options{Ring: 3 * time.Second})
 		r.registered()
 		id := r.do(phone.Dial{Target: "melody"}).Call
 		r.until("ringing", func(s phone.State) bool { return find(s, id).State == phone.Ringing })
@@ -216,7 +216,7 @@ func TestUnansweredCallIsPlacedAnew(t *testing.T) {
 
 func TestGraceEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigWith(t, sip.UDP, 0, demo.Options{}, func(p *engine.Parts) {
+		r := newRigWith(t, locate.UDP, 0, demo.Options{}, func(p *engine.Parts) {
 			p.Accounts[0].Policy.KeepFor = 700 * time.Millisecond
 		})
 		id := r.call("melody")
@@ -233,7 +233,7 @@ func TestGraceEnds(t *testing.T) {
 
 func TestLostDialogOffersRedial(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, sip.UDP)
+		r := newRig(t, locate.UDP)
 		id := r.call("melody")
 		r.world.Registrar.Script(func(req *sipgo.Request) *siptest.Reply {
 			if to := req.To(); req.Method == sipgo.INVITE && to != nil {
@@ -261,7 +261,7 @@ func TestLostDialogOffersRedial(t *testing.T) {
 
 func TestRestartKeepsCalls(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, sip.TCP)
+		r := newRig(t, locate.TCP)
 		id := r.call("melody")
 		r.do(phone.Restart{})
 		if roam := r.roamed(1); roam.Phase != phone.RoamDone {
@@ -275,7 +275,7 @@ func TestRestartKeepsCalls(t *testing.T) {
 
 func TestPeerRoams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, sip.UDP)
+		r := newRig(t, locate.UDP)
 		id := r.call("melody")
 		host := r.world.Net.Host("melody")
 		host.Plug("eth1", "melody's other network", netip.MustParsePrefix("198.51.100.88/24"))
@@ -293,7 +293,7 @@ func TestPeerRoams(t *testing.T) {
 func TestRefusals(t *testing.T) { bubble(t, refusals) }
 
 func refusals(t *testing.T) {
-	r := newRig(t, sip.UDP)
+	r := newRig(t, locate.UDP)
 	r.registered()
 	for _, tt := range []struct {
 		name string

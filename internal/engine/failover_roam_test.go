@@ -9,7 +9,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch/netwatchtest"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -27,7 +27,7 @@ func TestFailoverInARoam(t *testing.T) {
 		{"the route sets name the other address", []netip.Addr{second, first}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				var server *netwatchtest.Host
 				r := script{
 					world: demo.Options{

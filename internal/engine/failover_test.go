@@ -19,13 +19,14 @@ import (
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
 // directory is DNS as a test wants it.
 type directory struct {
 	mu   sync.Mutex
-	srv  []sip.SRV // of _sip._udp, _sip._tcp or _sips._tcp, as service says
+	srv  []locate.SRV // of _sip._udp, _sip._tcp or _sips._tcp, as service says
 	name string
 	host map[string][]netip.Addr
 }
@@ -36,7 +37,7 @@ func (d *directory) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr
 	return d.host[host], nil
 }
 
-func (d *directory) LookupSRV(_ context.Context, name string) ([]sip.SRV, error) {
+func (d *directory) LookupSRV(_ context.Context, name string) ([]locate.SRV, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if name == d.name {
@@ -45,7 +46,7 @@ func (d *directory) LookupSRV(_ context.Context, name string) ([]sip.SRV, error)
 	return nil, nil
 }
 
-func (*directory) LookupNAPTR(context.Context, string) ([]sip.NAPTR, error) { return nil, nil }
+func (*directory) LookupNAPTR(context.Context, string) ([]locate.NAPTR, error) { return nil, nil }
 
 // pair is a phone with two servers of one domain, of which DNS prefers the first.
 type pair struct {
@@ -58,8 +59,8 @@ type pair struct {
 }
 
 type pairOptions struct {
-	transport sip.Transport // what DNS offers
-	account   sip.Transport
+	transport locate.Transport // what DNS offers
+	account   locate.Transport
 	first     string // address of the first server; "": 203.0.113.1
 	alive     bool   // the first one listens
 	plugged   bool   // its host is there
@@ -83,7 +84,7 @@ func newPair(t *testing.T, o pairOptions) *pair {
 	}
 	serve := func(name string, at netip.Addr, plugged, alive bool) *siptest.Registrar {
 		port := uint16(5060)
-		p.dns.srv = append(p.dns.srv, sip.SRV{Target: name + "." + domain, Port: port, Priority: uint16(len(p.dns.srv) + 1)})
+		p.dns.srv = append(p.dns.srv, locate.SRV{Target: name + "." + domain, Port: port, Priority: uint16(len(p.dns.srv) + 1)})
 		p.dns.host[name+"."+domain] = []netip.Addr{at}
 		h := p.net.Host(name)
 		if !plugged {
@@ -99,7 +100,7 @@ func newPair(t *testing.T, o pairOptions) *pair {
 			return nil
 		}
 		transports := []siptest.Transport{siptest.UDP, siptest.TCP}
-		if o.transport == sip.TLS {
+		if o.transport == locate.TLS {
 			transports[1] = siptest.TLS
 		}
 		r := siptest.NewRegistrar(siptest.Options{Addr: netip.AddrPortFrom(at, port), Realm: domain, Users: map[string]string{"you": "secret"},
@@ -108,7 +109,7 @@ func newPair(t *testing.T, o pairOptions) *pair {
 		<-r.Ready()
 		return r
 	}
-	p.dns.name = map[sip.Transport]string{sip.UDP: "_sip._udp.", sip.TCP: "_sip._tcp.", sip.TLS: "_sips._tcp."}[o.transport] + domain
+	p.dns.name = map[locate.Transport]string{locate.UDP: "_sip._udp.", locate.TCP: "_sip._tcp.", locate.TLS: "_sips._tcp."}[o.transport] + domain
 	p.first = serve("one", addr(o.first, "203.0.113.1"), o.plugged, o.alive)
 	p.second = serve("two", addr("", "203.0.114.2"), true, true)
 	p.host = p.net.Host("phone")
@@ -121,7 +122,7 @@ func newPair(t *testing.T, o pairOptions) *pair {
 	p.e = engine.New(engine.Parts{
 		Accounts: []engine.Account{{Name: "you", Enabled: true, Register: true, Codecs: []string{"pcmu"},
 			SIP: sip.Account{AOR: sip.URI{Scheme: "sip", User: "you", Host: domain}, Transport: o.account, Expires: time.Hour,
-				TLS: sip.TLSPolicy{Roots: o.certified.Roots, Unverified: o.unchecked}, Password: func() (string, error) { return "secret", nil },
+				TLS: locate.TLSPolicy{Roots: o.certified.Roots, Unverified: o.unchecked}, Password: func() (string, error) { return "secret", nil },
 				InstanceID: "urn:uuid:00000000-0000-4000-8000-000000000001"},
 			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true}}},
 		Network: netwatch.Options{Source: p.host, Router: p.host, Hints: []netwatch.Hinter{p.host}},
@@ -150,18 +151,18 @@ func TestFailover(t *testing.T) {
 		o     pairOptions
 		limit time.Duration
 	}{
-		{"over UDP, where the first server says nothing", pairOptions{transport: sip.UDP, plugged: true}, 8 * time.Second},
-		{"over UDP, where the first server is not there", pairOptions{transport: sip.UDP}, 8 * time.Second},
-		{"over TCP, where the first server refuses", pairOptions{transport: sip.TCP, plugged: true}, 2 * time.Second},
-		{"over TCP, where the first server is not there", pairOptions{transport: sip.TCP}, 8 * time.Second},
-		{"over TCP, where the first server has IPv6 alone and is not there", pairOptions{transport: sip.TCP, first: "2001:db8:9::1"}, 8 * time.Second},
-		{"over UDP, where the first server has IPv6 alone and says nothing", pairOptions{transport: sip.UDP, first: "2001:db8:9::1", plugged: true}, 8 * time.Second},
+		{"over UDP, where the first server says nothing", pairOptions{transport: locate.UDP, plugged: true}, 8 * time.Second},
+		{"over UDP, where the first server is not there", pairOptions{transport: locate.UDP}, 8 * time.Second},
+		{"over TCP, where the first server refuses", pairOptions{transport: locate.TCP, plugged: true}, 2 * time.Second},
+		{"over TCP, where the first server is not there", pairOptions{transport: locate.TCP}, 8 * time.Second},
+		{"over TCP, where the first server has IPv6 alone and is not there", pairOptions{transport: locate.TCP, first: "2001:db8:9::1"}, 8 * time.Second},
+		{"over UDP, where the first server has IPv6 alone and says nothing", pairOptions{transport: locate.UDP, first: "2001:db8:9::1", plugged: true}, 8 * time.Second},
 	} {
 		t.Run("registers at the second server "+tc.name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T) {
 				start := time.Now()
-				tc.o.account = sip.Auto
+				tc.o.account = locate.Auto
 				p := newPair(t, tc.o)
 				a := p.at(secondServer)
 				took := time.Since(start)
@@ -178,7 +179,7 @@ func TestFailover(t *testing.T) {
 	t.Run("registers at the second server when the first says 503, and stays there when the network moves", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			p := newPair(t, pairOptions{transport: sip.UDP, account: sip.Auto, plugged: true, alive: true})
+			p := newPair(t, pairOptions{transport: locate.UDP, account: locate.Auto, plugged: true, alive: true})
 			p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Code: 503} })
 			start := time.Now()
 			if p.at(secondServer); time.Since(start) > 3*time.Second {
@@ -200,7 +201,7 @@ func TestFailover(t *testing.T) {
 	t.Run("goes to the second server when the first one dies under a registration", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			p := newPair(t, pairOptions{transport: sip.TCP, account: sip.TCP, plugged: true, alive: true})
+			p := newPair(t, pairOptions{transport: locate.TCP, account: locate.TCP, plugged: true, alive: true})
 			p.at("203.0.113.1:5060")
 			p.first.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Silent: true} })
 			start := time.Now()
@@ -225,7 +226,7 @@ func TestTLSRoams(t *testing.T) {
 	t.Run("resumes its session on a new path, and nothing ever goes out unencrypted", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certify(t, domain)})
+			p := newPair(t, pairOptions{transport: locate.TLS, account: locate.Auto, plugged: true, alive: true, certified: certify(t, domain)})
 			p.at("203.0.113.1:5060")
 			p.host.Unplug("wlan0")
 			p.host.Plug("usb0", "tether", netip.MustParsePrefix("172.20.10.4/28"))
@@ -245,7 +246,7 @@ func TestTLSRoams(t *testing.T) {
 	t.Run("stays with the encrypted servers when another network's DNS names none", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certify(t, domain)})
+			p := newPair(t, pairOptions{transport: locate.TLS, account: locate.Auto, plugged: true, alive: true, certified: certify(t, domain)})
 			p.at("203.0.113.1:5060")
 			p.dns.mu.Lock()
 			p.dns.name = "_sip._udp." + domain
@@ -262,7 +263,7 @@ func TestTLSRoams(t *testing.T) {
 	t.Run("shows a certificate that is not the domain's, in words, and registers nowhere", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {
-			p := newPair(t, pairOptions{transport: sip.TLS, account: sip.Auto, plugged: true, alive: true, certified: certify(t, "wifi.hotel.test")})
+			p := newPair(t, pairOptions{transport: locate.TLS, account: locate.Auto, plugged: true, alive: true, certified: certify(t, "wifi.hotel.test")})
 			s := p.until("the reason is shown", func(s phone.State) bool {
 				return len(s.Accounts) == 1 && s.Accounts[0].State == phone.RegistrationFailed
 			})
@@ -278,7 +279,7 @@ func TestTLSRoams(t *testing.T) {
 
 func TestUncheckedCertificatesAreShown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPair(t, pairOptions{transport: sip.TLS, account: sip.TLS, plugged: true, alive: true, certified: certify(t, "anybody.test"), unchecked: true})
+		p := newPair(t, pairOptions{transport: locate.TLS, account: locate.TLS, plugged: true, alive: true, certified: certify(t, "anybody.test"), unchecked: true})
 		if a := p.at("203.0.113.1:5060"); !strings.Contains(a.Warning, "not checked") {
 			t.Errorf("%+v", a)
 		}

@@ -23,6 +23,7 @@ import (
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/sdp"
 	"ramble/sip/siptest"
 )
@@ -164,7 +165,7 @@ func (v *dualVoice) speak() {
 // TestFromIPv4ToIPv6 and back: the route set stays, the next hop is the proxy's
 // address of the other family, the media move, and o= keeps its family.
 func TestFromIPv4ToIPv6(t *testing.T) {
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		t.Run(transport.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) { fromIPv4ToIPv6(t, transport) })
 		})
@@ -172,7 +173,7 @@ func TestFromIPv4ToIPv6(t *testing.T) {
 }
 
 // Long: a world with two families has many inhabitants.
-func fromIPv4ToIPv6(t *testing.T, transport sip.Transport) {
+func fromIPv4ToIPv6(t *testing.T, transport locate.Transport) {
 	server4, server6 := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("2001:db8:5e::1")
 	phone6 := netip.MustParsePrefix("2001:db8:17e::4/64")
 	n := netwatchtest.New()

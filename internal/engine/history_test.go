@@ -15,14 +15,14 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
 // newRigOn is a rig with its history in dir.
 func newRigOn(t *testing.T, dir string) *rig {
 	t.Helper()
-	return newRigWith(t, sip.UDP, 0, demo.Options{}, func(p *engine.Parts) {
+	return newRigWith(t, locate.UDP, 0, demo.Options{}, func(p *engine.Parts) {
 		p.History = history.Open(history.Options{Dir: dir})
 	})
 }

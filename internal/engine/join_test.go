@@ -16,7 +16,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // headless is a session without a screen, on a phone that somebody else runs.
@@ -69,7 +69,7 @@ func (h *headless) next(types ...string) event {
 // the call goes on.
 func TestASecondSessionJoinsARunningPhone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, sip.UDP)
+		r := newRig(t, locate.UDP)
 		id := r.call("melody")
 		r.walk()
 		r.roamed(1)
@@ -128,7 +128,7 @@ func TestASecondSessionJoinsARunningPhone(t *testing.T) {
 // TestJoin at every moment of a run.
 func TestJoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, sip.UDP)
+		r := newRig(t, locate.UDP)
 		r.registered()
 		updates, leave := r.e.Join()
 		u := <-updates

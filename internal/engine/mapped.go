@@ -9,6 +9,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/sdp"
 )
 
@@ -16,7 +17,7 @@ import (
 // zero where it does not. Over TCP and TLS the port seen is that of a
 // connection, at which nobody listens.
 func (a *account) follows(st *stack) netip.AddrPort {
-	if a.cfg.KeepContact || st.Transport() != sip.UDP {
+	if a.cfg.KeepContact || st.Transport() != locate.UDP {
 		return netip.AddrPort{}
 	}
 	return st.Local()

@@ -12,7 +12,7 @@ import (
 
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -29,7 +29,7 @@ func mirrorAddr() netip.AddrPort { return netip.MustParseAddrPort("198.51.100.30
 func outside() netip.Addr        { return netip.MustParseAddr("203.0.113.77") }
 
 // mirrored is a phone whose account has a STUN server, and that server.
-func mirrored(t *testing.T, transport sip.Transport, change func(*engine.Parts)) (*rig, *mirror) {
+func mirrored(t *testing.T, transport locate.Transport, change func(*engine.Parts)) (*rig, *mirror) {
 	t.Helper()
 	r := script{phone: func(p *engine.Parts) {
 		p.KeepAlive = 5 * time.Second
@@ -138,7 +138,7 @@ func (r *rig) moved(invites int) phone.Roam {
 // one refresh with the new address, and no more than one in a minute.
 func TestMediaMappingMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, m := mirrored(t, sip.TCP, nil)
+		r, m := mirrored(t, locate.TCP, nil)
 		id, port := r.up("melody")
 		r.heardOf(port + 1000)
 		m.maps(2000)
@@ -174,7 +174,7 @@ func TestMediaMappingMoves(t *testing.T) {
 // move, the refresh that follows tells the new place of the media as well.
 func TestMediaMappingMovesWithTheContacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, m := mirrored(t, sip.UDP, func(p *engine.Parts) { p.KeepAlive = 25 * time.Second })
+		r, m := mirrored(t, locate.UDP, func(p *engine.Parts) { p.KeepAlive = 25 * time.Second })
 		r.registered()
 		r.pass(15 * time.Second) // the media are asked about after the SIP socket
 		id, port := r.up("melody")
@@ -198,7 +198,7 @@ func TestMediaMappingMovesWithTheContacts(t *testing.T) {
 // sockets opened stays.
 func TestMediaMappingIsNotFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, m := mirrored(t, sip.TCP, func(p *engine.Parts) { p.Accounts[0].KeepContact = true })
+		r, m := mirrored(t, locate.TCP, func(p *engine.Parts) { p.Accounts[0].KeepContact = true })
 		id, port := r.up("melody")
 		asked := m.questions(port)
 		m.maps(2000)
@@ -215,7 +215,7 @@ func TestMediaMappingIsNotFollowed(t *testing.T) {
 // the media, and not for long.
 func TestAnUnansweredQuestionHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, m := mirrored(t, sip.UDP, nil)
+		r, m := mirrored(t, locate.UDP, nil)
 		id, port := r.up("melody")
 		r.heardOf(port + 1000)
 		m.maps(2000)

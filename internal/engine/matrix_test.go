@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"ramble/internal/proof/soak"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 func TestMatrix(t *testing.T) {
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP, sip.TLS} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP, locate.TLS} {
 		t.Run(transport.String(), func(t *testing.T) {
 			var tally soak.Tally
 			synctest.Test(t, func(t *testing.T) { tally = matrixIn(t, transport) })
@@ -49,7 +49,7 @@ func rounds() int {
 const matrixPhones = 3
 
 // matrixIn plays the rounds over one transport, inside a bubble.
-func matrixIn(t *testing.T, transport sip.Transport) (tally soak.Tally) {
+func matrixIn(t *testing.T, transport locate.Transport) (tally soak.Tally) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := newMatrixWorld(ctx, t, transport, matrixPhones)
 	var phones []*matrixPhone

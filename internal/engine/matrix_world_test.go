@@ -20,6 +20,7 @@ import (
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -86,13 +87,13 @@ type matrixNames struct{}
 func (matrixNames) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
 	return []netip.Addr{serverAddr().Addr(), serverSix()}, nil
 }
-func (matrixNames) LookupSRV(context.Context, string) ([]sip.SRV, error)     { return nil, nil }
-func (matrixNames) LookupNAPTR(context.Context, string) ([]sip.NAPTR, error) { return nil, nil }
+func (matrixNames) LookupSRV(context.Context, string) ([]locate.SRV, error)     { return nil, nil }
+func (matrixNames) LookupNAPTR(context.Context, string) ([]locate.NAPTR, error) { return nil, nil }
 
 // matrixWorld is the internet with its server and talker.
 type matrixWorld struct {
 	t         testing.TB
-	transport sip.Transport
+	transport locate.Transport
 	net       *netwatchtest.Network
 	registrar *siptest.Registrar
 	talker    *soak.Talker
@@ -127,7 +128,7 @@ func (w *wireLog) text() string {
 	return strings.Join(w.lines, "\n")
 }
 
-func newMatrixWorld(ctx context.Context, t testing.TB, transport sip.Transport, phones int) *matrixWorld {
+func newMatrixWorld(ctx context.Context, t testing.TB, transport locate.Transport, phones int) *matrixWorld {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	w := &matrixWorld{t: t, transport: transport, net: netwatchtest.New(), cancel: cancel}
@@ -135,8 +136,8 @@ func newMatrixWorld(ctx context.Context, t testing.TB, transport sip.Transport, 
 	if w.roots, err = siptest.Certify("pbx."+matrixDomain, matrixDomain); err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[sip.Transport][]siptest.Transport{
-		sip.UDP: {siptest.UDP}, sip.TCP: {siptest.UDP, siptest.TCP}, sip.TLS: {siptest.UDP, siptest.TLS},
+	kinds := map[locate.Transport][]siptest.Transport{
+		locate.UDP: {siptest.UDP}, locate.TCP: {siptest.UDP, siptest.TCP}, locate.TLS: {siptest.UDP, siptest.TLS},
 	}
 	users := map[string]string{"talker": "secret"}
 	for n := range phones {
@@ -229,7 +230,7 @@ func (w *matrixWorld) parts(m *matrixPhone) engine.Parts {
 				Registrar:  sip.URI{Scheme: "sip", Host: matrixDomain, Port: serverAddr().Port()},
 				Password:   func() (string, error) { return "secret", nil },
 				Transport:  w.transport,
-				TLS:        sip.TLSPolicy{Roots: w.roots.Roots},
+				TLS:        locate.TLSPolicy{Roots: w.roots.Roots},
 				InstanceID: fmt.Sprintf("urn:uuid:00000000-0000-4000-8000-%012d", m.n),
 				Expires:    time.Hour,
 			},

@@ -11,7 +11,7 @@ import (
 
 	"ramble/internal/engine"
 	"ramble/netwatch/netwatchtest"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -55,7 +55,7 @@ func TestRoamBehindANAT(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { // the Contact follows over UDP alone: a connection is not reached by its port
 			r := script{phone: func(p *engine.Parts) {
 				p.Accounts[0].STUN = engine.STUNServer{Host: server.Addr().String(), Port: server.Port()}
-			}}.run(t, sip.UDP)
+			}}.run(t, locate.UDP)
 			outside := r.world.Net.Host("stun")
 			outside.Plug("eth0", "stun's network", netip.PrefixFrom(server.Addr(), 24))
 			stunServer(t, outside, server)

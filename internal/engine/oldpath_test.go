@@ -6,7 +6,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // TestOldPathDiesAfterTheRoam: a call that still rings at the peer stays on the
@@ -14,7 +14,7 @@ import (
 // and must be noticed all the same.
 func TestOldPathDiesAfterTheRoam(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigIn(t, sip.UDP, 0, demo.Options{Ring: 2 * time.Second})
+		r := newRigIn(t, locate.UDP, 0, demo.Options{Ring: 2 * time.Second})
 		r.registered()
 		id := r.do(phone.Dial{Target: "melody"}).Call
 		r.until("ringing", func(s phone.State) bool { return find(s, id).State == phone.Ringing })

@@ -4,13 +4,13 @@ import (
 	"testing"
 
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // TestMakeBeforeBreakLosesNothing: two paths live, and not a packet is lost on
 // the way from one to the other, in neither direction, nor sent on both.
 func TestMakeBeforeBreakLosesNothing(t *testing.T) {
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		t.Run(transport.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := newRig(t, transport)

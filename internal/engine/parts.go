@@ -14,6 +14,7 @@ import (
 	"ramble/internal/leaf/safego"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // Parts is everything the engine is built from. The caller owns what it
@@ -23,7 +24,7 @@ type Parts struct {
 	Network  netwatch.Options // OnChange, Log and Guard are the engine's to set
 	Watching string           // how the network is watched, for people
 	Sockets  Sockets
-	Lookup   sip.Lookup
+	Lookup   locate.Lookup
 	Desk     *desk.Desk
 	Audio    AudioNote // at the start
 	Sound    Sound     // changes it; nil: nothing can be changed

@@ -11,7 +11,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -59,7 +59,7 @@ func TestAnswerThatPasses(t *testing.T) {
 		"480":                     {replies: []siptest.Reply{code(480)}, atMost: 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				r := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
 					answers(tt.replies...)(o)
 					o.NoReplaces = true // else that is tried at once, see TestBothRoam
@@ -82,7 +82,7 @@ func TestAnswerThatPasses(t *testing.T) {
 
 // TestAnswer491NotOwner: who was called waits 0 to 2 s.
 func TestAnswer491NotOwner(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r, id, cancel, done := script{world: demo.Options{Peer: answers(siptest.Reply{Code: 491})}}.ringing(t, transport)
 		defer cancel()
 		r.do(phone.Answer{Call: id})
@@ -101,7 +101,7 @@ func TestAnswer491NotOwner(t *testing.T) {
 
 // TestPlainCodecs: after a 488 only the codec in use is offered.
 func TestPlainCodecs(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		var offers []string
 		r := script{world: demo.Options{Trace: func(m siptest.Traced) {
 			if raw := string(m.Raw); !m.Out && strings.HasPrefix(raw, "INVITE ") {
@@ -124,7 +124,7 @@ func TestPlainCodecs(t *testing.T) {
 // is lost, said so, and a redial works from its row.
 func TestAnswer481(t *testing.T) {
 	t.Run("before the REGISTER's 2xx", func(t *testing.T) {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			r := script{}.run(t, transport)
 			id := r.call("melody")
 			known := r.world.Registrar.Count("REGISTER")
@@ -145,7 +145,7 @@ func TestAnswer481(t *testing.T) {
 		})
 	})
 	t.Run("after it", func(t *testing.T) {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			r := script{}.run(t, transport)
 			id := r.call("melody")
 			there := r.one("melody")
@@ -200,7 +200,7 @@ func TestForeignChallenge(t *testing.T) {
 						return &siptest.Reply{Code: code, Headers: header(name, `Digest realm="demo.ramble", nonce="evil"`)}
 					}
 				},
-			}}.run(t, sip.UDP)
+			}}.run(t, locate.UDP)
 			id := r.call("melody")
 			r.walk()
 			s := r.until("the roam has failed", func(s phone.State) bool {
@@ -219,7 +219,7 @@ func TestForeignChallenge(t *testing.T) {
 
 // TestOwnChallenge: 407 of our own proxy within the dialog gets credentials.
 func TestOwnChallenge(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{world: demo.Options{Server: func(o *siptest.Options) {
 			o.ProxyAuth, o.Quirks.AuthInDialog = true, true
 		}}}.run(t, transport)
@@ -234,7 +234,7 @@ func TestOwnChallenge(t *testing.T) {
 // TestNothingAnswers: everything is restarted once; then it is said what failed
 // and what to do. The call is kept, and found again when the server is back.
 func TestNothingAnswers(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{phone: func(p *engine.Parts) { p.Accounts[0].Policy.KeepFor = 2 * time.Minute }}.run(t, transport)
 		id := r.call("melody")
 		r.world.Registrar.Script(func(*sipgo.Request) *siptest.Reply { return &siptest.Reply{Silent: true} })
@@ -257,7 +257,7 @@ func TestNothingAnswers(t *testing.T) {
 
 // TestNoAudioAfterThe2xx: refreshed once more after two seconds, then said.
 func TestNoAudioAfterThe2xx(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) { o.Media = nil }}}.run(t, transport)
 		id := r.dial("melody")
 		r.stateIs(id, phone.Up)
@@ -278,7 +278,7 @@ func TestNoAudioAfterThe2xx(t *testing.T) {
 func TestSecondRoamInsideTheFirst(t *testing.T) {
 	for at := time.Duration(0); at <= 60*time.Millisecond; at += 4 * time.Millisecond {
 		t.Run(at.String(), func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				r := script{}.run(t, transport)
 				id := r.call("melody")
 				r.walk()
@@ -302,7 +302,7 @@ func TestSecondRoamInsideTheFirst(t *testing.T) {
 // TestSameAddressAnotherPort: the network blinks; the address is the same, the
 // ports are not, and the server and the peer are told.
 func TestSameAddressAnotherPort(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{}.run(t, transport)
 		id := r.call("melody")
 		before := r.state1().Accounts[0].Contact
@@ -312,7 +312,7 @@ func TestSameAddressAnotherPort(t *testing.T) {
 		r.talks(id, home().Addr())
 		oneBinding(t, r, home().Addr())
 		after := r.state1().Accounts[0].Contact
-		if target := r.one("melody").State().Target; transport == sip.UDP && (before == after || target != after) {
+		if target := r.one("melody").State().Target; transport == locate.UDP && (before == after || target != after) {
 			t.Errorf("the peer reaches us at %s, the server at %s, before it was %s", target, after, before)
 		}
 	})
@@ -320,7 +320,7 @@ func TestSameAddressAnotherPort(t *testing.T) {
 
 // TestPeerMovesWhileWeDo: its re-INVITE comes while ours is out.
 func TestPeerMovesWhileWeDo(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{}.run(t, transport)
 		id := r.call("melody")
 		r.walk()

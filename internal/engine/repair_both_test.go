@@ -13,7 +13,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch/netwatchtest"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -29,7 +29,7 @@ type duo struct {
 	mine, his  phone.CallID
 }
 
-func newDuo(t *testing.T, transport sip.Transport, friendCalls bool, o demo.Options) *duo {
+func newDuo(t *testing.T, transport locate.Transport, friendCalls bool, o demo.Options) *duo {
 	t.Helper()
 	auto := func(p *engine.Parts) { p.Accounts[0].AutoAnswer = engine.AutoAlways }
 	p := &duo{t: t, me: script{world: o, phone: auto}.run(t, transport)}
@@ -105,7 +105,7 @@ func TestBothRoam(t *testing.T) {
 				who = "the friend called"
 			}
 			t.Run(who+"/"+name, func(t *testing.T) {
-				bubbles(t, func(t *testing.T, transport sip.Transport) {
+				bubbles(t, func(t *testing.T, transport locate.Transport) {
 					p := newDuo(t, transport, friendCalls, demo.Options{})
 					p.iMove()
 					p.me.pass(apart)
@@ -129,7 +129,7 @@ func TestBothRoam(t *testing.T) {
 
 // TestBothRoamAgainAndAgain: twenty times, at once, one call.
 func TestBothRoamAgainAndAgain(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		p := newDuo(t, transport, false, demo.Options{})
 		for n := range 20 {
 			mine, his := []string{"wlan0", "usb0"}, []string{"wlan0", "wlan1"}
@@ -152,7 +152,7 @@ func TestOneRoamsDirectly(t *testing.T) {
 	direct := demo.Options{Server: func(o *siptest.Options) { o.Quirks.NoRecordRoute = true }}
 	for name, apart := range map[string]time.Duration{"one": -1, "one after the other": 2 * time.Second, "both at once": 0} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				p := newDuo(t, transport, false, direct)
 				before := p.me.world.Registrar.Count("INVITE")
 				p.iMove()
@@ -173,7 +173,7 @@ func TestOneRoamsDirectly(t *testing.T) {
 // TestAnsweredUnheardByAFriend: my friend's phone answers as my network goes;
 // it takes the call up again without ringing.
 func TestAnsweredUnheardByAFriend(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		me := script{}.run(t, transport)
 		friend, _ := me.friend(transport, func(*engine.Parts) {})
 		me.registered()
@@ -199,7 +199,7 @@ func TestAnsweredUnheardByAFriend(t *testing.T) {
 
 // TestGlareOfRefreshes: both hold at the moment in which both move.
 func TestGlareOfRefreshes(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		p := newDuo(t, transport, false, demo.Options{})
 		p.me.do(phone.HoldCall{Call: p.mine})
 		p.friend.do(phone.HoldCall{Call: p.his})
@@ -226,7 +226,7 @@ func TestByeOvertakesTheAnswer(t *testing.T) {
 		armed := make(chan struct{})
 		var old string
 		answers := 0
-		p = newDuo(t, sip.UDP, false, demo.Options{Trace: func(m siptest.Traced) {
+		p = newDuo(t, locate.UDP, false, demo.Options{Trace: func(m siptest.Traced) {
 			select {
 			case <-armed:
 			default:
@@ -260,7 +260,7 @@ func TestByeOvertakesTheAnswer(t *testing.T) {
 // TestForeignReplacesIsRefused: somebody else of the same server knows the
 // call's tags and wants it.
 func TestForeignReplacesIsRefused(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		names := ""
 		r := script{world: demo.Options{
 			Trace: func(m siptest.Traced) {

@@ -10,7 +10,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -32,7 +32,7 @@ func TestCallingOldPathAlive(t *testing.T) {
 		"early media, answered so": {Ring: 3 * time.Second, Early: true, Reliable: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				r := script{world: demo.Options{Peer: rings(d)}}.run(t, transport)
 				id := r.dial("melody")
 				want := phone.Ringing
@@ -92,7 +92,7 @@ func TestCallingOldPathDead(t *testing.T) {
 		"still ringing, and it cannot be replaced": {d: siptest.Decision{Ring: 4 * time.Second}, noReplaces: true, rang: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				r := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
 					rings(tt.d)(o)
 					o.NoReplaces = tt.noReplaces
@@ -127,7 +127,7 @@ func TestCallingOldPathDead(t *testing.T) {
 
 // TestCallingTwoRoams: the path goes twice before the answer.
 func TestCallingTwoRoams(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{world: demo.Options{Peer: rings(siptest.Decision{Ring: 5 * time.Second})}}.run(t, transport)
 		id := r.dial("melody")
 		r.stateIs(id, phone.Ringing)
@@ -154,7 +154,7 @@ func TestHangingUpWhileOffline(t *testing.T) {
 		"a call that is up":                       {ring: time.Second, away: 2 * time.Second, up: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				r := script{world: demo.Options{Peer: rings(siptest.Decision{Ring: tt.ring})}}.run(t, transport)
 				id := r.dial("melody")
 				if tt.up {
@@ -180,7 +180,7 @@ func TestHangingUpWhileOffline(t *testing.T) {
 
 // TestGoodbyeIsRepeated: the server does not answer the BYE at first.
 func TestGoodbyeIsRepeated(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{}.run(t, transport)
 		id := r.call("melody")
 		there := r.one("melody")
@@ -202,7 +202,7 @@ func TestGoodbyeIsRepeated(t *testing.T) {
 }
 
 // ringing is a call of Carol's that rings here.
-func (s script) ringing(t *testing.T, transport sip.Transport) (*rig, phone.CallID, context.CancelFunc, <-chan error) {
+func (s script) ringing(t *testing.T, transport locate.Transport) (*rig, phone.CallID, context.CancelFunc, <-chan error) {
 	t.Helper()
 	r := s.run(t, transport)
 	r.registered()
@@ -218,7 +218,7 @@ func (s script) ringing(t *testing.T, transport sip.Transport) (*rig, phone.Call
 func TestRingingHere(t *testing.T) {
 	for name, alive := range map[string]bool{"old path dead": false, "old path alive": true} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				r, id, cancel, done := script{}.ringing(t, transport)
 				defer cancel()
 				if alive {
@@ -249,7 +249,7 @@ func TestRingingHere(t *testing.T) {
 
 // TestCancelLostWhileRinging: the caller gives up while we are away.
 func TestCancelLostWhileRinging(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r, id, cancel, done := script{}.ringing(t, transport)
 		r.offline()
 		r.pass(time.Second)
@@ -268,7 +268,7 @@ func TestCancelLostWhileRinging(t *testing.T) {
 // TestRingingEndsWithItsInvite: Expires, or four minutes.
 func TestRingingEndsWithItsInvite(t *testing.T) {
 	for value, limit := range map[string]time.Duration{"7": 7 * time.Second, "": 4 * time.Minute} {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			s := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
 				if value != "" {
 					o.Headers = headers("Expires", value)
@@ -291,7 +291,7 @@ func TestRingingEndsWithItsInvite(t *testing.T) {
 
 // TestRequiresReliableRinging: a caller that insists on 100rel.
 func TestRequiresReliableRinging(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		s := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
 			o.Headers = headers("Require", "100rel")
 		}}}
@@ -314,7 +314,7 @@ func TestRequiresReliableRinging(t *testing.T) {
 func TestAnswerLostWithItsPath(t *testing.T) {
 	for name, ack := range map[string]bool{"the 200": false, "the ACK": true} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				var r *rig
 				pull := &once{armed: make(chan struct{})}
 				o := demo.Options{Trace: func(m siptest.Traced) {

@@ -10,7 +10,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -19,7 +19,7 @@ import (
 func byUpdate(p *engine.Parts) { p.Accounts[0].Policy.Refresh = roam.Update }
 
 func TestRefreshByUpdate(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{phone: byUpdate}.run(t, transport)
 		id := r.call("melody")
 		r.walk()
@@ -35,7 +35,7 @@ func TestRefreshByUpdate(t *testing.T) {
 
 func TestRefreshByUpdateFallsBack(t *testing.T) {
 	for _, code := range []int{405, 501} {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			refuse := func(_ *siptest.PeerCall, req *sipgo.Request) *siptest.Reply {
 				if req.Method == sipgo.UPDATE {
 					return &siptest.Reply{Code: code}
@@ -58,7 +58,7 @@ func TestRefreshByUpdateFallsBack(t *testing.T) {
 func TestHeldCallsKeepTheirDirection(t *testing.T) {
 	for _, held := range []phone.Hold{phone.HeldLocal, phone.HeldRemote, phone.HeldBoth} {
 		for _, update := range []bool{false, true} {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				s := script{}
 				if update {
 					s.phone = byUpdate
@@ -108,7 +108,7 @@ func TestHeldCallsKeepTheirDirection(t *testing.T) {
 func TestHoldPendingOnADeadPath(t *testing.T) {
 	for name, answered := range map[string]bool{"not heard": false, "answered in vain": true} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				var r *rig
 				pull := &once{}
 				o := demo.Options{}
@@ -164,7 +164,7 @@ func TestHoldPendingOnADeadPath(t *testing.T) {
 func TestTheirOfferPending(t *testing.T) {
 	for name, ackLost := range map[string]bool{"our answer is lost": false, "its ACK is lost": true} {
 		t.Run(name, func(t *testing.T) {
-			bubbles(t, func(t *testing.T, transport sip.Transport) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
 				var r *rig
 				pull := &once{armed: make(chan struct{})}
 				r = script{world: demo.Options{Trace: func(m siptest.Traced) {
@@ -202,7 +202,7 @@ func TestTheirOfferPending(t *testing.T) {
 
 // TestRefreshOnDemand: keys I and U, and `refresh CALL [reinvite|update]`.
 func TestRefreshOnDemand(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{}.run(t, transport)
 		id := r.call("melody")
 		peer := r.world.Peer("melody")

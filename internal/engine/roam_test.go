@@ -18,6 +18,7 @@ import (
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -40,20 +41,20 @@ type rig struct {
 	news    chan struct{}
 }
 
-func newRig(t testing.TB, transport sip.Transport) *rig {
+func newRig(t testing.TB, transport locate.Transport) *rig {
 	t.Helper()
 	return newRigIn(t, transport, 0, demo.Options{})
 }
 
 // newRigIn is newRig with the settling of a flapping network (0: as the phone has
 // it) and the world's options.
-func newRigIn(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options) *rig {
+func newRigIn(t testing.TB, transport locate.Transport, settle time.Duration, o demo.Options) *rig {
 	t.Helper()
 	return newRigWith(t, transport, settle, o, func(*engine.Parts) {})
 }
 
 // newRigWith is newRigIn with a last word on the engine's parts.
-func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o demo.Options, change func(*engine.Parts)) *rig {
+func newRigWith(t testing.TB, transport locate.Transport, settle time.Duration, o demo.Options, change func(*engine.Parts)) *rig {
 	t.Helper()
 	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
@@ -69,7 +70,7 @@ func newRigWith(t testing.TB, transport sip.Transport, settle time.Duration, o d
 }
 
 // start runs the phone of a user of the world's on a host.
-func (r *rig) start(all *sync.WaitGroup, host *netwatchtest.Host, user string, transport sip.Transport, settle time.Duration, change func(*engine.Parts)) {
+func (r *rig) start(all *sync.WaitGroup, host *netwatchtest.Host, user string, transport locate.Transport, settle time.Duration, change func(*engine.Parts)) {
 	r.t.Helper()
 	dev, err := device.Open("loop")
 	if err != nil {
@@ -246,7 +247,7 @@ func variants() []variant {
 }
 
 func TestCallSurvives(t *testing.T) {
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		for _, v := range variants() {
 			for _, peerEnds := range []bool{false, true} {
 				who := "we hang up"
@@ -264,7 +265,7 @@ func TestCallSurvives(t *testing.T) {
 	}
 }
 
-func survives(t *testing.T, transport sip.Transport, v variant, peerEnds bool) {
+func survives(t *testing.T, transport locate.Transport, v variant, peerEnds bool) {
 	r := newRig(t, transport)
 	id := r.call("melody")
 	voice := r.world.Voices()[0]

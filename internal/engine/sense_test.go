@@ -8,7 +8,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // blind is a phone whose system says nothing and that hardly ever polls.
@@ -29,7 +29,7 @@ func TestSilentDeath(t *testing.T) {
 		}, func(*rig) {}},
 		{"nothing passes for a while", func(r *rig) { r.world.Net.Stall("home") }, func(r *rig) { r.world.Net.Flow("home") }},
 	}
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		for _, tt := range tests {
 			t.Run(transport.String()+"/"+tt.name, func(t *testing.T) {
 				t.Parallel()
@@ -57,7 +57,7 @@ func TestSilentDeath(t *testing.T) {
 					if gap < 4*time.Second || gap > 6*time.Second {
 						t.Errorf("gap in %s, want the 2 s of silence and the 2 s of the probe", gap)
 					}
-					hangUp(t, r, id, transport == sip.TCP)
+					hangUp(t, r, id, transport == locate.TCP)
 				})
 			})
 		}
@@ -74,7 +74,7 @@ func (r *rig) reinvites() int { return r.world.Registrar.Count("INVITE") }
 // and then left in peace.
 func TestAPeerThatSendsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigWith(t, sip.UDP, 0, demo.Options{}, quick)
+		r := newRigWith(t, locate.UDP, 0, demo.Options{}, quick)
 		id := r.call("melody")
 		voice := r.world.Voices()[0]
 		voice.Mute(true)
@@ -100,7 +100,7 @@ func TestAPeerThatSendsNothing(t *testing.T) {
 // TestSilenceThatMeansNothing: who is held, or pauses, owes no audio.
 func TestSilenceThatMeansNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigWith(t, sip.UDP, 0, demo.Options{}, quick)
+		r := newRigWith(t, locate.UDP, 0, demo.Options{}, quick)
 		id := r.call("melody")
 		r.do(phone.HoldCall{Call: id})
 		r.until("held", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
@@ -117,7 +117,7 @@ func TestSilenceThatMeansNothing(t *testing.T) {
 // to the next packet.
 func TestAFailedSocketIsASign(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRigWith(t, sip.UDP, 0, demo.Options{}, blind)
+		r := newRigWith(t, locate.UDP, 0, demo.Options{}, blind)
 		id := r.call("melody")
 		voice := r.world.Voices()[0]
 		r.walk()

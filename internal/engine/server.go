@@ -13,6 +13,7 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // Times of finding and opening a server.
@@ -38,16 +39,16 @@ const (
 
 // servers are an account's, with what was experienced of them. It has no clock.
 type servers struct {
-	list   []sip.Server // as DNS named them, but the last one that worked first
-	failed map[sip.Server]time.Time
-	good   sip.Server // the last one that worked; zero: none yet
+	list   []locate.Server // as DNS named them, but the last one that worked first
+	failed map[locate.Server]time.Time
+	good   locate.Server // the last one that worked; zero: none yet
 }
 
 // replace takes what DNS says now. The server that worked last stays first, or
 // becomes the last resort where DNS does not name it any more. Servers that do
 // not encrypt never take the place of those that do: it reports false and
 // nothing changes.
-func (s *servers) replace(list []sip.Server) bool {
+func (s *servers) replace(list []locate.Server) bool {
 	if encrypts(s.list) && !encrypts(list) {
 		return false
 	}
@@ -67,12 +68,12 @@ func (s *servers) replace(list []sip.Server) bool {
 	return true
 }
 
-func encrypts(list []sip.Server) bool {
-	return slices.ContainsFunc(list, func(s sip.Server) bool { return s.Transport == sip.TLS })
+func encrypts(list []locate.Server) bool {
+	return slices.ContainsFunc(list, func(s locate.Server) bool { return s.Transport == locate.TLS })
 }
 
 // worked puts a server first.
-func (s *servers) worked(srv sip.Server) {
+func (s *servers) worked(srv locate.Server) {
 	s.good = srv
 	delete(s.failed, srv)
 	if i := slices.Index(s.list, srv); i > 0 {
@@ -80,22 +81,22 @@ func (s *servers) worked(srv sip.Server) {
 	}
 }
 
-func (s *servers) fail(srv sip.Server, now time.Time) {
+func (s *servers) fail(srv locate.Server, now time.Time) {
 	if s.failed == nil {
-		s.failed = map[sip.Server]time.Time{}
+		s.failed = map[locate.Server]time.Time{}
 	}
 	s.failed[srv] = now
 }
 
-func (s *servers) failedLately(srv sip.Server, now time.Time) bool {
+func (s *servers) failedLately(srv locate.Server, now time.Time) bool {
 	at, failed := s.failed[srv]
 	return failed && now.Sub(at) < passOver
 }
 
 // order is the list as it is to be tried: those that failed lately last.
-func (s *servers) order(now time.Time) []sip.Server {
+func (s *servers) order(now time.Time) []locate.Server {
 	list := slices.Clone(s.list)
-	slices.SortStableFunc(list, func(a, b sip.Server) int {
+	slices.SortStableFunc(list, func(a, b locate.Server) int {
 		switch fa, fb := s.failedLately(a, now), s.failedLately(b, now); {
 		case fa == fb:
 			return 0
@@ -118,12 +119,12 @@ func (a *account) resolve() {
 	a.resolving = true
 	e := a.e
 	e.job("resolve "+a.cfg.Name, 10*time.Second, func(ctx context.Context) {
-		found, err := sip.Resolve(ctx, sip.ResolveOptions{Lookup: e.parts.Lookup, Guard: e.parts.Guard}, nextHop(a.sip), a.sip.Transport)
+		found, err := locate.Resolve(ctx, locate.Options{Lookup: e.parts.Lookup, Guard: e.parts.Guard}, locate.For(nextHop(a.sip), a.sip.Transport))
 		e.post(func() { a.resolved(found, err) })
 	})
 }
 
-func (a *account) resolved(found []sip.Server, err error) {
+func (a *account) resolved(found []locate.Server, err error) {
 	a.resolving = false
 	if err != nil {
 		a.resolveAt = time.Now().Add(resolveAgain)
@@ -226,14 +227,14 @@ func (a *account) lookAtOld(reasons []string, since time.Time) {
 // open carries out roam.Open: the servers on that path, one after the other,
 // until one takes us (RFC 3263 4.3).
 func (a *account) open(act roam.Open) {
-	var list []sip.Server
+	var list []locate.Server
 	for _, s := range a.servers.order(time.Now()) {
 		if roam.Path(a.e.pathTo(s.Addr.Addr())) == act.Path && len(list) < maxTries {
 			list = append(list, s)
 		}
 	}
 	if len(list) == 0 { // the path changed again: it will be told
-		list = []sip.Server{a.chosen}
+		list = []locate.Server{a.chosen}
 	}
 	limit := openLimit
 	if len(list) > 1 || a.another(list[0]) {
@@ -284,7 +285,7 @@ func (a *account) stackOptions(act roam.Open) sip.StackOptions {
 
 // openFirst opens a stack to the first server that takes it, and names those
 // that did not.
-func openFirst(ctx context.Context, o sip.StackOptions, list []sip.Server, limit time.Duration) (st *sip.Stack, dead []sip.Server, err error) {
+func openFirst(ctx context.Context, o sip.StackOptions, list []locate.Server, limit time.Duration) (st *sip.Stack, dead []locate.Server, err error) {
 	var errs []error
 	for _, o.Server = range list {
 		try, cancel := context.WithTimeout(ctx, limit)
@@ -302,7 +303,7 @@ func openFirst(ctx context.Context, o sip.StackOptions, list []sip.Server, limit
 	return nil, dead, errors.Join(errs...)
 }
 
-func (a *account) failed(dead []sip.Server) {
+func (a *account) failed(dead []locate.Server) {
 	for _, s := range dead {
 		a.servers.fail(s, time.Now())
 		a.e.parts.Log.Info("server does not answer", "account", a.cfg.Name, "server", s.Addr, "transport", s.Transport)
@@ -311,7 +312,7 @@ func (a *account) failed(dead []sip.Server) {
 
 // openFailed shows why there is no way to a server. Where another path leads
 // to another server, that is taken; else the machine tries again.
-func (a *account) openFailed(epoch roam.Epoch, dead []sip.Server, err error) {
+func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) {
 	a.failed(dead)
 	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
 		text, hint := sip.Explain(err)
@@ -327,25 +328,25 @@ func (a *account) openFailed(epoch roam.Epoch, dead []sip.Server, err error) {
 }
 
 // alternative is a server that did not fail lately and can be reached.
-func (a *account) alternative(now time.Time) (sip.Server, bool) {
+func (a *account) alternative(now time.Time) (locate.Server, bool) {
 	for _, s := range a.servers.order(now) {
 		if !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid() {
 			return s, true
 		}
 	}
-	return sip.Server{}, false
+	return locate.Server{}, false
 }
 
 // another says whether there is something to try after a server.
-func (a *account) another(srv sip.Server) bool {
+func (a *account) another(srv locate.Server) bool {
 	now := time.Now()
-	return slices.ContainsFunc(a.servers.list, func(s sip.Server) bool {
+	return slices.ContainsFunc(a.servers.list, func(s locate.Server) bool {
 		return s != srv && !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid()
 	})
 }
 
 // patience is how long a server may think about a REGISTER.
-func (a *account) patience(srv sip.Server) time.Duration {
+func (a *account) patience(srv locate.Server) time.Duration {
 	if a.another(srv) {
 		return tryLimit
 	}
@@ -359,8 +360,8 @@ func unanswered(f roam.Failure) bool {
 
 // failOver leaves a server whose REGISTER came to nothing, where there is
 // another one.
-func (a *account) failOver(epoch roam.Epoch, srv sip.Server, why string) {
-	a.failed([]sip.Server{srv})
+func (a *account) failOver(epoch roam.Epoch, srv locate.Server, why string) {
+	a.failed([]locate.Server{srv})
 	next, ok := a.alternative(time.Now())
 	if !ok || a.e.quitting {
 		return
@@ -376,7 +377,7 @@ func (a *account) failOver(epoch roam.Epoch, srv sip.Server, why string) {
 
 // way is how the server is reached, in words.
 func way(st *stack) string {
-	if st.Transport() == sip.UDP {
+	if st.Transport() == locate.UDP {
 		return "UDP " + st.Local().String()
 	}
 	kind := strings.ToUpper(st.Transport().String())

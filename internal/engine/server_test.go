@@ -5,17 +5,17 @@ import (
 	"testing"
 	"time"
 
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 func TestServers(t *testing.T) {
-	at := func(transport sip.Transport, addr string) sip.Server {
-		return sip.Server{Transport: transport, Addr: netip.MustParseAddrPort(addr), Host: "example.test"}
+	at := func(transport locate.Transport, addr string) locate.Server {
+		return locate.Server{Transport: transport, Addr: netip.MustParseAddrPort(addr), Host: "example.test"}
 	}
-	a, b, c := at(sip.TCP, "192.0.2.1:5060"), at(sip.TCP, "192.0.2.2:5060"), at(sip.UDP, "192.0.2.3:5060")
-	secure := at(sip.TLS, "192.0.2.4:5061")
+	a, b, c := at(locate.TCP, "192.0.2.1:5060"), at(locate.TCP, "192.0.2.2:5060"), at(locate.UDP, "192.0.2.3:5060")
+	secure := at(locate.TLS, "192.0.2.4:5061")
 	now := time.Unix(1000, 0)
-	expect := func(t *testing.T, s *servers, now time.Time, want ...sip.Server) {
+	expect := func(t *testing.T, s *servers, now time.Time, want ...locate.Server) {
 		t.Helper()
 		got := s.order(now)
 		for i := range max(len(got), len(want)) {
@@ -26,39 +26,39 @@ func TestServers(t *testing.T) {
 	}
 	t.Run("those that failed lately go last, for a while", func(t *testing.T) {
 		var s servers
-		s.replace([]sip.Server{a, b, c})
+		s.replace([]locate.Server{a, b, c})
 		s.fail(a, now)
 		expect(t, &s, now.Add(passOver-1), b, c, a)
 		expect(t, &s, now.Add(passOver), a, b, c)
 	})
 	t.Run("the one that worked is first, whatever it failed before and DNS prefers", func(t *testing.T) {
 		var s servers
-		s.replace([]sip.Server{a, b, c})
+		s.replace([]locate.Server{a, b, c})
 		s.fail(b, now)
 		s.worked(b)
 		expect(t, &s, now, b, a, c)
-		s.replace([]sip.Server{c, a, b})
+		s.replace([]locate.Server{c, a, b})
 		expect(t, &s, now, b, c, a)
 	})
 	t.Run("the one that worked is the last resort when DNS does not name it any more", func(t *testing.T) {
 		var s servers
-		s.replace([]sip.Server{a})
+		s.replace([]locate.Server{a})
 		s.worked(a)
-		s.replace([]sip.Server{c, b})
+		s.replace([]locate.Server{c, b})
 		expect(t, &s, now, c, b, a)
 	})
 	t.Run("no server without encryption takes the place of one with it", func(t *testing.T) {
 		var s servers
-		if !s.replace([]sip.Server{a}) || !s.replace([]sip.Server{secure}) || s.replace([]sip.Server{a}) {
+		if !s.replace([]locate.Server{a}) || !s.replace([]locate.Server{secure}) || s.replace([]locate.Server{a}) {
 			t.Error("wrong")
 		}
 		expect(t, &s, now, secure)
 	})
 	t.Run("what is remembered of servers that are gone is forgotten", func(t *testing.T) {
 		var s servers
-		s.replace([]sip.Server{a, b})
+		s.replace([]locate.Server{a, b})
 		s.fail(a, now)
-		s.replace([]sip.Server{b})
+		s.replace([]locate.Server{b})
 		if len(s.failed) != 0 {
 			t.Error(s.failed)
 		}

@@ -13,7 +13,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // fakeSound is a sound system with a loop for a device, which can be pulled.
@@ -84,7 +84,7 @@ func (s *fakeSound) Use(output bool, name string) error {
 func newSoundRig(t *testing.T) (*rig, *fakeSound) {
 	s := &fakeSound{output: "horn"}
 	s.desk = desk.New(desk.Options{Device: s})
-	r := newRigWith(t, sip.UDP, 0, demo.Options{}, func(p *engine.Parts) {
+	r := newRigWith(t, locate.UDP, 0, demo.Options{}, func(p *engine.Parts) {
 		p.Desk, p.Sound, p.Audio = s.desk, s, s.Now()
 	})
 	return r, s
@@ -154,7 +154,7 @@ func TestAnotherSoundCardInACall(t *testing.T) {
 func TestWithoutASoundSystemNothingCanBeChosen(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, sip.UDP)
+		r := newRig(t, locate.UDP)
 		if reply, err := r.e.Do(r.ctx, phone.ListAudio{}); err != nil || len(reply.Sound) != 0 {
 			t.Errorf("%+v, %v", reply, err)
 		}

@@ -6,13 +6,13 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // TestFlapStorm: 20 changes in 10 s under a call, through the whole phone.
 func TestFlapStorm(t *testing.T) {
 	const changes, pace = 20, 500 * time.Millisecond
-	for _, transport := range []sip.Transport{sip.UDP, sip.TCP} {
+	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
 		t.Run(transport.String(), func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T) {

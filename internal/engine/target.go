@@ -5,6 +5,7 @@ import (
 
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // target turns what a person typed into a URI: a URI, user@host, or a name or
@@ -36,7 +37,7 @@ func target(typed string, acct *sip.Account) (sip.URI, error) {
 	if err != nil {
 		return bad(err.Error())
 	}
-	if u.Scheme == "sips" && acct.Transport != sip.TLS { // never downgraded (RFC 3261 26.2.2)
+	if u.Scheme == "sips" && acct.Transport != locate.TLS { // never downgraded (RFC 3261 26.2.2)
 		return bad("sips: asks for encryption on the whole way, and this account has none")
 	}
 	return u, nil

@@ -5,6 +5,7 @@ import (
 
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // listing is what the registrar's last 2xx said about our binding.
@@ -27,7 +28,7 @@ const (
 // the phone talks to.
 func (a *account) warn(st *stack) {
 	was := a.unverified
-	a.unverified = st.Transport() == sip.TLS && a.sip.TLS.Unverified
+	a.unverified = st.Transport() == locate.TLS && a.sip.TLS.Unverified
 	if a.unverified && !was {
 		a.e.say(phone.Warn, a.cfg.Name+": "+unverified+", anybody could be the server", "set tls_verify = true, and tls_ca for a CA of your own")
 	}

@@ -11,7 +11,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
@@ -50,7 +50,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 	const another = "<sip:somebody@192.0.2.7>;expires=600"
 	const halfHour = 30*time.Minute + time.Minute // refreshes are after nine minutes
 	t.Run("but others", func(t *testing.T) {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			r := script{}.run(t, transport)
 			r.registered()
 			asked := r.lists(100, another)
@@ -77,7 +77,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 		})
 	})
 	t.Run("as removed", func(t *testing.T) {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			r := script{}.run(t, transport)
 			r.registered()
 			contact := strings.Trim(r.state1().Accounts[0].Contact, "<>")
@@ -87,7 +87,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 		})
 	})
 	t.Run("nor anybody", func(t *testing.T) {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			r := script{}.run(t, transport)
 			r.registered()
 			asked := r.lists(100)
@@ -102,7 +102,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 		})
 	})
 	t.Run("when the old binding is removed in a roam", func(t *testing.T) {
-		bubbles(t, func(t *testing.T, transport sip.Transport) {
+		bubbles(t, func(t *testing.T, transport locate.Transport) {
 			r := script{}.run(t, transport)
 			id := r.call("melody")
 			asked := r.lists(2, another) // with the removal, and added again
@@ -130,7 +130,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 // TestARegistrarThatIsNeverContent answers 423 to every REGISTER and wants more
 // each time. That is asked ever more rarely, and said in words.
 func TestARegistrarThatIsNeverContent(t *testing.T) {
-	bubbles(t, func(t *testing.T, transport sip.Transport) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{}.run(t, transport)
 		r.registered()
 		var asked atomic.Int32

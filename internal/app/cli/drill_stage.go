@@ -7,7 +7,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/app/drill"
 	"ramble/internal/engine"
-	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // runDrill is `ramble drill`: the phone of the demo, moved by a scenario.
@@ -57,7 +57,7 @@ func drillStage(ctx context.Context, s *Session, setup drill.Setup) (*drill.Stag
 		return nil, err
 	}
 	a := &p.Accounts[0]
-	a.SIP.Transport = map[drill.Transport]sip.Transport{"udp": sip.UDP, "tcp": sip.TCP, "tls": sip.TLS}[setup.Transport]
+	a.SIP.Transport = map[drill.Transport]locate.Transport{"udp": locate.UDP, "tcp": locate.TCP, "tls": locate.TLS}[setup.Transport]
 	a.SIP.TLS.Roots = world.Roots
 	if setup.KeepFor > 0 {
 		a.Policy.KeepFor = setup.KeepFor

@@ -17,6 +17,7 @@ import (
 	"ramble/internal/leaf/socket"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // parts turns a session into what the engine is built from, on the system's
@@ -30,7 +31,7 @@ func parts(s *Session) (engine.Parts, error) {
 		},
 		Watching:   "polling every " + c.Network.Poll.String(),
 		Sockets:    &socket.System{Log: s.Log},
-		Lookup:     sip.NewResolver(sip.ResolverOptions{Guard: s.Guard, Log: s.Log}),
+		Lookup:     locate.NewResolver(locate.ResolverOptions{Guard: s.Guard, Log: s.Log}),
 		MediaPorts: path.Range(c.Network.RTPPorts),
 		JitterMin:  c.Audio.JitterBuffer.Min, JitterMax: c.Audio.JitterBuffer.Max,
 		Frame: c.Audio.Frame, SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
@@ -82,7 +83,7 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 			AOR:         sip.URI{Scheme: scheme(a.URI.Secure), User: a.URI.User, Host: a.URI.Host, Port: a.URI.Port},
 			DisplayName: a.DisplayName, AuthUser: a.AuthUser,
 			Registrar: serverURI(a.Registrar), Proxy: serverURI(a.Proxy),
-			Transport: transport(a), TLS: sip.TLSPolicy{Unverified: !a.TLSVerify},
+			Transport: transport(a), TLS: locate.TLSPolicy{Unverified: !a.TLSVerify},
 			Expires: a.Expires, InstanceID: s.Instance, GRUU: a.GRUU,
 			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any,
 		},
@@ -117,7 +118,7 @@ func trust(c *config.Config, getenv func(string) string) ([]*x509.CertPool, erro
 	for i := range c.Accounts {
 		pem, err := c.Accounts[i].ReadTLSCA(getenv)
 		if err == nil && pem != nil {
-			pools[i], err = sip.Roots(pem)
+			pools[i], err = locate.Roots(pem)
 		}
 		if err != nil {
 			return nil, c.Complain(fmt.Sprintf("account[%d].tls_ca", i), err.Error(), "name a file of CA certificates, each from -----BEGIN CERTIFICATE----- to its END")
@@ -127,15 +128,15 @@ func trust(c *config.Config, getenv func(string) string) ([]*x509.CertPool, erro
 }
 
 // transport is the account's choice, else what its server's URI names.
-func transport(a *config.Account) sip.Transport {
+func transport(a *config.Account) locate.Transport {
 	if a.URI.Secure || a.Proxy.Secure || a.Registrar.Secure {
-		return sip.TLS
+		return locate.TLS
 	}
 	said, _ := a.SaidTransport()
-	if t, err := sip.ParseTransport(string(said)); err == nil {
+	if t, err := locate.ParseTransport(string(said)); err == nil {
 		return t
 	}
-	return sip.Auto
+	return locate.Auto
 }
 
 func policy(c *config.Config, a *config.Account) roam.Policy {

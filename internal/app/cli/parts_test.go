@@ -7,21 +7,21 @@ import (
 	"testing"
 
 	"ramble/internal/app/config"
-	"ramble/sip"
+	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
 
 func TestTransportOfAnAccount(t *testing.T) {
 	for _, tt := range []struct {
 		name, lines string
-		want        sip.Transport
+		want        locate.Transport
 	}{
-		{"what DNS offers, where nothing is said", "", sip.Auto},
-		{"the account's", `transport = "tls"`, sip.TLS},
-		{"the account's, over its server's", "transport = \"tcp\"\nregistrar = \"sip:x;transport=udp\"", sip.TCP},
-		{"the proxy's, over the registrar's", "proxy = \"sip:p;transport=tls\"\nregistrar = \"sip:x;transport=udp\"", sip.TLS},
-		{"TLS for an account with sips: on its way", `registrar = "sips:x"`, sip.TLS},
-		{"the registrar's", `registrar = "sip:x;transport=udp"`, sip.UDP},
+		{"what DNS offers, where nothing is said", "", locate.Auto},
+		{"the account's", `transport = "tls"`, locate.TLS},
+		{"the account's, over its server's", "transport = \"tcp\"\nregistrar = \"sip:x;transport=udp\"", locate.TCP},
+		{"the proxy's, over the registrar's", "proxy = \"sip:p;transport=tls\"\nregistrar = \"sip:x;transport=udp\"", locate.TLS},
+		{"TLS for an account with sips: on its way", `registrar = "sips:x"`, locate.TLS},
+		{"the registrar's", `registrar = "sip:x;transport=udp"`, locate.UDP},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := config.Parse("test", []byte("[[account]]\nuri = \"sip:alice@example.com\"\n"+tt.lines))

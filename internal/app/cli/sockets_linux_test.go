@@ -11,6 +11,7 @@ import (
 
 	"ramble/internal/leaf/socket"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
 // watched keeps the last connection that a stack dialled.
@@ -35,8 +36,8 @@ func TestTheServersConnectionHasItsNets(t *testing.T) {
 	defer l.Close()
 	w := &watched{}
 	st, err := sip.Open(t.Context(), sip.StackOptions{
-		Account: &sip.Account{AOR: sip.URI{Scheme: "sip", User: "alice", Host: "127.0.0.1"}, Transport: sip.TCP},
-		Server:  sip.Server{Transport: sip.TCP, Addr: netip.MustParseAddrPort(l.Addr().String())},
+		Account: &sip.Account{AOR: sip.URI{Scheme: "sip", User: "alice", Host: "127.0.0.1"}, Transport: locate.TCP},
+		Server:  locate.Server{Transport: locate.TCP, Addr: netip.MustParseAddrPort(l.Addr().String())},
 		Local:   netip.MustParseAddr("127.0.0.1"), Interface: "lo", Sockets: w,
 	})
 	if err != nil {

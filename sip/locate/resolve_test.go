@@ -1,14 +1,14 @@
-package sip
+package locate_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
+	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
 
@@ -22,18 +22,22 @@ func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, err
 	return nil, errors.New("no such host")
 }
 
-func (names) LookupSRV(context.Context, string) ([]SRV, error)     { return nil, nil }
-func (names) LookupNAPTR(context.Context, string) ([]NAPTR, error) { return nil, nil }
+func (names) LookupSRV(context.Context, string) ([]locate.SRV, error)     { return nil, nil }
+func (names) LookupNAPTR(context.Context, string) ([]locate.NAPTR, error) { return nil, nil }
 
 // zone is a Lookup that knows all kinds; a nil list is an error.
 type zone struct {
 	names
-	srv   map[string][]SRV
-	naptr map[string][]NAPTR
+	srv   map[string][]locate.SRV
+	naptr map[string][]locate.NAPTR
 }
 
-func (z zone) LookupSRV(_ context.Context, name string) ([]SRV, error)     { return z.srv[name], nil }
-func (z zone) LookupNAPTR(_ context.Context, name string) ([]NAPTR, error) { return z.naptr[name], nil }
+func (z zone) LookupSRV(_ context.Context, name string) ([]locate.SRV, error) {
+	return z.srv[name], nil
+}
+func (z zone) LookupNAPTR(_ context.Context, name string) ([]locate.NAPTR, error) {
+	return z.naptr[name], nil
+}
 
 func addrs(list ...string) (out []netip.Addr) {
 	for _, a := range list {
@@ -42,7 +46,7 @@ func addrs(list ...string) (out []netip.Addr) {
 	return out
 }
 
-func inWords(list []Server) string {
+func inWords(list []locate.Server) string {
 	var out []string
 	for _, s := range list {
 		w := fmt.Sprintf("%v %v", s.Transport, s.Addr)
@@ -62,7 +66,7 @@ func TestResolve(t *testing.T) {
 			"naptr.example": addrs("192.0.2.99"), "both.example": addrs("192.0.2.99"), "none.example": addrs("192.0.2.99"),
 			"gone.example": addrs("192.0.2.99"),
 		},
-		srv: map[string][]SRV{
+		srv: map[string][]locate.SRV{
 			"_sip._udp.naptr.example":  {{"a.example", 5080, 1, 0}},
 			"_sip._tcp.naptr.example":  {{"b.example", 5081, 1, 0}},
 			"_sip._tcp.srv.example":    {{"a.example", 5070, 2, 0}, {"b.example", 5071, 1, 0}, {"lost.example", 5072, 0, 0}},
@@ -74,7 +78,7 @@ func TestResolve(t *testing.T) {
 			"_sip._udp.gone.example":   {{"a.example", 5060, 0, 0}},
 			"_sips._tcp.order.example": {{"a.example", 5061, 0, 0}},
 		},
-		naptr: map[string][]NAPTR{
+		naptr: map[string][]locate.NAPTR{
 			"naptr.example": {{20, 1, "S", "SIP+D2U", "_sip._udp.naptr.example"}, {10, 1, "s", "SIP+D2T", "_sip._tcp.naptr.example"},
 				{5, 1, "s", "SIP+D2S", "_sip._sctp.naptr.example"}, {1, 1, "u", "E2U+sip", ""}},
 			"far.example":   {{1, 1, "s", "SIP+D2U", "_other._udp.far.example"}},
@@ -86,33 +90,33 @@ func TestResolve(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name, in string
-		t        Transport
+		t        locate.Transport
 		want     string
 	}{
-		{"a name without records has both families, over UDP", "sip:plain.example", Auto, "udp 192.0.2.1:5060, udp [2001:db8::1]:5060"},
-		{"a chosen transport stays", "sip:plain.example", TCP, "tcp 192.0.2.1:5060, tcp [2001:db8::1]:5060"},
-		{"TLS has a port of its own", "sip:plain.example", TLS, "tls 192.0.2.1:5061, tls [2001:db8::1]:5061"},
-		{"sips: is TLS, whatever else is said", "sips:plain.example;transport=udp", UDP, "tls 192.0.2.1:5061, tls [2001:db8::1]:5061"},
-		{"the URI's transport wins", "sip:a@192.0.2.9:5070;transport=TCP", UDP, "tcp 192.0.2.9:5070"},
-		{"a literal is asked about nowhere", "sip:192.0.2.9", Auto, "udp 192.0.2.9:5060"},
-		{"so is an IPv6 literal", "sip:[2001:db8::9]:5070", TLS, "tls [2001:db8::9]:5070"},
-		{"a port ends the search for services", "sip:both.example:5099", Auto, "udp 192.0.2.99:5099"},
-		{"the port of TLS means TLS", "sip:both.example:5061", Auto, "tls 192.0.2.99:5061"},
-		{"NAPTR says which transports and in which order", "sip:naptr.example", Auto,
+		{"a name without records has both families, over UDP", "sip:plain.example", locate.Auto, "udp 192.0.2.1:5060, udp [2001:db8::1]:5060"},
+		{"a chosen transport stays", "sip:plain.example", locate.TCP, "tcp 192.0.2.1:5060, tcp [2001:db8::1]:5060"},
+		{"TLS has a port of its own", "sip:plain.example", locate.TLS, "tls 192.0.2.1:5061, tls [2001:db8::1]:5061"},
+		{"sips: is TLS, whatever else is said", "sips:plain.example;transport=udp", locate.UDP, "tls 192.0.2.1:5061, tls [2001:db8::1]:5061"},
+		{"the URI's transport wins", "sip:a@192.0.2.9:5070;transport=TCP", locate.UDP, "tcp 192.0.2.9:5070"},
+		{"a literal is asked about nowhere", "sip:192.0.2.9", locate.Auto, "udp 192.0.2.9:5060"},
+		{"so is an IPv6 literal", "sip:[2001:db8::9]:5070", locate.TLS, "tls [2001:db8::9]:5070"},
+		{"a port ends the search for services", "sip:both.example:5099", locate.Auto, "udp 192.0.2.99:5099"},
+		{"the port of TLS means TLS", "sip:both.example:5061", locate.Auto, "tls 192.0.2.99:5061"},
+		{"NAPTR says which transports and in which order", "sip:naptr.example", locate.Auto,
 			"tcp 192.0.2.11:5081 b.example, tcp [2001:db8::11]:5081 b.example, udp 192.0.2.10:5080 a.example"},
-		{"a chosen transport leaves NAPTR alone", "sip:naptr.example", UDP, "udp 192.0.2.10:5080 a.example"},
-		{"NAPTR may point anywhere", "sip:far.example", Auto, "udp 192.0.2.10:5090 a.example"},
-		{"SRV is in order of priority, and who has no address is left out", "sip:srv.example", Auto,
+		{"a chosen transport leaves NAPTR alone", "sip:naptr.example", locate.UDP, "udp 192.0.2.10:5080 a.example"},
+		{"NAPTR may point anywhere", "sip:far.example", locate.Auto, "udp 192.0.2.10:5090 a.example"},
+		{"SRV is in order of priority, and who has no address is left out", "sip:srv.example", locate.Auto,
 			"tcp 192.0.2.11:5071 b.example, tcp [2001:db8::11]:5071 b.example, tcp 192.0.2.10:5070 a.example"},
-		{"TLS, where it is offered, is all there is", "sip:both.example", Auto, "tls 192.0.2.11:5061 b.example, tls [2001:db8::11]:5061 b.example"},
-		{"whatever order NAPTR gives", "sip:order.example", Auto, "tls 192.0.2.10:5061 a.example"},
+		{"TLS, where it is offered, is all there is", "sip:both.example", locate.Auto, "tls 192.0.2.11:5061 b.example, tls [2001:db8::11]:5061 b.example"},
+		{"whatever order NAPTR gives", "sip:order.example", locate.Auto, "tls 192.0.2.10:5061 a.example"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			u, err := wire.ParseURI(tc.in)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, u, tc.t)
+			got, err := locate.Resolve(t.Context(), locate.Options{Lookup: z}, locate.For(u, tc.t))
 			if s := inWords(got); err != nil || s != tc.want {
 				t.Errorf("got  %s, %v\nwant %s", s, err, tc.want)
 			}
@@ -124,7 +128,7 @@ func TestResolve(t *testing.T) {
 		})
 	}
 	t.Run("an endless list is cut", func(t *testing.T) {
-		got, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, wire.URI{Scheme: "sip", Host: "many.example"}, UDP)
+		got, err := locate.Resolve(t.Context(), locate.Options{Lookup: z}, locate.Query{Host: "many.example"})
 		if err != nil || len(got) != 16 {
 			t.Errorf("%d servers, %v", len(got), err)
 		}
@@ -137,47 +141,14 @@ func TestResolve(t *testing.T) {
 		{"a link-local address", "fe80::1", "link-local"},
 	} {
 		t.Run(tc.name+" is an error in words", func(t *testing.T) {
-			_, err := Resolve(t.Context(), ResolveOptions{Lookup: z}, wire.URI{Scheme: "sip", Host: tc.host}, Auto)
-			var re *ResolveError
+			_, err := locate.Resolve(t.Context(), locate.Options{Lookup: z}, locate.Query{Host: tc.host, Transport: locate.Auto})
+			var re *locate.ResolveError
 			if !errors.As(err, &re) {
 				t.Fatalf("got %v", err)
 			}
-			if text, hint := Explain(err); !strings.Contains(text, tc.says) || hint == "" {
+			if text, hint := re.Explain(); !strings.Contains(text, tc.says) || hint == "" {
 				t.Errorf("%s | %s", text, hint)
 			}
 		})
-	}
-}
-
-func TestWeights(t *testing.T) {
-	list := []SRV{{"c", 1, 2, 0}, {"b", 1, 1, 30}, {"a", 1, 1, 10}, {"z", 1, 1, 0}}
-	for _, tc := range []struct {
-		dice []int
-		want string
-	}{
-		{[]int{0, 0, 0, 0}, "z a b c"}, // RFC 2782: the first whose running sum is not less than the number
-		{[]int{1, 0, 0, 0}, "a z b c"},
-		{[]int{11, 0, 0, 0}, "b z a c"},
-		{[]int{40, 10, 0, 0}, "b a z c"},
-	} {
-		throws := slices.Clone(tc.dice)
-		var got []string
-		for _, r := range byPriority(list, func(n int) int {
-			d := min(throws[0], n-1)
-			throws = throws[1:]
-			return d
-		}) {
-			got = append(got, r.Target)
-		}
-		if strings.Join(got, " ") != tc.want {
-			t.Errorf("%v: %v, want %s", tc.dice, got, tc.want)
-		}
-	}
-	first := map[string]int{}
-	for range 4000 {
-		first[byPriority(list, nil)[0].Target]++
-	}
-	if r := float64(first["b"]) / float64(first["a"]); r < 2.3 || r > 3.9 || first["c"] != 0 || first["z"] == 0 {
-		t.Errorf("%v: b should come first three times as often as a", first)
 	}
 }

@@ -1,4 +1,4 @@
-package sip
+package locate
 
 import (
 	"bytes"
@@ -52,7 +52,8 @@ func (e *CertificateError) Error() string {
 
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-func (e *CertificateError) explain() explanation {
+// Explain says for a person what is wrong and what to do.
+func (e *CertificateError) Explain() (text, hint string) {
 	const day = "2 January 2006"
 	whom := ""
 	if len(e.Names) > 0 {
@@ -64,21 +65,21 @@ func (e *CertificateError) explain() explanation {
 		if whom == "" {
 			whom = " It names nobody."
 		}
-		return explanation{"The server's certificate is not for " + e.Server + "." + whom,
-			"Perhaps this network sends us elsewhere. If the name is your provider's, write registrar = \"sip:NAME\" with it."}
+		return "The server's certificate is not for " + e.Server + "." + whom,
+			"Perhaps this network sends us elsewhere. If the name is your provider's, write registrar = \"sip:NAME\" with it."
 	case CertificateExpired:
-		return explanation{fmt.Sprintf("The certificate of %s expired on %s; today is %s.", e.Server, e.When.Format(day), e.Now.Format(day)),
-			"Check this machine's clock; if it is right, the server's operator must renew the certificate."}
+		return fmt.Sprintf("The certificate of %s expired on %s; today is %s.", e.Server, e.When.Format(day), e.Now.Format(day)),
+			"Check this machine's clock; if it is right, the server's operator must renew the certificate."
 	case CertificateNotYetValid:
-		return explanation{fmt.Sprintf("The certificate of %s is valid from %s on; today is %s.", e.Server, e.When.Format(day), e.Now.Format(day)),
-			"Check this machine's clock."}
+		return fmt.Sprintf("The certificate of %s is valid from %s on; today is %s.", e.Server, e.When.Format(day), e.Now.Format(day)),
+			"Check this machine's clock."
 	case CertificateSelfSigned:
-		return explanation{"The certificate of " + e.Server + " is signed by nobody but itself." + whom, own}
+		return "The certificate of " + e.Server + " is signed by nobody but itself." + whom, own
 	case CertificateUnknownCA:
-		return explanation{fmt.Sprintf("The certificate of %s is signed by %q, whom this machine does not know.", e.Server, e.Issuer), own}
+		return fmt.Sprintf("The certificate of %s is signed by %q, whom this machine does not know.", e.Server, e.Issuer), own
 	case CertificateUnusable:
 	}
-	return explanation{fmt.Sprintf("The certificate of %s cannot be used: %s.", e.Server, clean.Text(fmt.Sprint(e.Err))), own}
+	return fmt.Sprintf("The certificate of %s cannot be used: %s.", e.Server, clean.Text(fmt.Sprint(e.Err))), own
 }
 
 // chainError sorts what x509 says about a chain.
@@ -148,22 +149,23 @@ type HandshakeError struct {
 func (e *HandshakeError) Error() string { return fmt.Sprintf("no TLS with %s: %v", e.Server, e.Err) }
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-func (e *HandshakeError) explain() explanation {
+// Explain says for a person what is wrong and what to do.
+func (e *HandshakeError) Explain() (text, hint string) {
 	port := "TLS is usually at port 5061; check the port and the transport of this account. Nothing was sent without encryption."
 	switch e.Problem {
 	case HandshakeOldVersion:
-		return explanation{"The server " + e.Server + " offers only outdated TLS; 1.2 is the least that protects anything.",
-			"Its operator must update it."}
+		return "The server " + e.Server + " offers only outdated TLS; 1.2 is the least that protects anything.",
+			"Its operator must update it."
 	case HandshakeNotTLS:
-		return explanation{"What answers at " + e.Server + " does not speak TLS.", port}
+		return "What answers at " + e.Server + " does not speak TLS.", port
 	case HandshakeStalled:
-		return explanation{"The server " + e.Server + " takes the connection and then says nothing: no TLS came about.", port}
+		return "The server " + e.Server + " takes the connection and then says nothing: no TLS came about.", port
 	case HandshakeClosed:
-		return explanation{"The server " + e.Server + " closes the connection instead of speaking TLS.", port}
+		return "The server " + e.Server + " closes the connection instead of speaking TLS.", port
 	case HandshakeFailed:
 	}
-	return explanation{"The server " + e.Server + " and this phone cannot agree on TLS: " + clean.Text(e.Err.Error()) + ".",
-		"Nothing was sent without encryption."}
+	return "The server " + e.Server + " and this phone cannot agree on TLS: " + clean.Text(e.Err.Error()) + ".",
+		"Nothing was sent without encryption."
 }
 
 // handshakeError sorts the end of a handshake. A *CertificateError passes.
@@ -172,7 +174,7 @@ func handshakeError(ctx context.Context, to Server, err error) error {
 	if errors.As(err, &cert) {
 		return err
 	}
-	e := &HandshakeError{Server: to.identity(), Err: err}
+	e := &HandshakeError{Server: to.Identity(), Err: err}
 	if ip := to.Addr.Addr().String(); e.Server == ip {
 		e.Server = to.Addr.String()
 	} else {

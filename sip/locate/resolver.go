@@ -1,4 +1,4 @@
-package sip
+package locate
 
 import (
 	"context"
@@ -77,8 +77,8 @@ const (
 
 var (
 	errNoServers = errors.New("the system names no DNS server")
-	errAliases   = errors.New("its aliases go in a circle")
-	errOwn       = errors.New("DNS names only addresses that lead nowhere or back to this machine")
+	ErrAliases   = errors.New("its aliases go in a circle")
+	ErrOwn       = errors.New("DNS names only addresses that lead nowhere or back to this machine")
 )
 
 // NewResolver returns a Resolver that remembers nothing yet.
@@ -119,7 +119,7 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	}
 	kinds := []uint16{dns.TypeA, dns.TypeAAAA}
 	answers, failed := make([][]dns.RR, 2), make([]error, 2)
-	ResolveOptions{Guard: r.o.Guard}.each(2, func(i int) { answers[i], failed[i] = r.ask(ctx, host, kinds[i]) })
+	Options{Guard: r.o.Guard}.each(2, func(i int) { answers[i], failed[i] = r.ask(ctx, host, kinds[i]) })
 	var found []netip.Addr
 	odd := 0
 	for _, rr := range append(answers[0], answers[1]...) {
@@ -140,7 +140,7 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	case len(found) > 0:
 		return family(found, network), nil
 	case odd > 0:
-		return nil, errOwn
+		return nil, ErrOwn
 	case failed[0] == nil && failed[1] == nil, errors.Is(failed[0], errNoServers):
 		return r.system(ctx, network, host)
 	}
@@ -343,7 +343,7 @@ func (r *Resolver) exchange(ctx context.Context, servers []string, name string, 
 			next()
 		case <-ctx.Done():
 			if last == nil {
-				last = contextError(ctx)
+				last = context.Cause(ctx)
 			}
 			return nil, 0, fmt.Errorf("no DNS server answers: %w", last)
 		}

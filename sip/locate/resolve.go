@@ -1,4 +1,4 @@
-package sip
+package locate
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -62,23 +63,57 @@ func (e *ResolveError) Error() string {
 
 func (e *ResolveError) Unwrap() error { return e.Err }
 
+// Explain says for a person what is wrong and what to do.
+func (e *ResolveError) Explain() (text, hint string) {
+	for _, known := range []error{ErrLinkLocal, ErrOwn, ErrNotOffered, ErrNoFamily, ErrAliases} {
+		if errors.Is(e.Err, known) {
+			return e.Host + ": " + known.Error() + ".", "Check the address, or name another server with registrar = \"sip:host\"."
+		}
+	}
+	var de *net.DNSError
+	if e.Err == nil || (errors.As(e.Err, &de) && de.IsNotFound) {
+		return fmt.Sprintf("The name %s has no address in DNS.", e.Host),
+			"Check the spelling of the domain and whether the network's DNS works."
+	}
+	return fmt.Sprintf("The name %s could not be looked up: DNS does not answer.", e.Host),
+		"Check the network's DNS; it is tried again by itself. An address instead of a name needs none."
+}
+
 // Why a name leads nowhere although DNS answered.
 var (
-	errNoFamily   = errors.New("it has no address of this path's family")
-	errLinkLocal  = errors.New("an IPv6 link-local address (fe80::...) means something only together with an interface; use a global or a private (fd...) one")
-	errNotOffered = errors.New("its DNS says that it offers no such service")
+	ErrNoFamily   = errors.New("it has no address of this path's family")
+	ErrLinkLocal  = errors.New("an IPv6 link-local address (fe80::...) means something only together with an interface; use a global or a private (fd...) one")
+	ErrNotOffered = errors.New("its DNS says that it offers no such service")
 )
 
-// ResolveOptions is what Resolve asks and throws dice with.
-type ResolveOptions struct {
+// Options is what Resolve asks and throws dice with.
+type Options struct {
 	Lookup Lookup          // nil: literal addresses only
 	Rand   func(n int) int // from 0 to n-1; nil: math/rand
 	Guard  *safego.Guard
 }
 
-// Resolve finds the servers of a URI in the order in which to try them
-// (RFC 3263 4). A transport in the URI wins over t; sips: is TLS whatever
-// either says. A literal address asks nobody, and neither an explicit port nor
+// Query is what a SIP URI says about where it leads.
+type Query struct {
+	Host      string // a name or a literal address, without brackets
+	Port      uint16 // 0: none written
+	Transport Transport
+	Secure    bool // sips: (RFC 3261 26.2.2): TLS, whatever Transport says
+}
+
+// For is the query of a URI that is to be reached over t. A transport in the
+// URI wins over t.
+func For(u wire.URI, t Transport) Query {
+	if named, ok := u.Param("transport"); ok {
+		if p, err := ParseTransport(strings.ToLower(named)); err == nil {
+			t = p
+		}
+	}
+	return Query{Host: u.Host, Port: u.Port, Transport: t, Secure: u.Scheme == "sips"}
+}
+
+// Resolve finds the servers behind q in the order in which to try them
+// (RFC 3263 4). A literal address asks nobody, and neither an explicit port nor
 // a literal is looked up as a service.
 //
 // Auto takes what DNS offers: NAPTR, else SRV, else addresses with UDP. Where
@@ -88,18 +123,13 @@ type ResolveOptions struct {
 // registration. It takes 5 s at most.
 //
 // Errors: *ResolveError.
-func Resolve(ctx context.Context, o ResolveOptions, u wire.URI, t Transport) ([]Server, error) {
+func Resolve(ctx context.Context, o Options, q Query) ([]Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	if named, ok := u.Param("transport"); ok {
-		if p, err := ParseTransport(strings.ToLower(named)); err == nil {
-			t = p
-		}
+	if q.Secure || (q.Transport == Auto && q.Port == 5061) {
+		q.Transport = TLS
 	}
-	if u.Scheme == "sips" || (t == Auto && u.Port == 5061) {
-		t = TLS
-	}
-	list, err := o.candidates(ctx, u, t)
+	list, err := o.candidates(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +138,8 @@ func Resolve(ctx context.Context, o ResolveOptions, u wire.URI, t Transport) ([]
 	var out []Server
 	for i, c := range list {
 		for _, a := range found[i] {
-			s := Server{Transport: c.transport, Addr: netip.AddrPortFrom(a, c.port), Host: u.Host}
-			if !strings.EqualFold(c.host, u.Host) {
+			s := Server{Transport: c.transport, Addr: netip.AddrPortFrom(a, c.port), Host: q.Host}
+			if !strings.EqualFold(c.host, q.Host) {
 				s.Name = c.host
 			}
 			if !slices.ContainsFunc(out, func(o Server) bool { return o.Addr == s.Addr && o.Transport == s.Transport }) {
@@ -123,37 +153,30 @@ func Resolve(ctx context.Context, o ResolveOptions, u wire.URI, t Transport) ([]
 	return out[:min(len(out), maxServerAddrs)], nil
 }
 
-// candidate is a host, port and transport to try (an SRV record, or the URI
-// itself).
+// candidate is a host, port and transport to try (an SRV record, or what was
+// asked for).
 type candidate struct {
 	host      string
 	port      uint16
 	transport Transport
 }
 
-// candidates are the hosts behind a URI, the best first.
-func (o ResolveOptions) candidates(ctx context.Context, u wire.URI, t Transport) ([]candidate, error) {
-	_, literal := u.Addr()
-	if !literal && u.Port == 0 && o.Lookup != nil {
+// candidates are the hosts behind a query, the best first.
+func (o Options) candidates(ctx context.Context, q Query) ([]candidate, error) {
+	_, err := netip.ParseAddr(q.Host)
+	if isName := err != nil; isName && q.Port == 0 && o.Lookup != nil {
 		ctx, cancel := context.WithTimeout(ctx, recordsTimeout)
 		defer cancel()
-		list, err := o.services(ctx, u.Host, t)
+		list, err := o.services(ctx, q.Host, q.Transport)
 		if err != nil || len(list) > 0 {
 			return list, err
 		}
 	}
+	t := q.Transport
 	if t == Auto {
 		t = UDP
 	}
-	port := cmp.Or(u.Port, defaultPort(t))
-	return []candidate{{u.Host, port, t}}, nil
-}
-
-func defaultPort(t Transport) uint16 {
-	if t == TLS {
-		return 5061
-	}
-	return 5060
+	return []candidate{{q.Host, cmp.Or(q.Port, t.Port()), t}}, nil
 }
 
 // service is a transport that DNS has a record for.
@@ -169,7 +192,7 @@ func knownServices() []service {
 }
 
 // services finds what a domain offers; empty: it says nothing about that.
-func (o ResolveOptions) services(ctx context.Context, domain string, t Transport) ([]candidate, error) {
+func (o Options) services(ctx context.Context, domain string, t Transport) ([]candidate, error) {
 	known := slices.DeleteFunc(knownServices(), func(s service) bool { return t != Auto && s.transport != t })
 	var naptr []NAPTR
 	answers := make([][]SRV, len(known))
@@ -208,7 +231,7 @@ type offer struct {
 }
 
 // choose orders what is offered, and leaves everything else out where TLS is.
-func (o ResolveOptions) choose(domain string, offers []offer) ([]candidate, error) {
+func (o Options) choose(domain string, offers []offer) ([]candidate, error) {
 	secure := slices.ContainsFunc(offers, func(f offer) bool { return f.transport == TLS && len(f.records) > 0 })
 	var out []candidate
 	refused := false
@@ -225,7 +248,7 @@ func (o ResolveOptions) choose(domain string, offers []offer) ([]candidate, erro
 		}
 	}
 	if len(out) == 0 && refused {
-		return nil, &ResolveError{Host: domain, Err: errNotOffered}
+		return nil, &ResolveError{Host: domain, Err: ErrNotOffered}
 	}
 	return out[:min(len(out), maxCandidates)], nil
 }
@@ -278,7 +301,7 @@ func byPriority(list []SRV, dice func(int) int) []SRV {
 }
 
 // each runs fn for 0 to n-1 at once and waits for all.
-func (o ResolveOptions) each(n int, fn func(i int)) {
+func (o Options) each(n int, fn func(i int)) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Add(1)
@@ -294,7 +317,7 @@ func (o ResolveOptions) each(n int, fn func(i int)) {
 func addresses(ctx context.Context, r Lookup, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		if a = a.Unmap(); a.Is6() && a.IsLinkLocalUnicast() {
-			return nil, &ResolveError{Host: host, Err: errLinkLocal}
+			return nil, &ResolveError{Host: host, Err: ErrLinkLocal}
 		}
 		return []netip.Addr{a}, nil
 	}

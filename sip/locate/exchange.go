@@ -1,4 +1,4 @@
-package sip
+package locate
 
 import (
 	"context"
@@ -87,7 +87,7 @@ func isParse(err error) bool {
 // cut names the context's end where that is why a socket failed.
 func cut(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return contextError(ctx)
+		return context.Cause(ctx)
 	}
 	return err
 }
@@ -127,5 +127,5 @@ func records(msg *dns.Msg, name string, kind uint16) ([]dns.RR, time.Duration, e
 		}
 		owner = alias
 	}
-	return nil, 0, errAliases
+	return nil, 0, ErrAliases
 }
