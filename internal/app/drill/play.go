@@ -270,18 +270,22 @@ func (p *play) until(what string, met condition) error {
 	defer late.Stop()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
+	last := "" // what was the case before the scenario ended, and the phone with it
 	for {
 		ok, instead := met()
+		if p.ctx.Err() != nil {
+			return fmt.Errorf("%w, waiting for %s: %s", context.Cause(p.ctx), what, cmp.Or(last, instead))
+		}
 		if ok {
 			return nil
 		}
+		last = instead
 		select {
 		case <-p.news:
 		case <-look.C:
 		case <-late.C:
 			return fmt.Errorf("waited %s for %s: %s", patience, what, instead)
 		case <-p.ctx.Done():
-			return fmt.Errorf("%w, waiting for %s: %s", context.Cause(p.ctx), what, instead)
 		}
 	}
 }
