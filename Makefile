@@ -14,7 +14,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build test ci race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
+.PHONY: help demo run build dead test ci race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,14 +47,18 @@ sound:   ## the tests of sound cards, with PortAudio; fails without it or PulseA
 	CI=true CGO_ENABLED=1 $(GO) vet -tags portaudio ./audio/device ./internal/app/cli
 	CI=true CGO_ENABLED=1 $(GO) test -race -tags portaudio $(NOCHECK) ./audio/device
 
-check:   ## format, vet for three systems, a build without cgo, lint
+check:   ## format, vet for three systems, a build without cgo, dead code, lint
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	GOOS=linux $(GO) vet ./...
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 	CGO_ENABLED=0 $(GO) build ./...
+	scripts/dead
 	$(LINT) run ./...
+
+dead:    ## functions that main cannot reach, against scripts/dead.txt
+	scripts/dead
 
 lint:    ## the linter alone, see .golangci.yml
 	$(LINT) run ./...

@@ -6,6 +6,13 @@ import (
 	"testing"
 )
 
+// Sealed sums for the samples.
+const (
+	sumOfTwo   = "package clean\ntype s interface{ sealed() }\ntype a struct{}\nfunc (a) sealed() {}\ntype b struct{}\nfunc (*b) sealed() {}\n"
+	sumOfThree = sumOfTwo + "type c struct{}\nfunc (c) sealed() {}\n"
+	colours    = "package clean\ntype colour int\nconst (\n red colour = iota\n green\n blue\n)\n"
+)
+
 // TestRules shows each rule passing a good file and catching a bad one. A rule
 // that can no longer fail guards nothing.
 func TestRules(t *testing.T) {
@@ -35,6 +42,33 @@ func TestRules(t *testing.T) {
 		{"the product stands without its test houses", "internal/app/cli", "a.go",
 			`package cli; import "ramble/internal/app/ground"`,
 			`package cli; import "ramble/internal/proof/lab"`},
+		{"what only tests call is not in the program", "internal/leaf/clean", "a.go",
+			`package clean; type t struct{}; func (t) String() string { return "" }; func a() { b(t{}) }; var _ = a; func b(t) {}`,
+			`package clean; func Pleasant() {}`},
+		{"rooms may know no more than they do", "internal/leaf/stun", "a.go",
+			`package stun; import "github.com/pion/stun/v3"`,
+			`package stun; import "net"`},
+		{"structs have at most 15 fields", "internal/leaf/clean", "a.go",
+			`package clean; type t struct { a, b, c, d, e, f, g, h, i, j, k, l, m, n int; io.Reader }`,
+			`package clean; type t struct { a, b, c, d, e, f, g, h, i, j, k, l, m, n, o int; io.Reader }`},
+		{"sockets are opened in one room", "internal/automation", "a.go",
+			`package automation; func f(l net.Listener) (net.Addr, *net.UDPAddr) { return l.Addr(), net.UDPAddrFromAddrPort(x) }`,
+			`package automation; func f() { net.ListenUDP("udp", nil) }`},
+		{"sockets are opened in one room", "tui", "a.go",
+			`package tui`,
+			`package tui; func f() { d := net.Dialer{}; _ = d }`},
+		{"there is no lock in the engine", "internal/engine/roam", "a.go",
+			`package roam; func f(g *sync.WaitGroup) { sync.OnceFunc(nil) }`,
+			`package roam; type t struct { mu sync.Mutex }`},
+		{"there is no lock in the engine", "internal/engine/roam", "a.go",
+			`package roam`,
+			`package roam; type t struct { up atomic.Bool }`},
+		{"a switch over a sealed sum is whole, or says why", "internal/leaf/clean", "a.go",
+			sumOfTwo + "func f(x s) {\n switch x.(type) {\n case a:\n case *b, nil:\n }\n switch x.(type) {\n case a:\n default: // b is never here\n }\n}",
+			sumOfThree + "func f(x s) {\n switch x.(type) {\n case a:\n case *b:\n default:\n }\n}"},
+		{"a switch over a sealed sum is whole, or says why", "internal/leaf/clean", "a.go",
+			colours + "func f(x colour) { switch x { case red: case green: case blue: }; switch { case x == red: }; switch x { case red: } }",
+			colours + "func f(x colour) { switch x { case red: case green: } }"},
 		{"every package says what it is for", "sip", "a.go",
 			"// Package sip speaks.\npackage sip",
 			"// It speaks.\npackage sip"},

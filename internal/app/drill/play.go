@@ -137,11 +137,14 @@ func (p *play) do(a Action) error {
 		return p.pause(a.For)
 	case Expect:
 		return p.expect(a)
+	case Moves:
+		return p.move(a)
 	}
-	m, ok := a.(Moves)
-	if !ok {
-		return fmt.Errorf("%T cannot be done", a)
-	}
+	return fmt.Errorf("%T cannot be done", a)
+}
+
+// move moves the network; with the first move the measuring begins.
+func (p *play) move(m Moves) error {
 	if p.first.IsZero() {
 		p.first, p.before = time.Now(), missing(p.find())
 		if v := p.voice(); v != nil {

@@ -55,8 +55,9 @@ func (v Variant) Away() time.Duration {
 		return 30 * time.Second
 	case SameAddress:
 		return time.Second
+	default: // the others have a network at once, or two
+		return 0
 	}
-	return 0
 }
 
 // Move is what the network does in a round, in the words of drill scenarios.

@@ -162,6 +162,7 @@ func (p *run) dial(ctx context.Context, st State) error {
 		order, want = Ring, "ringing"
 	case EarlyMedia:
 		order, want = Early, "early"
+	default: // all others begin with an answer
 	}
 	p.Talker.Expect(p.Phone.User, order)
 	id, err := p.Phone.Do(ctx, fmt.Sprintf("dial sip:%s@%s", p.Talker.o.User, p.Domain))

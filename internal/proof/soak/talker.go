@@ -172,6 +172,7 @@ func (t *Talker) invited(c *siptest.PeerCall) siptest.Decision {
 		return siptest.Decision{Ring: time.Nanosecond, Until: t.gate(c, caller)}
 	case Early:
 		return siptest.Decision{Early: true, Until: t.gate(c, caller)}
+	case Answer:
 	}
 	return siptest.Decision{}
 }
