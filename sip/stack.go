@@ -147,6 +147,7 @@ func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 			return openError(ctx, "listen on", at, err)
 		}
 		s.local = addrPort(s.pc.LocalAddr())
+		s.hearUnreachable(s.pc)
 		if s.o.STUN.IsValid() {
 			s.stun = s.stunClient(s.o.STUN)
 		}

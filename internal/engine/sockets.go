@@ -117,6 +117,16 @@ func (c *sensed) WriteTo(b []byte, to net.Addr) (int, error) {
 	return n, err
 }
 
+// OnUnreachable passes on to whom something that was sent did not get, where
+// the system tells.
+func (c *sensed) OnUnreachable(fn func(to netip.AddrPort, err error)) {
+	if h, ok := c.PacketConn.(interface {
+		OnUnreachable(func(netip.AddrPort, error))
+	}); ok {
+		h.OnUnreachable(fn)
+	}
+}
+
 // direct is what *net.UDPConn offers: addresses as values, so that a packet
 // costs no allocation.
 type direct interface {

@@ -111,13 +111,26 @@ func (s System) control(local netip.AddrPort, iface string) func(string, string,
 	return func(network, _ string, raw syscall.RawConn) error {
 		var failed error
 		err := raw.Control(func(fd uintptr) {
-			if iface != "" {
+			if iface != "" && !reachesOwn(local, iface) {
 				failed = s.pin(fd, network, local, iface)
 			}
 			s.options(fd, network)
 		})
 		return errors.Join(err, failed)
 	}
+}
+
+// reachesOwn says that a path leads to this machine itself, by an address of
+// one of its other interfaces. What a neighbour on the same machine sends to
+// such an address counts as arrived on the interface that has the address, not
+// on the loopback that it went through: a socket pinned to the loopback would
+// never hear it. Left to the routing table, it hears it either way.
+func reachesOwn(local netip.AddrPort, iface string) bool {
+	if a := local.Addr(); !a.IsValid() || a.IsUnspecified() || a.IsLoopback() {
+		return false
+	}
+	i, err := net.InterfaceByName(iface)
+	return err == nil && i.Flags&net.FlagLoopback != 0
 }
 
 func (s System) pin(fd uintptr, network string, local netip.AddrPort, iface string) error {
