@@ -14,7 +14,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build dead test ci race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
+.PHONY: help demo run build dead house test ci race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ check:   ## format, vet for three systems, a build without cgo, dead code, lint
 
 dead:    ## functions that main cannot reach, against scripts/dead.txt
 	scripts/dead
+
+house:   ## how the house stands, in figures: widest structs, locks, arrows, lines, size
+	@$(GO) test . -count=1 -run 'TestHouse$$' -v -house -house.build
 
 lint:    ## the linter alone, see .golangci.yml
 	$(LINT) run ./...
