@@ -136,41 +136,30 @@ func TestOfferPatience(t *testing.T) {
 	})
 }
 
-func TestRedact(t *testing.T) {
-	in := "INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest username=\"alice\", nonce=\"n\", response=\"0123secret\", cnonce=\"c-secret\"\r\n" +
-		"proxy-authorization: Digest response=\"x-secret\"\r\n\r\nm=audio 1 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:key-secret|2^20\r\n"
-	out := string(redact([]byte(in)))
-	if strings.Contains(out, "secret") {
-		t.Error(out)
-	}
-	for _, keep := range []string{`username="alice"`, `nonce="n"`, "AES_CM_128", "|2^20", "m=audio"} {
-		if !strings.Contains(out, keep) {
-			t.Errorf("%q is gone: %s", keep, out)
-		}
-	}
-	t.Run("the trace has both directions and no secrets", func(t *testing.T) {
-		p := newPeer(t, locate.UDP)
-		p.setAuto(newRegistrar("SHA-256").serve)
-		entries := make(chan TraceEntry, 16)
-		ph := open(t, account(), p.server(), func(o *StackOptions) { o.Trace = func(e TraceEntry) { entries <- e } })
-		if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		var sent []bool
-		for range 4 {
-			e := <-entries
-			sent = append(sent, e.Sent)
-			if e.Remote != p.addr || e.Local != ph.st.Local() || e.At.IsZero() {
-				t.Errorf("got %+v", e)
-			}
-			if m := string(e.Message); strings.Contains(m, "Authorization:") && !strings.Contains(m, `response="***"`) {
-				t.Error(m)
-			}
-		}
-		if !slices.Equal(sent, []bool{true, false, true, false}) {
-			t.Error(sent)
+func TestTheTraceHasBothDirections(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	p.setAuto(newRegistrar("SHA-256").serve)
+	entries := make(chan TraceEntry, 16)
+	ph := open(t, account(), p.server(), func(o *StackOptions) {
+		o.Trace = func(e TraceEntry) {
+			e.Message = bytes.Clone(e.Message)
+			entries <- e
 		}
 	})
+	if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var sent []bool
+	for range 4 {
+		e := <-entries
+		sent = append(sent, e.Sent)
+		if e.Remote != p.addr || e.Local != ph.st.Local() || e.At.IsZero() {
+			t.Errorf("got %+v", e)
+		}
+	}
+	if !slices.Equal(sent, []bool{true, false, true, false}) {
+		t.Error(sent)
+	}
 }
 
 func TestExplain(t *testing.T) {

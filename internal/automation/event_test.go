@@ -115,6 +115,11 @@ func TestEvents(t *testing.T) {
 	s.write(acceptance(start(), request{id: "17"}, phone.Reply{Call: 3}))
 	s.write(acceptance(start(), request{}, phone.Reply{}))
 	s.write(refusal(start(), parse("@18 dtmf 9 123"), &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call 9", Hint: "see the call events"}))
+	s.write(traceEvent(phone.WireMessage{
+		Number: 7, At: start(), Account: "work", Epoch: 7, CallID: "a84b4c76e66710", Sent: true, Again: true, Transport: "tls",
+		Local: netip.MustParseAddrPort("192.168.1.23:51820"), Remote: netip.MustParseAddrPort("198.51.100.7:5061"),
+		Text: []byte("OPTIONS sip:b SIP/2.0\r\nSubject: \x1b]0;pwned\a\r\n\r\n"),
+	}, 2))
 	s.write(snapshotEvent(start(), phone.State{}, nil))
 	s.write(snapshotEvent(start(), phone.State{
 		Accounts: []phone.Account{sampleAccount()}, Calls: []phone.Call{sampleCall()}, Network: sampleNetwork(), Roams: []phone.Roam{sampleRoam()},

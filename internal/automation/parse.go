@@ -18,6 +18,7 @@ type request struct {
 	echo     string // the line as it may be shown: without the id, digits masked
 	command  phone.Command
 	snapshot bool
+	trace    string // "on", "off"; empty: it is not about the trace
 	err      error
 }
 
@@ -63,7 +64,7 @@ func callVerbs() []verb {
 func coming() []string {
 	return []string{
 		"redirect", "transfer", "attend", "conference", "split", "accept", "reject", "play", "record",
-		"message", "subscribe", "unsubscribe", "dnd", "forward", "trace",
+		"message", "subscribe", "unsubscribe", "dnd", "forward",
 	}
 }
 
@@ -91,6 +92,14 @@ func parse(line string) request {
 	}
 	if name == "snapshot" && len(args) == 0 {
 		r.snapshot = true
+		return r
+	}
+	if name == "trace" {
+		if len(args) == 1 && (args[0] == "on" || args[0] == "off") {
+			r.trace = args[0]
+		} else {
+			r.err = errors.New("usage: trace on|off")
+		}
 		return r
 	}
 	table := verbs()
@@ -157,7 +166,7 @@ func quoted(s string) (arg, rest string, err error) {
 // is every digit of an unknown command, which may be a misspelt one.
 func echo(name, rest string) string {
 	rest = strings.TrimSpace(rest)
-	known := name == "snapshot" || slices.Contains(coming(), name) ||
+	known := name == "snapshot" || name == "trace" || slices.Contains(coming(), name) ||
 		slices.ContainsFunc(verbs(), func(v verb) bool { return v.name == name })
 	switch {
 	case rest == "":

@@ -34,6 +34,7 @@ type Options struct {
 	PID     int
 	Stats   bool           // media events while calls run; without it only the last of each call
 	Process func() Process // for snapshots; nil: they do not tell
+	Trace   phone.Tracer   // the SIP messages, for `trace on`; nil: there are none
 	Now     func() time.Time
 	Log     *slog.Logger
 	Guard   *safego.Guard
@@ -75,6 +76,7 @@ func Run(ctx context.Context, o Options) error {
 	})
 	s := &session{Options: o, encoder: newEncoder(o.Out)}
 	s.loop(ctx, lines)
+	s.tellTrace()
 	close(stop)
 	if c, ok := o.In.(io.Closer); ok && c.Close() == nil {
 		<-done
@@ -91,6 +93,8 @@ type session struct {
 	over    bool           // the engine said Closed
 	leaving <-chan time.Time
 	failed  error
+	traced  uint64          // the last message that was told
+	more    <-chan struct{} // there are others; nil: the trace is off
 }
 
 func (s *session) loop(ctx context.Context, lines <-chan input) {
@@ -116,6 +120,8 @@ func (s *session) loop(ctx context.Context, lines <-chan input) {
 		case <-interrupted:
 			interrupted = nil
 			s.leave(ctx)
+		case <-s.more:
+			s.tellTrace()
 		case <-s.leaving:
 			s.Log.Warn("the engine did not stop in time", "budget", quitBudget)
 			return
@@ -211,6 +217,10 @@ func (s *session) command(ctx context.Context, line input) {
 		s.snapshot(s.Now())
 		return
 	}
+	if r.trace != "" {
+		s.turnTrace(r)
+		return
+	}
 	reply, err := s.Doer.Do(ctx, r.command)
 	if err != nil {
 		s.write(refusal(s.Now(), r, err))
@@ -230,6 +240,38 @@ func (s *session) snapshot(at time.Time) {
 		process = &p
 	}
 	s.write(snapshotEvent(at, s.state, process))
+}
+
+// turnTrace begins with the next message, or ends the telling of them.
+func (s *session) turnTrace(r request) {
+	switch {
+	case r.trace == "off":
+		s.tellTrace()
+		s.more = nil
+	case s.Trace == nil:
+		s.write(refusal(s.Now(), r, errors.New("this phone keeps no trace")))
+		return
+	case s.more == nil:
+		now := s.Trace.Trace(^uint64(0))
+		s.traced, s.more = now.Last, now.More
+	}
+	s.write(acceptance(s.Now(), r, phone.Reply{}))
+}
+
+// tellTrace writes the messages since the last one, if the trace is on.
+func (s *session) tellTrace() {
+	if s.more == nil {
+		return
+	}
+	page := s.Trace.Trace(s.traced)
+	for i, m := range page.Messages {
+		missed := page.Missed
+		if i > 0 {
+			missed = 0
+		}
+		s.write(traceEvent(m, missed))
+	}
+	s.traced, s.more = page.Last, page.More
 }
 
 // catchUp takes the updates that are there already, so that a snapshot is no

@@ -34,7 +34,7 @@ func (r *rig) headless(t *testing.T) *headless {
 	h := &headless{t, commands, bufio.NewScanner(events), make(chan error, 1)}
 	go func() {
 		h.ended <- automation.Run(t.Context(), automation.Options{
-			In: in, Out: out, Doer: r.e, Updates: updates, Leave: leave, Version: "test",
+			In: in, Out: out, Doer: r.e, Updates: updates, Leave: leave, Trace: r.e, Version: "test",
 		})
 		_ = out.Close()
 	}()

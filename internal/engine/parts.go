@@ -9,6 +9,7 @@ import (
 
 	"ramble/audio/desk"
 	"ramble/audio/path"
+	"ramble/internal/capture"
 	"ramble/internal/engine/roam"
 	"ramble/internal/history"
 	"ramble/internal/leaf/safego"
@@ -46,7 +47,7 @@ type Parts struct {
 
 	History *history.Book // what is over goes there; nil: nowhere
 
-	Trace func(sip.TraceEntry)
+	Trace *capture.Ring // keeps the SIP messages; nil: nobody does
 	Log   *slog.Logger
 	Guard *safego.Guard
 }

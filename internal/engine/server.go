@@ -274,7 +274,7 @@ func (a *account) stackOptions(act roam.Open) sip.StackOptions {
 		Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
 		Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Sessions: a.tls, Lookup: e.parts.Lookup,
 		Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
-		Trace:  e.parts.Trace, KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
+		Trace:  a.traced(act.Epoch), KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
 		Guard: e.parts.Guard, Log: e.parts.Log,
 	}
 	for _, s := range a.servers.list {

@@ -32,10 +32,15 @@ type program struct {
 	hide    func() (show func(), err error)     // hides what a person types in answers; nil: nobody is there to answer
 	apps    apps
 
-	configFile, account string // flags
-	logLevel, logFile   string
-	audio               string
-	ascii, noColor      bool
+	flags
+}
+
+// flags are those that more than one command has.
+type flags struct {
+	configFile, account          string
+	logLevel, logFile, traceFile string
+	audio                        string
+	ascii, noColor               bool
 }
 
 // apps are the faces of the phone, built in wire.go.
@@ -112,10 +117,12 @@ while the machine's address changes. Without a command it opens its screen.`,
 	root.PersistentFlags().StringVarP(&p.configFile, "config", "c", "", "configuration `FILE`")
 	root.PersistentFlags().StringVar(&p.logLevel, "log-level", "", "error, warn, info or debug")
 	root.PersistentFlags().StringVar(&p.logFile, "log-file", "", "log to this `FILE`; - is standard error, without a screen only")
+	root.PersistentFlags().StringVar(&p.traceFile, "trace", "", "write every SIP message to this `FILE`; .pcapng for Wireshark")
+	root.PersistentPreRunE = p.checkFlags
 	p.accountFlags(root)
 	p.screenFlags(root)
 	root.AddCommand(p.headlessCommand(life), p.demoCommand(life), p.drillCommand(life), p.setupCommand(life), p.devicesCommand(life),
-		p.callsCommand(), p.roamsCommand(), p.configCommand(), p.versionCommand())
+		p.callsCommand(), p.roamsCommand(), p.traceCommand(), p.configCommand(), p.versionCommand())
 	root.SetHelpCommand(p.helpCommand(root))
 	return root
 }
@@ -223,4 +230,17 @@ func nothing(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return usage(cmd, fmt.Errorf("unexpected argument %q", args[0]))
+}
+
+// checkFlags refuses what is wrong with the flags that every command has, also
+// where the command has no use for them.
+func (p *program) checkFlags(*cobra.Command, []string) error {
+	c := config.Default()
+	if p.logLevel == "" {
+		return nil
+	}
+	if err := c.Set("log.level", p.logLevel, "--log-level"); err != nil {
+		return &usageError{err, "ramble"}
+	}
+	return nil
 }

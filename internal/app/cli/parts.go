@@ -38,7 +38,7 @@ func parts(s *Session) (engine.Parts, error) {
 		Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
 		Silence:    cmp.Or(c.Roaming.Silence, -1),
 		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
-		UserAgent: "ramble/" + s.Version, History: s.History, Log: s.Log, Guard: s.Guard,
+		UserAgent: "ramble/" + s.Version, History: s.History, Trace: s.Trace, Log: s.Log, Guard: s.Guard,
 	}
 	switch c.Network.Watch {
 	case config.WatchAuto:

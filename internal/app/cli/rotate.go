@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,9 +22,15 @@ type rotating struct {
 	size int64
 }
 
-func openRotating(path string, maxSize int64) (*rotating, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+// openRotating makes the folder only where ours is set: a folder that a person
+// named is there, or the name is a mistake.
+func openRotating(path string, maxSize int64, ours bool) (*rotating, error) {
+	if ours {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, err
+		}
+	} else if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
+		return nil, noFolder(path)
 	}
 	r := &rotating{path: path, max: maxSize}
 	return r, r.open()

@@ -11,7 +11,7 @@ func TestRotating(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "ramble.log")
 	open := func() *rotating {
 		t.Helper()
-		r, err := openRotating(path, 100)
+		r, err := openRotating(path, 100, true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ramble/internal/app/config"
+	"ramble/internal/capture"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/safego"
@@ -23,6 +24,7 @@ type Session struct {
 	Instance  string            // urn:uuid:... for +sip.instance; empty in the demo
 	History   *history.Book     // nil: nothing is kept, as in the demo
 	Version   string
+	Trace     *capture.Ring
 	Log       *slog.Logger // to a file, never to the terminal while the screen is on
 	Guard     *safego.Guard
 	In        io.Reader // headless: commands; interruptible where the system allows
@@ -75,9 +77,9 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 	s.Passwords, s.Instance, s.History = passwords, instance.URN, openHistory(paths, c)
 	log.Info("started", "version", s.Version, "config", c.Path(), "accounts", len(c.Accounts))
 	if path := paths.LogFile(c, p.getenv); path == "-" {
-		err = fn(s)
+		err = p.withTrace(s, fn)
 	} else {
-		err = life.quiet(path, func() error { return fn(s) })
+		err = life.quiet(path, func() error { return p.withTrace(s, fn) })
 	}
 	log.Info("stopped", "error", err)
 	return err
@@ -105,10 +107,11 @@ func (p *program) withDemo(life *life, f face, fn func(*Session) error) error {
 	if c.Log.File != "" {
 		path = paths.LogFile(&c, p.getenv)
 	}
+	s := p.session(life, paths, &c, log)
 	if path == "-" {
-		return fn(p.session(life, paths, &c, log))
+		return p.withTrace(s, fn)
 	}
-	return life.quiet(path, func() error { return fn(p.session(life, paths, &c, log)) })
+	return life.quiet(path, func() error { return p.withTrace(s, fn) })
 }
 
 func (p *program) session(life *life, paths config.Paths, c *config.Config, log *slog.Logger) *Session {
@@ -213,7 +216,8 @@ func (p *program) passwords(ctx context.Context, c *config.Config) (map[string]s
 }
 
 // openLog opens the log file, or standard error for the name "-". A log that
-// cannot be opened is told about and left out.
+// cannot be opened is told about and left out, but one that was asked for on
+// the command line is an error.
 func (p *program) openLog(paths config.Paths, c *config.Config, f face) (*slog.Logger, func(), error) {
 	path := paths.LogFile(c, p.getenv)
 	if path == "-" {
@@ -222,7 +226,10 @@ func (p *program) openLog(paths config.Paths, c *config.Config, f face) (*slog.L
 		}
 		return slog.New(handler(p.stderr, c.Log)), func() {}, nil
 	}
-	file, err := openRotating(path, c.Log.MaxSize)
+	file, err := openRotating(path, c.Log.MaxSize, c.Log.File == "")
+	if err != nil && p.logFile != "" {
+		return nil, nil, &usageError{fmt.Errorf("--log-file: %w", err), "ramble"}
+	}
 	if err != nil {
 		p.warn("nothing is logged", err)
 		return slog.New(slog.DiscardHandler), func() {}, nil

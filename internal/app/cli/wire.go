@@ -83,7 +83,7 @@ func runHeadless(ctx context.Context, s *Session, h Headless) error {
 	return withEngine(context.WithoutCancel(ctx), s, e, func(_ context.Context, updates <-chan phone.Update) error {
 		return automation.Run(ctx, automation.Options{
 			In: s.In, Out: s.Out, Doer: e, Updates: updates, Version: s.Version, PID: os.Getpid(),
-			Stats: h.Stats > 0, Process: process, Log: s.Log, Guard: s.Guard,
+			Stats: h.Stats > 0, Process: process, Trace: e, Log: s.Log, Guard: s.Guard,
 		})
 	})
 }

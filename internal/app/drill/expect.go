@@ -179,17 +179,17 @@ func (p *play) tReg() (time.Duration, bool) {
 func todo(a Action) string {
 	e, ok := a.(Expect)
 	if !ok {
-		return "look at the line before it; --log-file drill.log --log-level debug says what the phone did"
+		return "look at the line before it; --log-file drill.log --log-level debug says what the phone did, --trace drill.txt what was said"
 	}
 	switch e.What {
 	case GapIn, GapOut, Lost, Total, TReg:
 		return "a busy machine makes gaps: run it again alone; if it stays, the timeline shows the slow step"
 	case Survives, Held, IsUp, Ringing:
-		return "the timeline shows the step that failed; --log-file drill.log --log-level debug has every message"
+		return "the timeline shows the step that failed; --trace drill.txt has every SIP message"
 	case Registered:
 		return "a stale address takes calls that never ring here; `r` in the phone registers again"
 	case Ends, PeerEnds:
-		return "one side did not hear of the end: look for a BYE in --log-file drill.log --log-level debug"
+		return "one side did not hear of the end: look for the BYE in --trace drill.txt"
 	case Roams:
 		return "see whether the phone watches the network: network.watch, roaming.enabled"
 	}

@@ -104,7 +104,7 @@ func (p *play) now() phone.State {
 // all plays the steps until one fails.
 func (p *play) all(steps []Step) *Failure {
 	if err := p.until("the phone to register", p.registered); err != nil {
-		return &Failure{Step: "start", Why: err.Error(), Todo: "nothing roams without a registration: --log-file drill.log --log-level debug says more"}
+		return &Failure{Step: "start", Why: err.Error(), Todo: "nothing roams without a registration: --trace drill.txt has what the server said"}
 	}
 	for _, s := range steps {
 		p.log.Info("drill", "step", s.Text)
