@@ -24,6 +24,7 @@ type Account struct {
 	GRUU        bool           // dialogs take the GRUU that the registrar gives (RFC 5627)
 	AllowFrom   []netip.Prefix // who may call besides the server
 	AllowAny    bool           // anyone may call
+	Trunk       bool           // it does not register: the server knows where it is, and calls any number here
 }
 
 func (a *Account) registrar() wire.URI {

@@ -16,7 +16,7 @@ const (
 )
 
 // strangers counts requests of those who may not make the phone ring. Its
-// fields are guarded by Stack.mu.
+// fields are guarded by front.mu.
 type strangers struct {
 	second   time.Time
 	answers  int // in this second
@@ -65,8 +65,8 @@ func (s *Stack) admit(m *wire.Message, src netip.AddrPort) *wire.Flaw {
 // and says whether it may be answered where an answer is due.
 func (s *Stack) reportStranger(m *wire.Message, src netip.AddrPort, due bool) bool {
 	now := s.now()
-	s.mu.Lock()
-	st := &s.strange
+	s.front.mu.Lock()
+	st := &s.front.strange
 	if d := now.Sub(st.second); d >= time.Second || d < 0 {
 		st.second, st.answers, st.reports = now, 0, 0
 	}
@@ -80,7 +80,7 @@ func (s *Stack) reportStranger(m *wire.Message, src netip.AddrPort, due bool) bo
 		st.reports++
 		count, st.unspoken = st.unspoken, 0
 	}
-	s.mu.Unlock()
+	s.front.mu.Unlock()
 	if count > 0 {
 		s.emit(RefusedRequest{Source: src, Method: clean.Limit(m.Method(), 16), Count: count})
 	}

@@ -1,102 +1,91 @@
 package sip
 
 import (
-	"net/netip"
-	"strconv"
+	"errors"
 
 	sipgo "github.com/emiago/sipgo/sip"
 
+	"ramble/internal/leaf/clean"
 	"ramble/sip/wire"
 )
 
 // receive takes one message from a socket through scanning, validation,
 // admission and parsing to its transaction, on the reader's goroutine, so that
 // messages of one connection are handled in their order. It reports false when
-// the stream that brought it is to be closed.
+// what came is no message at all, so that a stream cannot be trusted any more.
 func (s *Stack) receive(b []byte, f flow) bool {
 	src := f.remote()
 	s.trace(false, src, b)
 	raw, err := wire.Scan(b)
 	if err != nil {
-		s.log.Debug("not a SIP message", "from", src, "err", err)
+		if errors.Is(err, wire.ErrEmpty) {
+			return true // a keep-alive
+		}
+		s.drop("no SIP message", src, err.Error())
 		return false
 	}
 	if fl := wire.Validate(raw, !f.reliable()); fl != nil {
 		// Strangers are told what is wrong at a bounded rate.
-		if raw.IsResponse() || s.trusts(src.Addr()) || s.reportStranger(raw, src, fl.Code != 0) {
-			s.turnAway(raw, f, fl)
+		if !raw.IsResponse() && !s.trusts(src.Addr()) && !s.reportStranger(raw, src, fl.Code != 0) {
+			fl.Code = 0
 		}
-		return !fl.Close
-	}
-	if raw.IsResponse() {
-		if msg, err := s.parser.Parse(raw.Bytes()); err == nil {
-			if res, ok := msg.(*sipgo.Response); ok {
-				s.heard.Store(true)
-				res.SetTransport(s.transport.Via())
-				res.SetSource(src.String())
-				s.response(res, f)
-			}
-		}
+		s.turnAway(raw, f, fl)
 		return true
 	}
-	if fl := s.admit(raw, src); fl != nil {
+	raw.TakeSDP()
+	if raw.IsResponse() {
+		msg, err := s.parser.Parse(raw.Bytes())
+		res, ok := msg.(*sipgo.Response)
+		if err != nil || !ok {
+			s.drop("response that cannot be read", src, raw.Start)
+			return true
+		}
+		s.heard.Store(true)
+		res.SetTransport(s.transport.Via())
+		res.SetSource(src.String())
+		s.response(res, f)
+		return true
+	}
+	fl := s.admit(raw, src)
+	if fl == nil {
+		fl = s.answerable(raw, src)
+	}
+	if fl != nil {
 		s.turnAway(raw, f, fl)
 		return true
 	}
 	msg, err := s.parser.Parse(raw.Bytes())
 	req, ok := msg.(*sipgo.Request)
 	if err != nil || !ok {
-		s.turnAway(raw, f, &wire.Flaw{Code: 400, Reason: "Bad Request"})
+		s.turnAway(raw, f, wire.BadRequest("it cannot be read"))
 		return true
 	}
 	s.heard.Store(true)
 	req.SetTransport(s.transport.Via())
 	req.SetSource(src.String())
-	s.request(req, raw, s.answerFlow(req, f))
+	s.request(req, raw, s.answerFlow(raw, f))
 	return true
 }
 
 // answerFlow is where responses to a request go: back on its connection, and
-// over UDP to its source, at the port that Via asks for (RFC 3581 4, RFC 3261
-// 18.2.2).
-func (s *Stack) answerFlow(req *sipgo.Request, f flow) flow {
-	via := req.Via()
-	if f.reliable() || via == nil || via.Params.Has("rport") {
+// over UDP where its Via says.
+func (s *Stack) answerFlow(m *wire.Message, f flow) flow {
+	if f.reliable() {
 		return f
 	}
-	port := uint16(5060)
-	if via.Port > 0 {
-		port = uint16(via.Port)
-	}
-	return datagram{s, netip.AddrPortFrom(f.remote().Addr(), port)}
+	return datagram{s, m.ReplyTo(f.remote())}
 }
 
 // turnAway answers a request that never becomes a transaction, without keeping
-// any state. Everything in the answer is the sender's own text.
+// any state, or drops a message that is not to be answered.
 func (s *Stack) turnAway(m *wire.Message, f flow, fl *wire.Flaw) {
 	if fl.Code == 0 || m.IsResponse() {
+		s.drop("message that is not answered", f.remote(), m.Start+": "+fl.Reason)
 		return
 	}
-	s.log.Debug("request turned away", "from", f.remote(), "code", fl.Code, "reason", fl.Reason)
-	res := wire.Message{Start: "SIP/2.0 " + strconv.Itoa(fl.Code) + " " + fl.Reason}
-	for i, v := range m.All("Via") {
-		if i == 0 {
-			v += ";received=" + f.remote().Addr().String()
-		}
-		res.Headers = append(res.Headers, wire.Header{Name: "Via", Value: v})
-	}
-	for _, name := range []string{"From", "To", "Call-ID", "CSeq"} {
-		if v, n := m.Get(name); n > 0 {
-			if name == "To" && m.Tag("To") == "" {
-				v += ";tag=" + wire.RandomToken()
-			}
-			res.Headers = append(res.Headers, wire.Header{Name: name, Value: v})
-		}
-	}
-	if fl.Header.Name != "" {
-		res.Headers = append(res.Headers, fl.Header)
-	}
-	if err := s.writeRaw(f, res.Bytes()); err != nil {
+	s.log.Debug("request answered without a transaction", "from", f.remote(), "request", clean.Text(m.Start), "code", fl.Code, "reason", fl.Reason)
+	res := m.Reply(fl, f.remote(), s.front.tag(m))
+	if err := s.writeRaw(s.answerFlow(m, f), res.Bytes()); err != nil {
 		s.log.Debug("turning away", "err", err)
 	}
 }
@@ -105,6 +94,7 @@ func (s *Stack) turnAway(m *wire.Message, f flow, fl *wire.Flaw) {
 func (s *Stack) response(res *sipgo.Response, f flow) {
 	key, err := sipgo.ClientTxKeyMake(res)
 	if err != nil {
+		s.drop("response without a transaction", f.remote(), res.StartLine())
 		return
 	}
 	s.mu.Lock()
@@ -117,7 +107,7 @@ func (s *Stack) response(res *sipgo.Response, f flow) {
 	select {
 	case ct.in <- res:
 	default:
-		s.log.Debug("a transaction does not keep up, response dropped", "code", res.StatusCode)
+		s.drop("response too many", f.remote(), res.StartLine())
 	}
 }
 
@@ -126,20 +116,21 @@ func (s *Stack) response(res *sipgo.Response, f flow) {
 // 13.2.2.4). All else is a retransmission that nobody waits for.
 func (s *Stack) strayResponse(res *sipgo.Response, f flow) {
 	from := res.From()
-	if !res.IsSuccess() || res.CSeq().MethodName != sipgo.INVITE || from == nil || res.CallID() == nil {
-		return
+	if res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE && from != nil && res.CallID() != nil {
+		if c := s.dialogs.find(res.CallID().Value(), wire.TagOf(from.Params)); c != nil {
+			c.lateAnswer(s, res)
+			return
+		}
 	}
-	if c := s.dialogs.find(res.CallID().Value(), wire.TagOf(from.Params)); c != nil {
-		c.lateAnswer(s, res)
-	}
+	s.drop("response without a transaction", f.remote(), res.StartLine())
 }
 
 // handle is the table of methods. Each handler answers its transaction, now or
 // through the call that it starts.
 func (s *Stack) handle(in *inbound) {
 	toTag := in.raw.Tag("To")
-	if toTag == "" {
-		s.handleOutside(in)
+	if toTag == "" { // an INVITE: answerable has dealt with all else
+		s.incoming(in)
 		return
 	}
 	callID, _ := in.raw.Get("Call-ID")
@@ -164,30 +155,17 @@ func (s *Stack) handle(in *inbound) {
 	}
 }
 
-// handleOutside answers requests that belong to no dialog. All of them come
-// from sources that admit trusts.
-func (s *Stack) handleOutside(in *inbound) {
-	switch in.req.Method {
-	case sipgo.INVITE:
-		s.incoming(in)
-	case sipgo.OPTIONS:
-		s.options(in)
-	case sipgo.BYE, sipgo.UPDATE, sipgo.NOTIFY, sipgo.INFO, sipgo.PRACK:
-		// Nothing without a dialog or a subscription (RFC 6665 4.1.3).
-		s.refuse(in, 481, "Call/Transaction Does Not Exist")
-	default:
-		s.notAllowed(in)
-	}
+// capabilities say what this phone can do (RFC 3261 11.2).
+func capabilities() *wire.Flaw {
+	return &wire.Flaw{Code: 200, Reason: "OK", Headers: []wire.Header{{Name: "Allow", Value: wire.Allowed},
+		{Name: "Accept", Value: wire.Accepted}, {Name: "Supported", Value: "outbound, path, " + wire.Supported}}}
 }
 
-// options says what this phone can do (RFC 3261 11.2).
-func (s *Stack) options(in *inbound) {
-	s.refuse(in, 200, "OK", wire.Header{Name: "Allow", Value: wire.Allowed}, wire.Header{Name: "Accept", Value: "application/sdp"},
-		wire.Header{Name: "Supported", Value: "outbound, path, " + wire.Supported})
-}
+func (s *Stack) options(in *inbound) { s.refuse(in, 200, "OK", capabilities().Headers...) }
 
 func (s *Stack) notAllowed(in *inbound) {
-	s.refuse(in, 405, "Method Not Allowed", wire.Header{Name: "Allow", Value: wire.Allowed})
+	fl := wire.RefuseMethod(string(in.req.Method))
+	s.refuse(in, fl.Code, fl.Reason, fl.Headers...)
 }
 
 // refuse is a final answer that needs nothing else.
@@ -197,10 +175,12 @@ func (s *Stack) refuse(in *inbound, code int, reason string, headers ...wire.Hea
 	}
 }
 
-// ack takes an ACK to its call; one that fits nothing is dropped.
-func (s *Stack) ack(in *inbound) {
+// ack takes an ACK to its call. It reports false when it fits none.
+func (s *Stack) ack(in *inbound) bool {
 	callID, _ := in.raw.Get("Call-ID")
 	if c := s.dialogs.find(callID, in.raw.Tag("To")); c != nil && c.matches(in) {
 		c.onACK(in)
+		return true
 	}
+	return false
 }

@@ -31,11 +31,11 @@ func TestMalformed(t *testing.T) {
 		{"a Content-Length beyond the datagram", "400", func(s string) string { return strings.Replace(s, "Content-Length: 0", "Content-Length: 4294967295", 1) }},
 		{"a negative Content-Length", "400", func(s string) string { return strings.Replace(s, "Content-Length: 0", "Content-Length: -1", 1) }},
 		{"no end of the headers", "", func(s string) string { return strings.TrimSuffix(s, "\r\n") }},
-		{"a NUL in a name", "", func(s string) string { return strings.Replace(s, "<sip:mallory", "\x00<sip:mallory", 1) }},
+		{"a NUL in a name", "400", func(s string) string { return strings.Replace(s, "<sip:mallory", "\x00<sip:mallory", 1) }},
 		{"a quoted name that does not end", "400", func(s string) string { return strings.Replace(s, "From: <", `From: "x <`, 1) }},
 		{"port 99999999 in the Request-URI", "400", func(s string) string { return strings.Replace(s, "alice@127.0.0.1 ", "alice@127.0.0.1:99999999 ", 1) }},
 		{"bad Max-Forwards", "400", func(s string) string { return strings.Replace(s, "Max-Forwards: 70", "Max-Forwards: 300", 1) }},
-		{"an unknown method", "405", func(s string) string { return strings.ReplaceAll(s, "OPTIONS", "NEWMETHOD") }},
+		{"an unknown method", "501", func(s string) string { return strings.ReplaceAll(s, "OPTIONS", "NEWMETHOD") }},
 		{"legal: spaces around = and folded lines", "200", func(s string) string {
 			s = strings.Replace(s, ";branch=", " ; branch = ", 1)
 			s = strings.Replace(s, ";tag=m", " ;\r\n  tag = m", 1)

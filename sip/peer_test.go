@@ -3,6 +3,7 @@ package sip
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -280,6 +281,12 @@ func (m *message) cseq() int {
 // it is.
 func (m *message) reply(code int, reason, toTag, body string, extra ...string) {
 	m.p.t.Helper()
+	m.replyAs("application/sdp", code, reason, toTag, body, extra...)
+}
+
+// replyAs is reply with a body of another kind.
+func (m *message) replyAs(kind string, code int, reason, toTag, body string, extra ...string) {
+	m.p.t.Helper()
 	via := m.All("Via")
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", code, reason)
@@ -298,7 +305,7 @@ func (m *message) reply(code int, reason, toTag, body string, extra ...string) {
 		b.WriteString(h + "\r\n")
 	}
 	if body != "" {
-		b.WriteString("Content-Type: application/sdp\r\n")
+		b.WriteString("Content-Type: " + kind + "\r\n")
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
 	m.p.write(m.from, m.conn, b.String())
@@ -314,6 +321,7 @@ type leg struct {
 	to            netip.AddrPort
 	conn          net.Conn
 	branch        string // of the last request
+	kind          string // of its bodies; "": SDP
 }
 
 func (p *peer) contact() string {
@@ -353,7 +361,7 @@ func (l *leg) sendAs(method string, seq int, body string, extra ...string) {
 		b.WriteString(h + "\r\n")
 	}
 	if body != "" {
-		b.WriteString("Content-Type: application/sdp\r\n")
+		b.WriteString("Content-Type: " + cmp.Or(l.kind, "application/sdp") + "\r\n")
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
 	l.p.write(l.to, l.conn, b.String())

@@ -95,7 +95,7 @@ type Stack struct {
 	clients map[string]*clientTx
 	servers map[string]*serverTx
 	conns   map[connKey]*stream
-	strange strangers
+	front   *front // what is answered and dropped before any transaction
 }
 
 // Open makes a stack's sockets: for UDP one bound to the path address, for TCP
@@ -110,7 +110,7 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 	}
 	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: wire.NewParser(),
 		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
-		conns: map[connKey]*stream{}, hurry: make(chan struct{}, 1)}
+		conns: map[connKey]*stream{}, hurry: make(chan struct{}, 1), front: newFront()}
 	if s.transport == locate.Auto {
 		s.transport = locate.UDP
 	}
@@ -248,6 +248,7 @@ func (s *Stack) Close() error {
 	s.clients, s.servers, s.conns = nil, nil, nil
 	s.mu.Unlock()
 	s.cancel()
+	s.log.Debug("the path is closed", "local", s.local, "dropped", s.drops())
 	var err error
 	if s.pc != nil {
 		err = s.pc.Close()

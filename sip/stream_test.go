@@ -132,8 +132,8 @@ func TestOptionsFlood(t *testing.T) {
 	for range 2000 {
 		a.send(request("OPTIONS", a))
 	}
-	// The table is bounded, and our own requests go through meanwhile.
-	if _, n := ph.st.inProgress(); n > maxServers {
+	// They cost no state, and our own requests go through meanwhile.
+	if _, n := ph.st.inProgress(); n > 0 {
 		t.Errorf("%d requests in progress", n)
 	}
 	p.setAuto(newRegistrar().serve)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,8 +13,10 @@ import (
 )
 
 const (
-	// maxServers bounds the requests of others in progress; a flood beyond it
-	// is dropped, and retransmissions bring back what was meant seriously.
+	// maxServers bounds the requests in progress that begin a call. Those
+	// within calls may be as many again, so that no flood keeps a BYE out;
+	// what is beyond is dropped, and retransmissions bring back what was meant
+	// seriously.
 	maxServers = 512
 	// freshPath is when the first request on a UDP path is sent once more: the
 	// first packet on a fresh link often dies with the ARP request, and T1 is
@@ -204,12 +205,9 @@ func (in *inbound) onCancel(fn func(*inbound)) {
 
 // request takes a request to its transaction, and a new one to its handler.
 func (s *Stack) request(req *sipgo.Request, raw *wire.Message, f flow) {
-	key, err := sipgo.ServerTxKeyMake(req)
-	if err != nil {
-		return // validate has seen to it
-	}
+	key := raw.ServerKey(string(req.Method))
 	s.mu.Lock()
-	st, full := s.servers[key], len(s.servers) >= maxServers
+	st, full := s.servers[key], len(s.servers) >= 2*maxServers
 	s.mu.Unlock()
 	in := &inbound{st: s, req: req, raw: raw, flow: f, key: key}
 	switch {
@@ -223,11 +221,13 @@ func (s *Stack) request(req *sipgo.Request, raw *wire.Message, f flow) {
 			s.ack(in)
 		}
 	case req.Method == sipgo.ACK:
-		s.ack(in)
+		if !s.ack(in) {
+			s.drop("ACK that fits nothing", f.remote(), req.StartLine())
+		}
 	case req.Method == sipgo.CANCEL:
 		s.cancelRequest(in)
 	case full:
-		s.log.Debug("too many requests in progress, one dropped", "from", f.remote())
+		s.drop("request too many", f.remote(), req.StartLine())
 	default:
 		in.tx = sipgo.NewServerTx(key, req, f, s.log)
 		if s.keep(in) {
@@ -257,10 +257,7 @@ func (s *Stack) keep(in *inbound) bool {
 // cancelRequest carries out a CANCEL (RFC 3261 9.2): 200 for itself, and the
 // INVITE with its branch ends with 487.
 func (s *Stack) cancelRequest(in *inbound) {
-	invite := in.key
-	if i := strings.LastIndex(invite, sipgo.TxSeperator+"CANCEL"); i >= 0 {
-		invite = invite[:i] + sipgo.TxSeperator + "INVITE"
-	}
+	invite := in.raw.ServerKey("INVITE")
 	s.mu.Lock()
 	st := s.servers[invite]
 	var cancel func(*inbound)

@@ -77,6 +77,9 @@ func ParseAddress(s string) (Address, error) {
 		// Without <>, everything after ';' is a header parameter (RFC 3261 20.10).
 		a.URI, rest, _ = strings.Cut(s, ";")
 		a.URI = strings.TrimSpace(a.URI)
+		if strings.ContainsAny(a.URI, `,?>"`) {
+			return a, errors.New("an address with ',' or '?' stands in <>")
+		}
 	}
 	if a.URI == "" {
 		return a, errors.New("the address is empty")
@@ -155,9 +158,24 @@ func Unquote(s string) string {
 	return b.String()
 }
 
-// Quote writes s as a quoted-string (RFC 3261 25.1).
+// Quote writes s as a quoted-string (RFC 3261 25.1), control characters as
+// quoted pairs. No line end can be quoted; one becomes a space.
 func Quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", " ", "\n", " ").Replace(s) + `"`
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\r' || c == '\n':
+			b.WriteByte(' ')
+		case c == '"' || c == '\\' || (c < ' ' && c != '\t') || c == 0x7f:
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // Lists says whether headers with comma-separated lists hold a token.

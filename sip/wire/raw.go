@@ -22,57 +22,96 @@ type Message struct {
 	Start   string
 	Headers []Header
 	Body    []byte
+	fault   string // what is wrong with the lines; Validate tells it
 }
 
 // Header is one header field, its name in the long form.
 type Header struct{ Name, Value string }
 
+// What Scan cannot make a message of.
 var (
-	errNoEnd      = errors.New("the headers do not end with an empty line")
-	errStrayByte  = errors.New("a control character stands in the headers")
-	errNoColon    = errors.New("a header line has no colon")
-	errHeaderName = errors.New("a header name is not a token")
-	errTooMany    = errors.New("there are too many headers")
+	ErrNoEnd = errors.New("the headers do not end with an empty line")
+	ErrEmpty = errors.New("there is nothing but line ends") // a keep-alive
 )
 
-// Scan cuts a message. What comes after the empty line is the body, whatever
-// Content-Length says; validate judges that.
+// Scan cuts a message. Line ends before it are skipped (RFC 3261 7.5). What
+// comes after the empty line is the body, whatever Content-Length says;
+// Validate judges that, and lines that are no headers too. Errors are ErrNoEnd
+// and ErrEmpty.
 func Scan(b []byte) (*Message, error) {
+	for bytes.HasPrefix(b, []byte("\r\n")) {
+		b = b[2:]
+	}
+	if len(b) == 0 {
+		return nil, ErrEmpty
+	}
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
-		return nil, errNoEnd
+		return nil, ErrNoEnd
 	}
 	m := &Message{Body: b[end+4:]}
 	for i, line := range strings.Split(string(b[:end]), "\r\n") {
-		if strings.ContainsAny(line, "\r\n\x00") {
-			return nil, errStrayByte
+		if strings.ContainsAny(line, "\r\n") {
+			m.blame("a line ends in the wrong way")
+			line = strings.NewReplacer("\r", " ", "\n", " ").Replace(line)
+		}
+		if strayNUL(line) {
+			m.blame("NUL")
 		}
 		if i == 0 {
 			m.Start = line
 			continue
 		}
-		if line[0] == ' ' || line[0] == '\t' { // never empty: the first empty line ended the headers
-			if len(m.Headers) == 0 {
-				return nil, errNoColon
-			}
-			last := &m.Headers[len(m.Headers)-1]
-			last.Value = strings.TrimSpace(last.Value + " " + strings.TrimSpace(line))
-			continue
-		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok {
-			return nil, errNoColon
-		}
-		if name = strings.TrimRight(name, " \t"); !IsToken(name) {
-			return nil, errHeaderName
-		}
-		if len(m.Headers) == maxHeaders {
-			return nil, errTooMany
-		}
-		m.Headers = append(m.Headers, Header{longName(name), strings.TrimSpace(value)})
+		m.line(line)
 	}
 	m.tidy()
 	return m, nil
+}
+
+// blame remembers the first thing that is wrong.
+func (m *Message) blame(why string) {
+	if m.fault == "" {
+		m.fault = why
+	}
+}
+
+// line takes one header line, which is never empty: the first empty line ended
+// the headers.
+func (m *Message) line(line string) {
+	if line[0] == ' ' || line[0] == '\t' {
+		if len(m.Headers) == 0 {
+			m.blame("a header that begins with a blank")
+			return
+		}
+		last := &m.Headers[len(m.Headers)-1]
+		last.Value = strings.TrimSpace(last.Value + " " + strings.TrimSpace(line))
+		return
+	}
+	name, value, ok := strings.Cut(line, ":")
+	name = strings.TrimRight(name, " \t")
+	switch {
+	case !ok:
+		m.blame("a header without a colon")
+	case !IsToken(name):
+		m.blame("the name of a header")
+	case len(m.Headers) == maxHeaders:
+		m.blame("too many headers")
+	default:
+		m.Headers = append(m.Headers, Header{longName(name), strings.TrimSpace(value)})
+	}
+}
+
+// strayNUL finds a NUL that no backslash makes a quoted pair (RFC 3261 25.1).
+func strayNUL(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case 0:
+			return true
+		}
+	}
+	return false
 }
 
 // tidy takes lists apart and squeezes spaces.
@@ -90,8 +129,10 @@ func (m *Message) tidy() {
 				around = ";=/:"
 			}
 			for _, v := range SplitList(h.Value, ',') {
-				if v = squeeze(v, around); v != "" && h.Name == "Via" {
-					v = lowerParams(v)
+				if v = squeeze(v, around); h.Name == "Via" {
+					if v = lowerParams(v); v == "" {
+						m.blame("an empty Via")
+					}
 				}
 				if v != "" {
 					out = append(out, Header{h.Name, v})
@@ -216,6 +257,16 @@ func (m *Message) Method() string {
 	return method
 }
 
+// Target is a request's Request-URI, or "" for a response.
+func (m *Message) Target() string {
+	if m.IsResponse() {
+		return ""
+	}
+	_, rest, _ := strings.Cut(m.Start, " ")
+	target, _, _ := strings.Cut(rest, " ")
+	return target
+}
+
 // IsResponse says whether the message is one, by its first line alone.
 func (m *Message) IsResponse() bool {
 	return len(m.Start) > 4 && strings.EqualFold(m.Start[:4], "SIP/")
@@ -260,6 +311,12 @@ func longName(name string) string {
 		return "Max-Forwards"
 	case "require":
 		return "Require"
+	case "accept":
+		return "Accept"
+	case "content-disposition":
+		return "Content-Disposition"
+	case "replaces":
+		return "Replaces"
 	case "route":
 		return "Route"
 	case "record-route":

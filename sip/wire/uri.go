@@ -97,15 +97,29 @@ func (u URI) PortOrDefault() uint16 {
 // are sentences for a person. Headers after '?' are dropped: nothing that a
 // stranger wrote there belongs in a request of ours (RFC 3261 19.1.5).
 func ParseURI(s string) (URI, error) {
+	u, rest, err := parseURI(s)
+	if err == nil && rest.password {
+		return URI{}, errors.New("a password does not belong in an address; leave out what follows the ':' before the @")
+	}
+	return u, err
+}
+
+// leftOut is what a URI had that URI does not keep.
+type leftOut struct{ password, headers bool }
+
+// parseURI reads a URI by the grammar of RFC 3261 25.1: the first @ ends the
+// user, in which ';', '?' and '/' may stand.
+func parseURI(s string) (URI, leftOut, error) {
+	var left leftOut
 	s = strings.TrimSpace(s)
 	if strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">") {
 		s = s[1 : len(s)-1]
 	}
 	if s == "" {
-		return URI{}, errors.New("the address is empty; write it like alice@example.com")
+		return URI{}, left, errors.New("the address is empty; write it like alice@example.com")
 	}
 	if i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("<>\"\\^`{|}", r) }); i >= 0 {
-		return URI{}, fmt.Errorf("%q has a character that no SIP address may have at position %d", s, i+1)
+		return URI{}, left, fmt.Errorf("%q has a character that no SIP address may have at position %d", s, i+1)
 	}
 	u := URI{Scheme: "sip"}
 	if scheme, rest, ok := strings.Cut(s, ":"); ok {
@@ -113,24 +127,55 @@ func ParseURI(s string) (URI, error) {
 		case "sip", "sips":
 			u.Scheme, s = strings.ToLower(scheme), rest
 		case "tel", "mailto", "http", "https", "file", "urn", "xmpp", "im", "h323":
-			return URI{}, fmt.Errorf("%s: addresses are not supported; write it like sip:alice@example.com", scheme)
+			return URI{}, left, fmt.Errorf("%s: addresses are not supported; write it like sip:alice@example.com", scheme)
 		}
 	}
-	s, _, _ = strings.Cut(s, "?")
-	if at := strings.LastIndexByte(s, '@'); at >= 0 {
-		if u.User = s[:at]; u.User == "" {
-			return URI{}, errors.New("there is nothing before the @; write it like alice@example.com")
+	if user, rest, ok := strings.Cut(s, "@"); ok {
+		if user == "" || user[0] == ':' {
+			return URI{}, left, errors.New("there is nothing before the @; write it like alice@example.com")
 		}
-		if strings.Contains(u.User, ":") {
-			return URI{}, errors.New("a password does not belong in an address; leave out what follows the ':' before the @")
-		}
-		s = s[at+1:]
+		u.User, _, left.password = strings.Cut(user, ":")
+		s = rest
 	}
+	s, _, left.headers = strings.Cut(s, "?")
 	hostport := s
 	if i := strings.IndexByte(s, ';'); i >= 0 {
 		hostport, u.Params = s[:i], s[i:]
 	}
-	return u, u.setHostPort(hostport)
+	return u, left, u.setHostPort(hostport)
+}
+
+// Target reads a Request-URI. It has no headers (RFC 3261 19.1.1, table 1); a
+// password in it is left out.
+func Target(s string) (URI, error) {
+	u, left, err := parseURI(s)
+	if err == nil && left.headers {
+		err = errors.New("a request URI has no headers")
+	}
+	return u, err
+}
+
+// SameUser compares the users of two URIs, escapes resolved (RFC 3261 19.1.4),
+// in any case of letters: servers are known to change that.
+func SameUser(a, b string) bool { return strings.EqualFold(unescape(a), unescape(b)) }
+
+// unescape resolves escapes; what is none stays as it is.
+func unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 func (u *URI) setHostPort(s string) error {

@@ -13,10 +13,9 @@ import (
 // Flaw is why a message is not let in. Code 0 means: drop it without a word,
 // for instance because it cannot be answered.
 type Flaw struct {
-	Code   int
-	Reason string // of the status line
-	Header Header // added to the answer; empty name: none
-	Close  bool   // the stream it came on cannot be trusted any more
+	Code    int
+	Reason  string   // of the status line; of code 0, for a log
+	Headers []Header // added to the answer
 }
 
 // BadRequest is a flaw that is answered 400.
@@ -33,7 +32,8 @@ var mandatory = []string{"To", "From", "Call-ID", "CSeq"}
 const MaxCSeq = 1<<31 - 1
 
 // Validate judges a scanned message. datagram says that the transport keeps
-// message boundaries, so that Content-Length may be missing or short.
+// message boundaries, so that Content-Length may be missing or short. Whatever
+// it finds, a stream goes on: where a message ends, framing has decided.
 func Validate(m *Message, datagram bool) *Flaw {
 	f := judge(m, datagram)
 	if f == nil {
@@ -42,7 +42,7 @@ func Validate(m *Message, datagram bool) *Flaw {
 	// Only a request can be answered, only with a Via to answer to, and an
 	// ACK never is (RFC 3261 17.1.1.3).
 	via, n := m.Get("Via")
-	if m.IsResponse() || m.Method() == "ACK" || n == 0 || !validVia(via, true) || !IsToken(m.Method()) {
+	if m.IsResponse() || m.Method() == "ACK" || n == 0 || !answerable(via) || !IsToken(m.Method()) {
 		f.Code = 0
 	}
 	return f
@@ -53,11 +53,12 @@ func judge(m *Message, datagram bool) *Flaw {
 	if f != nil {
 		return f
 	}
+	if m.fault != "" {
+		return BadRequest(m.fault)
+	}
 	for _, name := range singletons {
 		if _, n := m.Get(name); n > 1 {
-			f := BadRequest("several " + name)
-			f.Close = true
-			return f
+			return BadRequest("several " + name)
 		}
 	}
 	for _, name := range mandatory {
@@ -69,20 +70,13 @@ func judge(m *Message, datagram bool) *Flaw {
 	if len(vias) == 0 {
 		return BadRequest("no Via")
 	}
-	for i, v := range vias {
-		if !validVia(v, i == 0) {
+	for _, v := range vias {
+		if !validVia(v) {
 			return BadRequest("Via")
 		}
 	}
-	for _, name := range []string{"From", "To"} {
-		v, _ := m.Get(name)
-		a, err := ParseAddress(v)
-		if err != nil || !ValidAnyURI(a.URI) {
-			return BadRequest(name)
-		}
-		if tag, ok := a.Param("tag"); (ok || name == "From") && !IsWord(tag) {
-			return BadRequest("tag in " + name)
-		}
+	if f := judgeParties(m); f != nil {
+		return f
 	}
 	if f := judgeCSeq(m, method); f != nil {
 		return f
@@ -108,6 +102,23 @@ func judge(m *Message, datagram bool) *Flaw {
 	return judgeRequest(m, method, target)
 }
 
+// judgeParties checks From and To. A request by RFC 2543 may come without a tag
+// in From.
+func judgeParties(m *Message) *Flaw {
+	for _, name := range []string{"From", "To"} {
+		v, _ := m.Get(name)
+		a, err := ParseAddress(v)
+		if err != nil || !ValidAnyURI(a.URI) {
+			return BadRequest(name)
+		}
+		tag, ok := a.Param("tag")
+		if must := name == "From" && (m.IsResponse() || !m.isOld()); (ok || must) && !IsWord(tag) {
+			return BadRequest("tag in " + name)
+		}
+	}
+	return nil
+}
+
 // startLine checks the first line; method is "" for a response.
 func startLine(m *Message) (method, target string, f *Flaw) {
 	if m.IsResponse() {
@@ -115,11 +126,11 @@ func startLine(m *Message) (method, target string, f *Flaw) {
 		code, _, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(code)
 		if !strings.EqualFold(version, "SIP/2.0") || err != nil || len(code) != 3 || n < 100 || n > 699 {
-			return "", "", &Flaw{}
+			return "", "", &Flaw{Reason: "status line"}
 		}
-		if !strings.Contains(rest, " ") {
-			m.Start += " " // a missing phrase is common; the parser wants the space
-		}
+		// The parser wants capitals, and a space where the phrase is missing.
+		_, phrase, _ := strings.Cut(rest, " ")
+		m.Start = "SIP/2.0 " + code + " " + phrase
 		return "", "", nil
 	}
 	parts := strings.Split(m.Start, " ")
@@ -132,6 +143,7 @@ func startLine(m *Message) (method, target string, f *Flaw) {
 	case !IsToken(method):
 		return "", "", BadRequest("method")
 	case version == "SIP/2.0":
+		m.Start = method + " " + target + " SIP/2.0" // the parser wants capitals
 		return method, target, nil
 	case strings.HasPrefix(version, "SIP/"):
 		return "", "", &Flaw{Code: 505, Reason: "Version Not Supported"}
@@ -160,11 +172,11 @@ func judgeLength(m *Message, datagram bool) *Flaw {
 		if datagram {
 			return nil
 		}
-		return &Flaw{Code: 400, Reason: "Bad Request: no Content-Length", Close: true}
+		return BadRequest("no Content-Length")
 	}
 	length, err := strconv.ParseUint(v, 10, 64)
 	if err != nil || length > MaxMessage || int(length) > len(m.Body) {
-		return &Flaw{Code: 400, Reason: "Bad Request: Content-Length", Close: true}
+		return BadRequest("Content-Length")
 	}
 	m.Body = m.Body[:length]
 	return nil
@@ -179,23 +191,23 @@ func judgeRequest(m *Message, method, target string) *Flaw {
 	case !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips"):
 		return &Flaw{Code: 416, Reason: "Unsupported URI Scheme"}
 	}
-	if _, err := ParseURI(target); err != nil {
+	if _, err := Target(target); err != nil {
 		return BadRequest("request URI")
 	}
 	if method == "ACK" || method == "CANCEL" { // RFC 3261 8.2.2.3
 		return nil
 	}
 	if unknown := strings.Join(unknownOptions(m.All("Require")), ", "); unknown != "" {
-		return &Flaw{Code: 420, Reason: "Bad Extension", Header: Header{"Unsupported", unknown}}
+		return &Flaw{Code: 420, Reason: "Bad Extension", Headers: []Header{{"Unsupported", unknown}}}
 	}
-	if len(m.Body) == 0 || (method != "INVITE" && method != "UPDATE") {
+	if !bringsSession(method) {
 		return nil
 	}
-	kind, _ := m.Get("Content-Type")
-	kind, _, _ = strings.Cut(kind, ";")
-	coding, coded := m.Get("Content-Encoding")
-	if !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") || (coded > 0 && !strings.EqualFold(coding, "identity")) {
-		return &Flaw{Code: 415, Reason: "Unsupported Media Type", Header: Header{"Accept", "application/sdp"}}
+	if f := m.judgeBody(); f != nil {
+		return f
+	}
+	if (method == "INVITE" || method == "UPDATE") && !m.acceptsSDP() {
+		return &Flaw{Code: 406, Reason: "Not Acceptable", Headers: []Header{{"Accept", Accepted}}}
 	}
 	return nil
 }
@@ -213,27 +225,28 @@ func unknownOptions(require []string) (unknown []string) {
 }
 
 // validVia checks a Via as tidy leaves it: "SIP/2.0/UDP host[:port];params".
-// The topmost one must have a branch.
-func validVia(v string, top bool) bool {
+func validVia(v string) bool {
+	return strings.HasPrefix(strings.ToUpper(v), "SIP/2.0/") && answerable(v)
+}
+
+// answerable is looser: any version will do, as long as it is clear where a
+// response goes and what it says.
+func answerable(v string) bool {
 	proto, rest, ok := strings.Cut(v, " ")
-	if !ok || !strings.HasPrefix(strings.ToUpper(proto), "SIP/2.0/") || !IsToken(proto[len("SIP/2.0/"):]) {
+	parts := strings.Split(proto, "/")
+	if !ok || len(parts) != 3 || !strings.EqualFold(parts[0], "SIP") || !IsToken(parts[1]) || !IsToken(parts[2]) {
 		return false
 	}
 	sentBy, params, _ := strings.Cut(rest, ";")
 	if err := new(URI).setHostPort(strings.TrimSpace(sentBy)); err != nil {
 		return false
 	}
-	if !top {
-		return true
-	}
-	// The branch names a transaction; without the cookie it is RFC 2543,
-	// which nothing that this phone meets speaks any more.
 	for _, p := range ParseParams(params) {
-		if strings.EqualFold(p.Name, "branch") {
-			return strings.HasPrefix(p.Value, "z9hG4bK") && len(p.Value) > len("z9hG4bK") && IsWord(p.Value)
+		if strings.EqualFold(p.Name, "branch") && p.Value != "" && !IsWord(p.Value) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // ValidAnyURI accepts every URI that is harmless to carry: a SIP URI must be
@@ -244,7 +257,7 @@ func ValidAnyURI(s string) bool {
 		return false
 	}
 	if strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") {
-		_, err := ParseURI(s)
+		_, _, err := parseURI(s)
 		return err == nil
 	}
 	return !strings.ContainsAny(s, " \t<>\"")

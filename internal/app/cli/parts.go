@@ -85,7 +85,7 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 			Registrar: serverURI(a.Registrar), Proxy: serverURI(a.Proxy),
 			Transport: transport(a), TLS: locate.TLSPolicy{Unverified: !a.TLSVerify},
 			Expires: a.Expires, InstanceID: s.Instance, GRUU: a.GRUU,
-			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any,
+			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any, Trunk: !a.Register,
 		},
 		KeepContact: !a.FollowNAT,
 		STUN:        engine.STUNServer{Host: a.STUN.Host, Port: a.STUN.Port},
