@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/stun/v3"
 
+	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
 	"ramble/sip/locate"
@@ -31,13 +32,7 @@ func outside() netip.Addr        { return netip.MustParseAddr("203.0.113.77") }
 // mirrored is a phone whose account has a STUN server, and that server.
 func mirrored(t *testing.T, transport locate.Transport, change func(*engine.Parts)) (*rig, *mirror) {
 	t.Helper()
-	r := script{phone: func(p *engine.Parts) {
-		p.KeepAlive = 5 * time.Second
-		p.Accounts[0].STUN = engine.STUNServer{Host: mirrorAddr().Addr().String(), Port: mirrorAddr().Port()}
-		if change != nil {
-			change(p)
-		}
-	}}.run(t, transport)
+	r, phone := newRigAlone(t, demo.Options{})
 	host := r.world.Net.Host("mirror")
 	host.Plug("eth0", "datacentre", netip.PrefixFrom(mirrorAddr().Addr(), 24))
 	conn, err := host.ListenPacket(r.ctx, mirrorAddr(), "")
@@ -73,6 +68,13 @@ func mirrored(t *testing.T, transport locate.Transport, change func(*engine.Part
 		}
 	})
 	t.Cleanup(func() { _ = conn.Close(); all.Wait() })
+	r.start(phone, r.world.Phone, demo.User, transport, 0, func(p *engine.Parts) {
+		p.KeepAlive = 5 * time.Second
+		p.Accounts[0].STUN = engine.STUNServer{Host: mirrorAddr().Addr().String(), Port: mirrorAddr().Port()}
+		if change != nil {
+			change(p)
+		}
+	})
 	return r, m
 }
 

@@ -56,17 +56,25 @@ func newRigIn(t testing.TB, transport locate.Transport, settle time.Duration, o 
 // newRigWith is newRigIn with a last word on the engine's parts.
 func newRigWith(t testing.TB, transport locate.Transport, settle time.Duration, o demo.Options, change func(*engine.Parts)) *rig {
 	t.Helper()
+	r, all := newRigAlone(t, o)
+	r.start(all, r.world.Phone, demo.User, transport, settle, change)
+	return r
+}
+
+// newRigAlone is a world whose phone is not there yet. What the phone asks in its
+// first moment must be there before it starts.
+func newRigAlone(t testing.TB, o demo.Options) (*rig, *sync.WaitGroup) {
+	t.Helper()
 	o.Manual = true
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &rig{t: t, ctx: ctx, world: demo.New(o), news: make(chan struct{}, 1)}
-	var all sync.WaitGroup
+	all := &sync.WaitGroup{}
 	all.Go(func() { _ = r.world.Run(ctx) })
 	if err := r.world.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
-	r.start(&all, r.world.Phone, demo.User, transport, settle, change)
 	t.Cleanup(func() { cancel(); all.Wait() })
-	return r
+	return r, all
 }
 
 // start runs the phone of a user of the world's on a host.

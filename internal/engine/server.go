@@ -240,10 +240,12 @@ func (a *account) open(act roam.Open) {
 	if len(list) > 1 || a.another(list[0]) {
 		limit = tryLimit
 	}
-	o := a.stackOptions(act)
+	told := make(chan struct{}) // closed when the loop has been told of the stack
+	o := a.stackOptions(act, told)
 	e := a.e
 	stun := a.stun
 	e.job("open stack "+a.cfg.Name, time.Duration(len(list))*limit+time.Second+stunPatience, func(ctx context.Context) {
+		defer close(told)
 		o.STUN = sameFamily(a.findSTUN(ctx, stun), o.Local)
 		st, dead, err := openFirst(ctx, o, list, limit)
 		if err != nil {
@@ -268,12 +270,14 @@ func (a *account) open(act roam.Open) {
 }
 
 // stackOptions are those of a stack towards a server that is still to be named.
-func (a *account) stackOptions(act roam.Open) sip.StackOptions {
+// What the stack has to tell waits until told is closed: the loop knows nothing
+// of it before, and would drop where it is seen from, or that it has failed.
+func (a *account) stackOptions(act roam.Open, told <-chan struct{}) sip.StackOptions {
 	e := a.e
 	o := sip.StackOptions{
 		Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
 		Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Sessions: a.tls, Lookup: e.parts.Lookup,
-		Events: func(ev sip.Event) { e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
+		Events: func(ev sip.Event) { <-told; e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
 		Trace:  a.traced(act.Epoch), KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
 		Guard: e.parts.Guard, Log: e.parts.Log,
 	}
