@@ -36,7 +36,6 @@ func wide() map[string]int {
 		"internal/history.Call":             16,
 		"internal/leaf/phone.Account":       20,
 		"internal/leaf/phone.Call":          27,
-		"internal/proof/lab.Event":          23,
 		"internal/proof/soak.Phone":         16,
 		"netwatch.Watcher":                  16,
 		"sip.Call":                          27,

@@ -57,9 +57,10 @@ func plan() map[string][]string {
 		"internal/app/ground":   {},
 		"internal/app/demo":     {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/app/ground"},
 		"internal/app/drill":    {"internal/leaf/phone", "internal/app/demo", "internal/app/ground", "sip/siptest"},
-		"internal/proof/lab":    {"internal/app/ground"},
+		"internal/proof/event":  {"internal/automation"},
+		"internal/proof/lab":    {"internal/app/ground", "internal/proof/event"},
 		"internal/proof/needs":  {},
-		"internal/proof/soak":   {"sip/siptest", "sip/sdp"},
+		"internal/proof/soak":   {"internal/automation", "internal/proof/event", "sip/siptest", "sip/sdp"},
 	}
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"ramble/internal/proof/event"
 	"ramble/sip/siptest"
 )
 
@@ -85,34 +85,11 @@ func (h *house) tell(format string, args ...any) {
 // line is one object of a phone's standard output, the fields that the tests
 // look at.
 type line struct {
-	V         int
-	Time      time.Time
-	Type      string
-	ID        string
-	Account   string
-	Call      int
-	Direction string
-	State     json.RawMessage // a word, or the whole state in a snapshot
-	Held      string
-	Peer      string
-	Codec     string
-	Code      int
-	Reason    string
-	Command   string
-	Contact   string
-	Expires   int
-	Digit     string
-	Text      string
-	Accounts  []string
-	Listen    map[string]string
-	Tx        uint64          `json:"tx_packets"`
-	Rx        uint64          `json:"rx_packets"`
-	Path      json.RawMessage // of a network event
+	event.Event
+	Call int
 }
 
-func (l line) is(kind, state string) bool {
-	return l.Type == kind && string(l.State) == `"`+state+`"`
-}
+func (l line) is(kind, state string) bool { return l.Type == kind && l.State == state }
 
 // handset is one `ramble headless`. One goroutine at a time may use it.
 type handset struct {
@@ -207,10 +184,11 @@ func (p *handset) read(stdout io.Reader) {
 	scan := bufio.NewScanner(stdout)
 	scan.Buffer(nil, 1<<20)
 	for scan.Scan() {
-		var l line
-		if err := json.Unmarshal(scan.Bytes(), &l); err != nil || l.V != 1 || l.Time.IsZero() || l.Type == "" {
-			p.h.t.Errorf("%s said what is no event: %s (%v)", p.name, scan.Text(), err)
+		e, ok := event.Parse(scan.Text())
+		if !ok || e.V != 1 || e.At.IsZero() {
+			p.h.t.Errorf("%s said what is no event: %s", p.name, scan.Text())
 		}
+		l := line{e, int(e.Call)}
 		p.h.tell("%s > %s", p.name, scan.Text())
 		p.mu.Lock()
 		p.lines = append(p.lines, l)

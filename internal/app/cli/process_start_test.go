@@ -143,11 +143,11 @@ func (p *handset) snapshot(t *testing.T) {
 			Path map[string]struct{ Interface, Source string }
 		}
 	}
-	if err := json.Unmarshal(l.State, &state); err != nil {
+	if err := json.Unmarshal(l.Whole, &state); err != nil {
 		t.Fatal(err)
 	}
 	if len(state.Accounts) != 1 || state.Calls == nil || len(state.Calls) != 0 || state.Roams == nil || len(state.Roams) != 0 {
-		t.Fatalf("the snapshot is %s", l.State)
+		t.Fatalf("the snapshot is %s", l.Whole)
 	}
 	want := map[string]any{"account": "home", "state": "registered", "expires": 3600.0, "code": 200.0, "reason": "OK", "server": p.h.server.Addr().String(), "transport": "udp"}
 	got := state.Accounts[0]

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ramble/internal/app/ground"
+	"ramble/internal/automation"
 	"ramble/internal/proof/soak"
 	"ramble/sip/siptest"
 )
@@ -31,7 +32,7 @@ type ship struct {
 	transport string
 	program   *Ramble
 	handset   *Handset
-	before    soak.Process
+	before    automation.Process
 }
 
 // launch builds a lab with a phone for each of the transports.
@@ -113,7 +114,7 @@ func (s *ship) move(ctx context.Context, r soak.Round) (soak.Moved, error) {
 
 // needs asks a phone at rest what it needs of its system, and counts for itself
 // where it can.
-func (f *fleet) needs(ctx context.Context, s *ship) (soak.Process, error) {
+func (f *fleet) needs(ctx context.Context, s *ship) (automation.Process, error) {
 	p, err := s.Phone.Process(ctx)
 	if err != nil {
 		return p, err
@@ -132,7 +133,7 @@ var errLeak = errors.New("it needs more than before")
 
 // rest waits until a phone needs no more than before: old sockets are read on
 // for a while, and transactions end by themselves.
-func (f *fleet) rest(ctx context.Context, s *ship) (soak.Process, error) {
+func (f *fleet) rest(ctx context.Context, s *ship) (automation.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {

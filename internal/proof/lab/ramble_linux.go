@@ -3,14 +3,14 @@ package lab
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"time"
+
+	"ramble/internal/proof/event"
 )
 
 // RambleOptions say how the phone under test is started.
@@ -38,35 +38,8 @@ type Ramble struct {
 	number    atomic.Uint64
 }
 
-// Event is one object that it wrote. Fields that a type lacks are zero.
-type Event struct {
-	At    time.Time `json:"time"`
-	Type  string    `json:"type"`
-	ID    string    `json:"id"`
-	State string    `json:"state"`
-	Call  uint64    `json:"call"`
-	Code  int       `json:"code"`
-
-	Account   string `json:"account"`
-	Contact   string `json:"contact"`
-	Transport string `json:"transport"`
-	Reason    string `json:"reason"`
-
-	Direction   string         `json:"direction"`
-	Held        string         `json:"held"`
-	Peer        string         `json:"peer"`
-	LocalMedia  netip.AddrPort `json:"local_media"`
-	RemoteMedia netip.AddrPort `json:"remote_media"`
-
-	Phase  string  `json:"phase"`
-	Step   string  `json:"step"`
-	OK     bool    `json:"ok"`
-	Detail string  `json:"detail"`
-	Offset float64 `json:"offset_ms"`
-	Digit  string  `json:"digit"`
-	Text   string  `json:"text"`
-	Line   string  `json:"-"` // as it came
-}
+// Event is one object that it wrote.
+type Event = event.Event
 
 // server is the proxy as this phone reaches it.
 func (o *RambleOptions) server(l *Lab) string {
@@ -156,16 +129,7 @@ func parseEvent(line Line) (Event, bool) {
 	if line.Error || !strings.HasPrefix(line.Text, "{") {
 		return Event{}, false
 	}
-	var e struct {
-		Event
-		State json.RawMessage `json:"state"` // an object in snapshots
-	}
-	if json.Unmarshal([]byte(line.Text), &e) != nil {
-		return Event{}, false
-	}
-	_ = json.Unmarshal(e.State, &e.Event.State)
-	e.Line = line.Text
-	return e.Event, true
+	return event.Parse(line.Text)
 }
 
 // Do sends a command and waits for its answer. It returns the number of the

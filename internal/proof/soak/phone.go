@@ -2,13 +2,15 @@ package soak
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
+
+	"ramble/internal/automation"
+	"ramble/internal/proof/event"
 )
 
 // Phone is a phone as its lines show it. Feed it what the phone writes, from
@@ -20,14 +22,14 @@ type Phone struct {
 	mu        sync.Mutex
 	news      chan struct{} // closed, and made anew, with each line
 	number    int
-	answers   map[string]event // by id, of commands that wait
+	answers   map[string]event.Event // by id, of commands that wait
 	calls     map[uint64]Call
 	state     string // of the registration
 	contact   string
 	roaming   bool
 	roams     int // that ended
 	failed    int // of them
-	process   Process
+	process   automation.Process
 	snapshots int      // so far
 	story     []string // lines worth telling
 	gone      bool
@@ -45,42 +47,20 @@ type Call struct {
 	Heard, Sent uint64 // packets
 }
 
-// Process is what a phone needs of its system.
-type Process struct{ Goroutines, Descriptors int }
-
-// event is any object that a phone writes, as far as it matters here.
-type event struct {
-	Type      string `json:"type"`
-	ID        string `json:"id"`
-	Call      uint64 `json:"call"`
-	Direction string `json:"direction"`
-	Held      string `json:"held"`
-	CallID    string `json:"call_id"`
-	Reason    string `json:"reason"`
-	Contact   string `json:"contact"`
-	Phase     string `json:"phase"`
-
-	LocalMedia netip.AddrPort  `json:"local_media"`
-	RX         uint64          `json:"rx_packets"`
-	TX         uint64          `json:"tx_packets"`
-	State      json.RawMessage `json:"state"`
-	Process    Process         `json:"process"`
-}
-
 // maxStory bounds the lines that are kept for a failure.
 const maxStory = 600
 
 // NewPhone makes a Phone. say passes a command line on.
 func NewPhone(user string, say func(line string) error) *Phone {
 	return &Phone{
-		User: user, say: say, news: make(chan struct{}), answers: map[string]event{}, calls: map[uint64]Call{},
+		User: user, say: say, news: make(chan struct{}), answers: map[string]event.Event{}, calls: map[uint64]Call{},
 	}
 }
 
 // Feed takes a line that the phone wrote.
 func (p *Phone) Feed(line string) {
-	var e event
-	if json.Unmarshal([]byte(line), &e) != nil {
+	e, ok := event.Parse(line)
+	if !ok {
 		return
 	}
 	p.mu.Lock()
@@ -88,22 +68,21 @@ func (p *Phone) Feed(line string) {
 	if e.Type != "media" && e.Type != "snapshot" {
 		p.tell(line)
 	}
-	state := strings.Trim(string(e.State), `"`)
 	switch e.Type {
 	case "ok", "error":
 		if _, asked := p.answers[e.ID]; asked {
 			p.answers[e.ID] = e
 		}
 	case "registration":
-		p.state, p.contact = state, e.Contact
+		p.state, p.contact = e.State, e.Contact
 	case "call":
 		c := p.calls[e.Call]
-		c.ID, c.Out, c.State, c.Held, c.CallID, c.Reason = e.Call, e.Direction == "out", state, e.Held, e.CallID, e.Reason
+		c.ID, c.Out, c.State, c.Held, c.CallID, c.Reason = e.Call, e.Direction == "out", e.State, e.Held, e.CallID, e.Reason
 		c.LocalMedia = e.LocalMedia
 		p.calls[e.Call] = c
 	case "media":
 		if c, known := p.calls[e.Call]; known {
-			c.Heard, c.Sent = e.RX, e.TX
+			c.Heard, c.Sent = e.Rx, e.Tx
 			p.calls[e.Call] = c
 		}
 	case "roam":
@@ -196,7 +175,7 @@ func (p *Phone) Steady() bool {
 }
 
 // Process asks what it needs of its system now.
-func (p *Phone) Process(ctx context.Context) (now Process, err error) {
+func (p *Phone) Process(ctx context.Context) (now automation.Process, err error) {
 	seen := func() (n int) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -246,13 +225,13 @@ func (p *Phone) Do(ctx context.Context, command string) (uint64, error) {
 	p.mu.Lock()
 	p.number++
 	id := fmt.Sprint("soak", p.number)
-	p.answers[id] = event{}
+	p.answers[id] = event.Event{}
 	p.mu.Unlock()
 	p.Note("%s", command)
 	if err := p.say("@" + id + " " + command); err != nil {
 		return 0, err
 	}
-	var e event
+	var e event.Event
 	err := p.Until(ctx, func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
