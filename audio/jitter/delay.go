@@ -1,96 +1,98 @@
 package jitter
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
-	binWidth = 5 * time.Millisecond
-	bins     = 128 // up to 640 ms; what is later falls into the last
-	quantile = 0.97
-	// forget weighs a packet by its age: at 50 a second the last 10 s count.
-	forget = 0.998
+	binWidth = 2 * time.Millisecond
+	bins     = 256 // up to 512 ms; what is later falls into the last
+	// forget weighs a packet by its age: at 50 a second the last 12 s count.
+	forget = 0.9983
 	// window is the time after which a fastest packet no longer counts, so
 	// that drifting clocks and slower paths are followed.
 	window = 5 * time.Second
+	// lightest is the least delay that is aimed at: packets of a quiet network
+	// and the ticks of a player are not even to the millisecond.
+	lightest = 4 * time.Millisecond
 )
 
-// estimator learns how late packets are. A transit is the arrival less the
-// media time, on an arbitrary scale; only differences mean something.
-type estimator struct {
-	min, max time.Duration
-	target   time.Duration
-	known    bool
-	base     time.Duration    // transit of the fastest packet, on the grid of the bins
-	lows     [2]time.Duration // least transit of this window and the last
-	highs    [2]time.Duration // greatest
-	since    time.Duration    // start of the window
-	settle   time.Duration    // until then the base moves freely and nothing is learnt
-	n        int
-	bins     [bins]float32
+// delays learns how late packets are, and says what a delay costs. A transit is
+// the arrival less the media time, on an arbitrary scale; only differences mean
+// something.
+type delays struct {
+	most   time.Duration
+	known  bool
+	base   time.Duration    // transit of the fastest packet
+	grid   time.Duration    // base, rounded down to the width of a bin
+	lows   [2]time.Duration // least transit of this window and the last
+	since  time.Duration    // start of the window
+	n      int
+	weight float32       // of the next packet: instead of all older ones shrinking, it grows
+	bins   [bins]float32 // by relative delay
+	total  float32
+	target time.Duration // the cheapest delay as of late
+	stale  int           // packets since it was found
+	peaks  peaks
 }
 
-func (e *estimator) init(least, most time.Duration) {
-	e.min, e.max, e.target = least, most, least
+func (e *delays) init(most time.Duration) {
+	e.most, e.weight, e.target = most, 1, lightest
 }
 
 // relative is how much slower than the fastest packet a transit is.
-func (e *estimator) relative(transit time.Duration) time.Duration { return transit - e.base }
+func (e *delays) relative(transit time.Duration) time.Duration { return transit - e.base }
 
-// rebase makes transit the fastest one and learns nothing until settled: after
-// an outage or a jump the first packets may be a burst that was held back. The
-// shape of the histogram stays.
-func (e *estimator) rebase(at, transit time.Duration) {
-	e.known, e.base = true, grid(transit)
-	e.settled(at)
-}
-
-// settled starts the settling time without moving the base.
-func (e *estimator) settled(at time.Duration) {
-	e.restartWindow(at)
-	e.settle = at + e.max
-}
-
-func (e *estimator) restartWindow(at time.Duration) {
-	e.lows = [2]time.Duration{e.base, e.base}
-	e.highs = [2]time.Duration{e.base + e.target, e.base + e.target}
+// rebase makes transit the fastest one. The shape of the histogram stays.
+func (e *delays) rebase(at, transit time.Duration) {
+	e.known, e.base, e.grid = true, transit, floor(transit)
+	e.lows = [2]time.Duration{transit, transit}
 	e.since = at
 }
 
 // add learns from one packet.
-func (e *estimator) add(at, transit time.Duration) {
+func (e *delays) add(at, transit time.Duration) {
 	if !e.known {
-		e.known, e.base = true, grid(transit)
-		e.restartWindow(at)
-	}
-	low := grid(transit)
-	if at < e.settle {
-		e.base = min(e.base, low)
-		e.restartWindow(at)
-		return
+		e.rebase(at, transit)
 	}
 	if at-e.since >= window {
-		e.lows[1], e.lows[0] = e.lows[0], low
-		e.highs[1], e.highs[0] = e.highs[0], low
+		e.lows[1], e.lows[0] = e.lows[0], transit
 		e.since = at
 	}
-	e.lows[0], e.highs[0] = min(e.lows[0], low), max(e.highs[0], low)
+	e.lows[0] = min(e.lows[0], transit)
 	e.move(min(e.lows[0], e.lows[1]))
 
 	// Fast start: the first packets weigh as much as they are many.
 	e.n++
-	f := float32(min(forget, 1-1/float64(e.n)))
-	for i := range e.bins {
-		e.bins[i] *= f
+	if f := min(forget, 1-1/float64(e.n+1)); f == forget {
+		e.weight /= forget
 	}
-	i := min(int((transit-e.base)/binWidth), bins-1)
-	e.bins[i] += 1 - f
-	e.target = e.goal()
+	e.bins[min(max(int((transit-e.grid)/binWidth), 0), bins-1)] += e.weight
+	e.total += e.weight
+	if e.weight > 1e20 {
+		e.rescale()
+	}
+	e.peaks.add(at, e.relative(transit), e.target, e.most)
+	if e.stale++; e.stale >= 5 || e.n < 50 {
+		e.target, e.stale = e.cheapest(), 0
+	}
+}
+
+func (e *delays) rescale() {
+	for i := range e.bins {
+		e.bins[i] /= e.weight
+	}
+	e.total /= e.weight
+	e.weight = 1
 }
 
 // move changes the base and shifts the histogram, so that what was learnt
 // stays true on the scale of transits.
-func (e *estimator) move(base time.Duration) {
-	shift := int((e.base - base) / binWidth)
-	e.base = base
+func (e *delays) move(base time.Duration) {
+	grid := floor(base)
+	shift := int((e.grid - grid) / binWidth)
+	e.base, e.grid = base, grid
 	switch {
 	case shift > 0: // the base fell: everything seen was later than thought
 		shift = min(shift, bins)
@@ -109,27 +111,85 @@ func (e *estimator) move(base time.Duration) {
 	}
 }
 
-// goal is the quantile, but no more than what the slowest packet of the last
-// windows needed: a path that became faster shows it within 5 to 10 s.
-func (e *estimator) goal() time.Duration {
-	most := max(e.highs[0], e.highs[1]) - e.base + binWidth
-	var sum, total float32
-	for _, v := range e.bins {
-		total += v
-	}
-	for i, v := range e.bins {
-		if sum += v; sum >= quantile*total {
-			return min(max(min(time.Duration(i+1)*binWidth, most), e.min), e.max)
-		}
-	}
-	return e.max
+// cost is the impairment, in points of the E-model's R, of a delay and of what
+// is late at it (ITU-T G.107; the first term three times over, since a delay
+// that this buffer adds comes on top of those of the way).
+func cost(d time.Duration, late float64) float64 {
+	ms, p := float64(d)/float64(time.Millisecond), 100*late
+	return 3*0.024*ms + 0.11*max(0, ms-120) + 95*p/(p+25.1)
 }
 
-// grid rounds down to a multiple of the bin width.
-func grid(d time.Duration) time.Duration {
+// late is the share of packets that would be late at a delay.
+func (e *delays) late(d time.Duration) float64 {
+	if e.total == 0 {
+		return 0
+	}
+	last := int((d + e.base - e.grid) / binWidth) // bins below are in time
+	sum := float32(0)
+	for i := max(last, 0); i < bins; i++ {
+		sum += e.bins[i]
+	}
+	return float64(sum / e.total)
+}
+
+// cheapest is the delay of the least cost, on the grid of the bins.
+func (e *delays) cheapest() time.Duration {
+	best, at := math.Inf(1), lightest
+	var tail float32
+	for i := bins - 1; i >= 0; i-- {
+		d := time.Duration(i+1)*binWidth - (e.base - e.grid)
+		if d <= e.most {
+			if c := cost(d, float64(tail/e.total)); c <= best {
+				best, at = c, d
+			}
+		}
+		tail += e.bins[i]
+	}
+	return min(max(at, lightest, e.peaks.hold), e.most)
+}
+
+// floor rounds down to a multiple of the bin width.
+func floor(d time.Duration) time.Duration {
 	r := d % binWidth
 	if r < 0 {
 		r += binWidth
 	}
 	return d - r
+}
+
+const (
+	peakExtra = 78 * time.Millisecond // above the target, or twice it, is a peak
+	peakApart = 10 * time.Second      // between two peaks of one series
+)
+
+// peaks notices delays that return: two within ten seconds, and their height is
+// held for as long again, since the third will come.
+type peaks struct {
+	hold time.Duration // zero: none
+	last time.Duration // when the last one ended
+	high time.Duration // of the one that runs
+	seen int           // in this series
+	was  time.Duration // height of the one before
+}
+
+func (p *peaks) add(at, relative, target, most time.Duration) {
+	base := target
+	if p.hold > 0 {
+		base = 0
+	}
+	if p.seen > 0 && at-p.last > peakApart {
+		*p = peaks{}
+	}
+	if relative <= max(2*base, base+peakExtra) {
+		if p.high > 0 && p.high <= most { // it is over
+			p.seen++
+			if p.seen > 1 {
+				p.hold = max(p.high, p.was)
+			}
+			p.was = p.high
+		}
+		p.high = 0
+		return
+	}
+	p.high, p.last = max(p.high, relative), at
 }

@@ -1,42 +1,68 @@
-// Package jitter is the buffer that turns packets which arrive when they like
-// into frames at a steady pace, at the least delay that still catches nearly
-// all of them.
+// Package jitter turns packets that arrive when they like into sound at a steady
+// pace, at the least delay that hears nearly all of them.
 //
-// It is pure: no goroutine, lock, timer or allocation after New; time is an
-// argument. The receiver calls Push for each packet, the player calls Pop for
-// each frame, and whoever shares a Buffer between goroutines locks around it.
+// It decides about samples, not packets. What is in turn is decoded into a ring;
+// every stretch of sound that is asked for is taken from it as it is, faster or
+// slower by whole pitch periods, or made up. What is made up spends no media
+// time: a packet that comes in the middle of it is joined where it fits, and one
+// counts as lost only when its successor is here and its time was made up.
 //
-// Delays are measured against the fastest packet of the last seconds (the
-// base), so no clock is shared with the sender. The target is the 97 % quantile
-// of these relative delays. An outage is not jitter: what was learnt before it
-// holds after it.
+// Delays are measured against the fastest packet of the last seconds, so no
+// clock is shared with the sender. How much delay is worth it is a matter of
+// cost (see delays). An outage is not jitter: what was learnt before it holds
+// after it.
+//
+// All is pure: no goroutine, lock, timer or allocation after New; time is an
+// argument. The receiver calls Push for each packet, the player calls Play, and
+// whoever shares a Buffer between goroutines locks around it.
 package jitter
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 const (
-	slots      = 64                     // packets held at most; a power of two
-	maxDropout = 3000                   // greatest credible step in sequence numbers (RFC 3550 A.1)
-	lateRun    = 5                      // so many late in a row, and the path has become slower
-	growEvery  = 3                      // frames between two insertions into running speech
-	cutEvery   = 5                      // frames between two Shorten, unless it is quiet
-	maxFrame   = 120 * time.Millisecond // no codec in telephony packs more
+	maxPayload = 1280 // bytes
+	maxDropout = 3000 // greatest credible step in sequence numbers (RFC 3550 A.1)
+	maxFrame   = 120 * time.Millisecond
+	// stood is a pause of the player after which what was received meanwhile is
+	// no longer waited for.
+	stood = 150 * time.Millisecond
 )
+
+// Decoder turns payloads into samples at the Buffer's rate. The methods are
+// those of codec.Coder.
+type Decoder interface {
+	Decode(dst []int16, src []byte) (n int)
+	Conceal(dst []int16) (n int)
+	Recover(dst []int16, next []byte) (n int)
+}
+
+// Packet is one packet of the stream. One without Decoder uses a sequence number
+// but is no audio, such as an RFC 4733 event: it is not missed, and its
+// timestamp is not looked at. The payload is copied.
+type Packet struct {
+	Seq       uint16
+	Timestamp uint32
+	Decoder   Decoder
+	Payload   []byte
+}
 
 // Options shape a Buffer. The zero value is a narrow-band voice buffer.
 type Options struct {
-	ClockRate  int           // of RTP timestamps in Hz; default 8000
-	Frame      time.Duration // sound per packet until the packets show it; default 20 ms
-	Min, Max   time.Duration // limits of the target delay; default 20 ms and 200 ms
-	MaxPayload int           // bytes; longer packets are refused; default 1280
+	ClockRate int           // of RTP timestamps in Hz; default 8000
+	Rate      int           // samples per second; default ClockRate
+	Frame     time.Duration // sound per packet until the packets show it; default 20 ms
+	// Min and Max are the limits of what is held on purpose: the wait for the
+	// packet in turn and, in Min, the sound in that packet. Default 20 ms and
+	// 200 ms.
+	Min, Max time.Duration
 }
 
 func (o Options) withDefaults() Options {
 	if o.ClockRate <= 0 {
 		o.ClockRate = 8000
+	}
+	if o.Rate <= 0 {
+		o.Rate = o.ClockRate
 	}
 	if o.Frame <= 0 || o.Frame > maxFrame {
 		o.Frame = 20 * time.Millisecond
@@ -48,9 +74,6 @@ func (o Options) withDefaults() Options {
 		o.Max = 200 * time.Millisecond
 	}
 	o.Max = max(o.Max, o.Min)
-	if o.MaxPayload <= 0 {
-		o.MaxPayload = 1280
-	}
 	return o
 }
 
@@ -60,105 +83,55 @@ type Verdict int
 // The verdicts of Push.
 const (
 	Kept      Verdict = iota
-	Late              // its turn had passed
+	Late              // what it holds was made up and passed
 	Duplicate         // it was here before
 	Jumped            // it does not fit the stream; a second such one in a row restarts the buffer
-	Refused           // longer than MaxPayload
+	Refused           // too long
 )
 
 func (v Verdict) String() string {
 	return [...]string{"kept", "late", "duplicate", "jumped", "refused"}[v]
 }
 
-// Result says what the next stretch of sound is.
-type Result int
-
-// The results of Pop.
-const (
-	Audio   Result = iota // a payload to decode
-	Shorten               // the same; the delay is too great, so leave out what will not be missed
-	Spliced               // the same; packets before it were dropped, so smooth the seam
-	Missing               // make up one frame
-	Waiting               // nothing was taken: make up the present tick or a little more, and ask again
-	Silence               // the sender pauses: one frame of comfort noise
-)
-
-func (r Result) String() string {
-	return [...]string{"audio", "shorten", "spliced", "missing", "waiting", "silence"}[r]
-}
-
 // Stats are counters since New and the present measures.
 type Stats struct {
-	Late, Duplicates, Lost uint64 // packets; Lost never arrived
-	Skipped                uint64 // packets dropped because they were hopelessly old
-	Jumps                  uint64 // restarts because the stream jumped
-	Delay, Target          time.Duration
-	Jitter                 time.Duration // RFC 3550 section 6.4.1
-	Frame                  time.Duration // sound per packet
+	Lost       uint64 // packets that never came
+	Late       uint64 // packets that came after they were needed, heard or not
+	Refused    uint64 // packets too long to be kept
+	Duplicates uint64
+	Skipped    uint64 // packets left out because the player stood still, or for want of room
+	Jumps      uint64 // restarts because the stream jumped
+	MadeUp     time.Duration
+	Played     time.Duration // sound of packets
+	Removed    time.Duration // left out to lower the delay
+	Inserted   time.Duration // put in to raise it
+	Delay      time.Duration // how long after its arrival sound is heard
+	Target     time.Duration // what the delay should be
+	Jitter     time.Duration // RFC 3550 section 6.4.1
+	Frame      time.Duration // sound per packet
+	Drift      float64       // of the sender's clock against the player's, in parts; positive: it is slower
 }
 
-type slot struct {
-	seq     int64
-	ts      int64
-	audio   bool // holds a payload that waits for its turn
-	payload []byte
-}
-
-// Buffer holds the packets of one stream. Use New.
+// Buffer holds one stream. Use New.
 type Buffer struct {
-	opt    Options
-	ring   [slots]slot
-	epoch  time.Time // of all instants within
-	in     arrivals
-	out    playout
-	delays estimator
-	stats  Stats
-}
-
-// arrivals is the state of Push. Sequence numbers and timestamps are extended
-// to 64 bits around the highest ones.
-type arrivals struct {
-	started bool
-	seq, ts int64         // highest so far
-	at      time.Duration // of the last packet
-	transit time.Duration // of the last packet
-	frame   int64         // timestamp units per packet
-	guess   int64         // a frame length seen once
-	late    run           // consecutive late packets
-	odd     run           // consecutive packets that do not fit
-	restart bool          // the next packet begins a new stream
-}
-
-type run struct {
-	n       int
-	seq     int64
-	ts      int64
-	at      time.Duration
-	transit time.Duration
-}
-
-// playout is the state of Pop.
-type playout struct {
-	playing   bool
-	seq, ts   int64 // next in turn
-	quiet     bool  // what was played last was near silence
-	other     bool  // the sender's last packets were no audio
-	shrinking bool  // the delay is being lowered
-	sinceGrow int
-	sinceCut  int
+	opt   Options
+	epoch time.Time // of all instants within
+	in    arrivals
+	store store
+	delay delays
+	out   player
+	drift drift
+	stats Stats
 }
 
 // New returns an empty buffer.
 func New(o Options) *Buffer {
 	o = o.withDefaults()
 	b := &Buffer{opt: o}
-	b.delays.init(o.Min, o.Max)
+	b.delay.init(o.Max)
 	b.in.frame = b.units(o.Frame)
-	mem := make([]byte, slots*o.MaxPayload)
-	for i := range b.ring {
-		b.ring[i].payload = mem[i*o.MaxPayload : i*o.MaxPayload : (i+1)*o.MaxPayload]
-	}
-	b.empty()
+	b.out.init(o.Rate)
+	b.store.init()
 	return b
 }
 
@@ -166,9 +139,17 @@ func New(o Options) *Buffer {
 // is held is dropped; counters and the knowledge of delays stay.
 func (b *Buffer) Restart() { b.in.restart = true }
 
-// Quiet tells whether the frame decoded last was near silence: a good moment
-// to shorten what follows where the delay is too great.
-func (b *Buffer) Quiet(quiet bool) { b.out.quiet = quiet }
+// Forget drops what is held, and every Decoder with it.
+func (b *Buffer) Forget() {
+	b.store.clear()
+	b.out.last = nil
+	b.in.restart = true
+}
+
+// Due says whether sound is due from the sender all the time. Where it is not,
+// because it holds the call or pauses while nobody speaks, its silence is not
+// missed.
+func (b *Buffer) Due(due bool) { b.out.undue = !due }
 
 // Frame is the sound per packet that the sender uses.
 func (b *Buffer) Frame() time.Duration { return b.span(b.in.frame) }
@@ -176,17 +157,11 @@ func (b *Buffer) Frame() time.Duration { return b.span(b.in.frame) }
 // Stats returns the counters and measures.
 func (b *Buffer) Stats() Stats {
 	s := b.stats
-	s.Target, s.Frame = b.delays.target, b.Frame()
+	s.MadeUp, s.Played = b.length64(b.out.madeUp), b.length64(b.out.played)
+	s.Removed, s.Inserted = b.length64(b.out.removed), b.length64(b.out.inserted)
+	s.Frame, s.Target, s.Drift = b.Frame(), b.least(), b.drift.rate
 	return s
 }
-
-func (b *Buffer) empty() {
-	for i := range b.ring {
-		b.ring[i].seq, b.ring[i].audio = math.MinInt64, false
-	}
-}
-
-func (b *Buffer) at(seq int64) *slot { return &b.ring[seq&(slots-1)] }
 
 // span is the duration of timestamp units, units the reverse. The division is
 // split because nanoseconds times the clock overflow within hours.
@@ -199,3 +174,20 @@ func (b *Buffer) units(d time.Duration) int64 {
 	rate := time.Duration(b.opt.ClockRate)
 	return int64(d/time.Second*rate + d%time.Second*rate/time.Second)
 }
+
+// length is the duration of n samples.
+func (b *Buffer) length(n int) time.Duration {
+	return time.Duration(n) * time.Second / time.Duration(b.opt.Rate)
+}
+
+func (b *Buffer) length64(n uint64) time.Duration {
+	rate := uint64(b.opt.Rate)
+	return time.Duration(n/rate)*time.Second + time.Duration(n%rate)*time.Second/time.Duration(rate)
+}
+
+// samples is how many samples timestamp units are.
+func (b *Buffer) samples(units int64) int {
+	return int(units * int64(b.opt.Rate) / int64(b.opt.ClockRate))
+}
+
+func samples(rate int, d time.Duration) int { return int(int64(rate) * int64(d) / int64(time.Second)) }

@@ -20,11 +20,12 @@ const maxDatagram = 2048
 
 // receiver is what arrives, up to the buffer.
 type receiver struct {
-	buffer *jitter.Buffer
-	from   reception
-	flow   flow
-	keys   listener
-	jumps  uint64 // of the buffer, that keys knows of
+	buffer   *jitter.Buffer
+	decoders decoders
+	from     reception
+	flow     flow
+	keys     listener
+	jumps    uint64 // of the buffer, that keys knows of
 }
 
 func (r *receiver) stats() jitter.Stats {
@@ -127,7 +128,8 @@ func (s *Stream) announce(o outcome) {
 func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort) (o outcome) {
 	m := &s.media
 	o.clock = m.Format.ClockRate
-	event, voice := m.kind(p.PayloadType)
+	x := s.rx.decoders.find(p.PayloadType)
+	event, voice := x != nil && x.event, x != nil && !x.event
 	ok, moved := s.gate.admit(now, src, p.SSRC, p.SequenceNumber, event || voice)
 	if !ok {
 		s.count.strange++
@@ -158,16 +160,16 @@ func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort
 	case event:
 		s.event(now, p, &o)
 	case voice && len(p.Payload) > 0:
-		s.voice(now, p, &o)
-	default: // comfort noise, another codec: nothing to play, but nothing lost either
+		s.voice(now, p, s.decoder(x), &o)
+	default: // comfort noise, a codec never agreed on: nothing to play, but nothing lost either
 		s.count.unknown++
-		s.rx.buffer.Push(now, p.SequenceNumber, p.Timestamp, nil, p.Marker)
+		s.rx.buffer.Push(now, jitter.Packet{Seq: p.SequenceNumber, Timestamp: p.Timestamp})
 	}
 	return o
 }
 
 func (s *Stream) event(now time.Time, p *rtp.Packet, o *outcome) {
-	s.rx.buffer.Push(now, p.SequenceNumber, p.Timestamp, nil, p.Marker)
+	s.rx.buffer.Push(now, jitter.Packet{Seq: p.SequenceNumber, Timestamp: p.Timestamp})
 	present, earlier, ok := s.rx.keys.packet(p.Timestamp, p.Marker, p.Payload, o.clock)
 	if !ok {
 		s.count.unknown++
@@ -179,8 +181,10 @@ func (s *Stream) event(now time.Time, p *rtp.Packet, o *outcome) {
 	o.digits[1] = present
 }
 
-func (s *Stream) voice(now time.Time, p *rtp.Packet, o *outcome) {
-	v := s.rx.buffer.Push(now, p.SequenceNumber, p.Timestamp, p.Payload, p.Marker)
+func (s *Stream) voice(now time.Time, p *rtp.Packet, d jitter.Decoder, o *outcome) {
+	v := s.rx.buffer.Push(now, jitter.Packet{
+		Seq: p.SequenceNumber, Timestamp: p.Timestamp, Decoder: d, Payload: p.Payload,
+	})
 	switch v {
 	case jitter.Kept:
 		if jumps := s.rx.buffer.Stats().Jumps; jumps != s.rx.jumps {

@@ -56,7 +56,6 @@ type counters struct {
 	strange, garbage, unknown uint64
 	controlIn                 uint64
 	sendErrors, readErrors    uint64
-	concealed                 time.Duration
 	buffers                   past
 	quality                   quality
 	rtt                       time.Duration
@@ -65,13 +64,17 @@ type counters struct {
 }
 
 // past is what buffers of earlier codecs counted.
-type past struct{ late, duplicates, lost, skipped uint64 }
+type past struct {
+	late, duplicates, lost, skipped uint64
+	madeUp                          time.Duration
+}
 
 func (p *past) add(s jitter.Stats) {
 	p.late += s.Late
 	p.duplicates += s.Duplicates
 	p.lost += s.Lost
 	p.skipped += s.Skipped
+	p.madeUp += s.MadeUp
 }
 
 // Stats returns the present figures.
@@ -86,7 +89,7 @@ func (s *Stream) Stats() Stats {
 			Lost: c.buffers.lost + b.Lost, Late: c.buffers.late + b.Late,
 			Duplicates: c.buffers.duplicates + b.Duplicates,
 			Jitter:     b.Jitter, RTT: c.rtt, Buffer: b.Delay,
-			Concealed:   c.concealed,
+			Concealed:   c.buffers.madeUp + b.MadeUp,
 			LevelIn:     c.in.Level(),
 			LevelOut:    c.out.Level(),
 			JitterTrail: s.trail.copy(),
@@ -103,18 +106,28 @@ func (s *Stream) Stats() Stats {
 	return st
 }
 
-// quality follows the share of frames that had to be made up.
+// quality follows the share of the sound that had to be made up, as an average
+// that forgets within ten seconds and over the call.
 type quality struct {
-	n    uint64
-	loss float64
+	n            uint64
+	loss         float64
+	played, made time.Duration // of the buffer, as seen last
+	allPlayed    time.Duration
+	allMade      time.Duration
 }
 
-func (q *quality) played() { q.add(0) }
-func (q *quality) missed() { q.add(1) }
-
-func (q *quality) add(v float64) {
+// hear looks at what the buffer has played and made up since the last look.
+func (q *quality) hear(b *jitter.Buffer) {
+	st := b.Stats()
+	played, made := st.Played-q.played, st.MadeUp-q.made
+	q.played, q.made = st.Played, st.MadeUp
+	if played < 0 || made < 0 || played+made == 0 { // another buffer, or a pause
+		return
+	}
+	q.allPlayed += played
+	q.allMade += made
 	q.n++
-	q.loss += (v - q.loss) / float64(min(q.n, recent))
+	q.loss += (float64(made)/float64(played+made) - q.loss) / float64(min(q.n, recent))
 }
 
 // mos is the estimate of the E-model (ITU-T G.107, default values, in the

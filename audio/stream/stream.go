@@ -11,7 +11,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,17 +43,6 @@ type Payload struct {
 
 // TelephoneEvent is the name of the format of RFC 4733.
 const TelephoneEvent = "telephone-event"
-
-// kind says what a payload type means: events or the codec in use, or neither.
-func (n *Negotiated) kind(pt uint8) (event, voice bool) {
-	for _, p := range n.Hears {
-		if p.Type == pt {
-			event = strings.EqualFold(p.Format.Name, TelephoneEvent)
-			return event, !event && p.Format.Is(n.Format)
-		}
-	}
-	return false, false
-}
 
 // Config shapes a Stream. Callbacks run on the stream's or the sound clock's
 // goroutine, without its lock, and must not block.
@@ -90,7 +78,6 @@ type Stream struct {
 	paths paths
 	rx    receiver
 	tx    sender
-	spk   speaker
 	count counters
 	trail trail
 	rate  int // of the coder that was, once the stream is closed
@@ -143,24 +130,24 @@ func (s *Stream) apply(now time.Time, n Negotiated) {
 	}
 	old, fresh := s.media, s.code(&n)
 	s.media = n
+	closed := s.rx.decoders.agree(&n)
 	s.rx.flow.agreed(now, old, n)
 	s.gate.agree(now, n.Remote, n.RemoteRTCP.Addr(), n.Signalling)
 	if fresh || n.PTime != old.PTime {
 		s.tx.shape(n.Format, s.tx.coder, n.PTime)
 	}
-	if !n.Receive {
-		s.spk.left = 0 // not a sample more
-	}
 	switch {
 	case fresh:
 		s.count.buffers.add(s.rx.stats())
 		s.rx.buffer = jitter.New(jitter.Options{
-			ClockRate: n.Format.ClockRate, Frame: n.PTime,
+			ClockRate: n.Format.ClockRate, Rate: s.tx.coder.Rate(), Frame: n.PTime,
 			Min: s.cfg.JitterMin, Max: s.cfg.JitterMax,
 		})
-		s.spk = newSpeaker(s.tx.coder.Rate())
+		s.rx.jumps = 0
 		s.count.in = audio.NewMeter(s.tx.coder.Rate())
 		s.count.out = audio.NewMeter(s.tx.coder.Rate())
+	case closed: // what is held is of no use without its coder
+		s.rx.buffer.Forget()
 	case n.Receive && !old.Receive:
 		s.rx.buffer.Restart() // what was before the hold is over
 	}
@@ -262,6 +249,7 @@ func (s *Stream) Close() error {
 		s.rate = s.tx.coder.Rate()
 		s.tx.coder.Close()
 		s.tx.coder = nil
+		s.rx.decoders.close()
 	}
 	s.mu.Unlock()
 	closeAll(all)
@@ -281,6 +269,10 @@ func (s *Stream) rouse() {
 func (s *Stream) Rate() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.playRate()
+}
+
+func (s *Stream) playRate() int {
 	if s.paths.closed {
 		return s.rate
 	}

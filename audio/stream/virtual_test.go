@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -42,7 +41,8 @@ type verdict struct {
 	worst      float64       // of a window of 500 ms
 	lag        time.Duration // of the first second or so, in samples
 	lags       []time.Duration
-	missing    time.Duration // of speech that no window of what was heard resembles
+	at         []time.Duration // of each lag, in media time
+	missing    time.Duration   // of speech that no window of what was heard resembles
 	heard      []int16
 	loud, slip int
 }
@@ -120,7 +120,7 @@ func (w world) play(t testing.TB) verdict {
 		t.Fatal(err)
 	}
 	peer := addr("192.0.2.9", 4000)
-	s := New(Config{Negotiated: Negotiated{Format: pcmu, Remote: peer, Receive: true, PTime: 20 * time.Millisecond}, Now: c.Now}, sock)
+	s := New(Config{Negotiated: Negotiated{Format: pcmu, Remote: peer, Send: true, Receive: true, PTime: 20 * time.Millisecond}, Now: c.Now}, sock)
 	defer func() { _ = s.Close() }()
 	source := sourceSpeech(samples(8000, w.length))
 	per := samples(8000, w.ptime)
@@ -135,7 +135,7 @@ func (w world) play(t testing.TB) verdict {
 	before := Stats{}
 	buf := make([]byte, 12+per)
 	first := list[0].at
-	for at := first + w.phase - 2*w.tick; at < w.length; at += w.tick {
+	for at := first + w.phase - 2*w.tick; at < w.length/w.ptime*w.ptime; at += w.tick {
 		for len(list) > 0 && list[0].at <= at {
 			a := list[0]
 			list = list[1:]
@@ -177,28 +177,31 @@ func (v *verdict) judge(source []int16) {
 		if power(w) < 200*200 {
 			continue
 		}
-		low, high, step := max(0, lag-320), lag+320, 2
-		if lag < 0 {
-			low, high = 0, 4000
-		}
 		best, where := -1.0, lag
 		try := func(l int) {
 			from := at + l - v.slip
 			if from < 0 || from+window > len(v.heard) {
 				return
 			}
-			if like := likeness(w, v.heard[from:from+window]); like > best {
+			if like := likeness(w, v.heard[from:from+window], 5); like > best {
 				best, where = like, l
 			}
 		}
-		for l := low; l <= high; l += step {
+		for _, reach := range []int{8, 160} { // most lags stay
+			for l := max(0, lag-reach); lag >= 0 && best < 0.95 && l <= lag+reach; l++ {
+				try(l)
+			}
+		}
+		for l, anywhere := 0, best < 0.8; anywhere && l < 3600; l++ {
 			try(l)
 		}
-		try(where - 1)
-		try(where + 1)
+		if where >= 0 {
+			best = likeness(w, v.heard[at+where-v.slip:at+where-v.slip+window], 1)
+		}
 		if best > 0.8 {
 			lag = where
 			v.lags = append(v.lags, time.Duration(where)*time.Second/8000)
+			v.at = append(v.at, time.Duration(at)*time.Second/8000)
 		} else {
 			v.missing += 500 * time.Millisecond
 		}
@@ -220,11 +223,11 @@ func power(w []int16) float64 {
 	return sum / float64(len(w))
 }
 
-// likeness is the normalized correlation.
-func likeness(a, b []int16) float64 {
-	var ab, aa, bb float64
-	for i := range a {
-		x, y := float64(a[i]), float64(b[i])
+// likeness is the normalized correlation, of every stride-th sample.
+func likeness(a, b []int16, stride int) float64 {
+	var ab, aa, bb int64
+	for i := 0; i < len(a) && i < len(b); i += stride {
+		x, y := int64(a[i]), int64(b[i])
 		ab += x * y
 		aa += x * x
 		bb += y * y
@@ -232,7 +235,7 @@ func likeness(a, b []int16) float64 {
 	if aa == 0 || bb == 0 {
 		return 0
 	}
-	return ab / math.Sqrt(aa*bb)
+	return float64(ab) / math.Sqrt(float64(aa)*float64(bb))
 }
 
 func (c *clock) set(to time.Time) {
@@ -279,106 +282,5 @@ func slower(d time.Duration) func(int, time.Duration, *rand.Rand) (time.Duration
 			delay += d
 		}
 		return delay, false
-	}
-}
-
-func ptimes() []time.Duration {
-	const ms = time.Millisecond
-	return []time.Duration{10 * ms, 20 * ms, 30 * ms, 40 * ms, 50 * ms, 60 * ms}
-}
-
-const phases = 23
-
-func phaseOf(k int) time.Duration {
-	return time.Duration(k)*20*time.Millisecond/phases + 300*time.Microsecond
-}
-
-// TestEveryPacketTimeAndPhaseIsClean: nothing is late and nothing is made up
-// where nothing is wrong.
-func TestEveryPacketTimeAndPhaseIsClean(t *testing.T) {
-	for _, tick := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond} {
-		for _, ptime := range ptimes() {
-			var lags []time.Duration
-			bad := ""
-			for k := range phases {
-				v := world{ptime: ptime, tick: tick, phase: phaseOf(k), length: 4 * time.Second, network: clean}.play(t)
-				if v.stats.Late+v.stats.Lost != 0 || v.concealed != 0 || v.worst < 0.999 {
-					bad += fmt.Sprintf(" %d(late %d, made up %v, correlation %.3f)", k, v.stats.Late, v.concealed, v.worst)
-				}
-				lags = append(lags, v.lag)
-			}
-			slices.Sort(lags)
-			t.Logf("ptime %v, tick %v: lag %v in the median, %v at worst", ptime, tick, lags[phases/2], lags[phases-1])
-			if bad != "" {
-				t.Errorf("ptime %v, tick %v: phases%s", ptime, tick, bad)
-			}
-			if ptime == 20*time.Millisecond && (lags[phases/2] > 20*time.Millisecond || lags[phases-1] > 26*time.Millisecond) {
-				t.Errorf("ptime %v, tick %v: lag %v in the median, %v at worst", ptime, tick, lags[phases/2], lags[phases-1])
-			}
-		}
-	}
-}
-
-// bound is what a network may cost.
-type bound struct {
-	name      string
-	network   func(int, time.Duration, *rand.Rand) (time.Duration, bool)
-	drift     float64
-	late      float64       // packets after the first second, as a share
-	concealed float64       // share of the time
-	alike     float64       // mean correlation
-	lag       time.Duration // in the last window
-}
-
-// TestEveryPacketTimeUnderImpairments: all packet times at six phases.
-func TestEveryPacketTimeUnderImpairments(t *testing.T) {
-	const ms = time.Millisecond
-	for _, b := range []bound{
-		{"sigma 15 ms", gaussian(15 * ms), 0, 0.03, 0.04, 0.90, 110 * ms},
-		{"sigma 30 ms", gaussian(30 * ms), 0, 0.04, 0.06, 0.85, 200 * ms},
-		{"3 % loss", random(0.03), 0, 0, 0.06, 0.94, 60 * ms},
-		{"10 % loss", random(0.10), 0, 0, 0.16, 0.85, 60 * ms},
-		{"bursts", bursts, 0, 0, 0.22, 0.85, 60 * ms},
-		{"held-back bursts", heldBack, 0, 0.11, 0.14, 0.80, 330 * ms},
-		{"drift", clean, 200e-6, 0, 0, 0.99, 60 * ms},
-		{"a slower path", slower(20 * ms), 0, 0.02, 0.02, 0.95, 80 * ms},
-	} {
-		t.Run(b.name, func(t *testing.T) {
-			for _, ptime := range ptimes() {
-				worst := verdict{alike: 1}
-				var late, concealed float64
-				var lag time.Duration
-				for k := 0; k < phases; k += 4 {
-					w := world{ptime: ptime, phase: phaseOf(k), length: 8 * time.Second, network: b.network, drift: b.drift, seed: uint64(k)}
-					v := w.play(t)
-					late = max(late, float64(v.late)/float64((w.length-time.Second)/ptime))
-					concealed = max(concealed, float64(v.concealed)/float64(w.length))
-					worst.alike = min(worst.alike, v.alike)
-					if len(v.lags) > 0 {
-						lag = max(lag, v.lags[len(v.lags)-1])
-					}
-				}
-				t.Logf("ptime %v: late %.3f, made up %.3f, correlation %.3f, lag %v", ptime, late, concealed, worst.alike, lag)
-				if late > b.late || concealed > b.concealed || worst.alike < b.alike || lag > b.lag {
-					t.Errorf("ptime %v: late %.3f (%.3f), made up %.3f (%.3f), correlation %.3f (%.3f), lag %v (%v)",
-						ptime, late, b.late, concealed, b.concealed, worst.alike, b.alike, lag, b.lag)
-				}
-			}
-		})
-	}
-}
-
-// TestASlowerPathIsFollowedWithinASecond: whatever the step and the phase.
-func TestASlowerPathIsFollowedWithinASecond(t *testing.T) {
-	for shift := 14 * time.Millisecond; shift <= 26*time.Millisecond; shift += 2 * time.Millisecond {
-		for k := range phases {
-			w := world{ptime: 20 * time.Millisecond, phase: phaseOf(k), length: 8 * time.Second, network: slower(shift), seed: 1}
-			v := w.play(t)
-			// What was late within a second of the step, one or two packets, is
-			// counted too: the bound is on all.
-			if v.late > 6 {
-				t.Errorf("slower by %v, phase %d: %d packets late", shift, k, v.late)
-			}
-		}
 	}
 }

@@ -1,12 +1,10 @@
-package stream
+package jitter
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"ramble/audio"
 )
 
 // voice is a buzz of the given pitch with a little noise.
@@ -25,7 +23,7 @@ func hear(c *concealer, sound []int16, rate int) {
 	for i := 0; i+n <= len(sound); i += n {
 		frame := make([]int16, n)
 		copy(frame, sound[i:])
-		c.real(frame, false)
+		c.real(frame)
 	}
 }
 
@@ -74,11 +72,11 @@ func TestALongGapFadesIntoTheBackground(t *testing.T) {
 	}
 	for at, want := range levels {
 		i := samples(8000, at)
-		if l := audio.Level(made[i : i+160]); l < want[0] || l > want[1] {
+		if l := level(made[i : i+160]); l < want[0] || l > want[1] {
 			t.Errorf("%v into the gap: %.1f dBFS, want %v", at, l, want)
 		}
 	}
-	if s := silent(made); s > time.Millisecond {
+	if s := silence(made); s > time.Millisecond {
 		t.Errorf("%v of digital silence", s)
 	}
 }
@@ -96,7 +94,7 @@ func TestComfortNoiseHasBounds(t *testing.T) {
 			hear(c, tc.sound, 8000)
 			made := make([]int16, 16000)
 			c.fill(made)
-			if l := audio.Level(made[8000:]); math.Abs(l-tc.want) > 1.5 {
+			if l := level(made[8000:]); math.Abs(l-tc.want) > 1.5 {
 				t.Fatalf("%.1f dBFS, want %.0f", l, tc.want)
 			}
 		})
@@ -110,13 +108,15 @@ func TestTheSeamAtResumptionDoesNotClick(t *testing.T) {
 		hear(c, sound[:8000], 8000)
 		made := make([]int16, 800)
 		c.fill(made)
-		frame := append([]int16(nil), sound[8837:8837+160]...)
+		ring := make([]int16, 600)
+		n := copy(ring[80:], sound[8837:8837+160])
+		next := ring[80 : 80+n]
 		if blend {
-			c.real(frame, false)
+			next = ring[:c.join(ring, 80, n)]
 		}
-		joint := append(made[760:], frame...)
+		joint := append(made[760:], next...)
 		worst := 0.0
-		for i := 2; i < 60; i++ {
+		for i := 2; i < 100; i++ {
 			worst = max(worst, math.Abs(float64(joint[i])-2*float64(joint[i-1])+float64(joint[i-2])))
 		}
 		return worst
@@ -131,59 +131,109 @@ func TestAPauseOfTheSenderIsBackgroundAtOnce(t *testing.T) {
 	hear(c, voice(8000, 120, 8000), 8000)
 	made := make([]int16, 1600)
 	c.pause(made)
-	if l := audio.Level(made[1440:]); l > -35 {
+	if l := level(made[1440:]); l > -35 {
 		t.Fatalf("%.1f dBFS", l)
 	}
-	if q := c.real(make([]int16, 160), false); !q {
+	if !c.quiet(make([]int16, 160)) {
 		t.Fatal("silence is quiet")
 	}
-	if q := c.real(voice(8000, 120, 160), false); q {
+	if c.quiet(voice(8000, 120, 160)) {
 		t.Fatal("a voice is not")
 	}
 }
 
-func TestStretchingAndShorteningKeepToThePitch(t *testing.T) {
-	const pitch = 125.0 // 64 samples
-	tone := make([]int16, 16000)
+// TestSpeedKeepsToThePitch: a period left out or put in is one of the voice's.
+func TestSpeedKeepsToThePitch(t *testing.T) {
+	const rate, period = 8000, 64
+	tone := make([]int16, 2000)
 	for i := range tone {
-		tone[i] = int16(8000 * math.Sin(2*math.Pi*pitch*float64(i)/8000))
+		tone[i] = int16(8000 * math.Sin(2*math.Pi*float64(i)/period))
 	}
-	bend := func(sound []int16) (worst float64) {
-		for i := 2; i < len(sound); i++ {
-			worst = max(worst, math.Abs(float64(sound[i])-2*float64(sound[i-1])+float64(sound[i-2])))
-		}
-		return worst
-	}
-	natural := bend(tone)
-	for _, tc := range []struct {
-		name   string
-		change func(c *concealer, next []int16) []int16
-		length int
-	}{
-		{"stretched by at least 10 ms", func(c *concealer, next []int16) []int16 {
-			made := make([]int16, 960)
-			n := c.stretch(made, 80)
-			c.real(next, false)
-			return append(made[:n], next...)
-		}, 160 + 128},
-		{"shortened by a period", func(c *concealer, next []int16) []int16 {
-			c.real(next, false)
-			return next[:c.shorten(next)]
-		}, 160 - 64},
+	natural := 8000 * square(2*math.Pi/period)
+	for name, p := range map[string]pace{
+		"faster": {shrink: 100, budget: 200},
+		"slower": {grow: 40, budget: 200},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			c := newConcealer(8000)
-			hear(c, tone[:8000], 8000)
-			next := append([]int16(nil), tone[8000:8160]...)
-			got := tc.change(c, next)
-			if d := len(got) - tc.length; d > 2 || d < -2 {
-				t.Fatalf("%d samples, want %d", len(got), tc.length)
+		t.Run(name, func(t *testing.T) {
+			b := New(Options{})
+			o := &b.out
+			o.voice.real(tone[:400])
+			o.n, o.pace = copy(o.ring, tone[400:880]), p
+			b.rescale()
+			if by := o.n - 480; by != -period && by != period {
+				t.Fatalf("%d samples more, the period is %d", by, period)
 			}
-			sound := append(append([]int16(nil), tone[7900:8000]...), got...)
-			sound = append(sound, tone[8160:8300]...)
-			if b := bend(sound); b > 2*natural {
-				t.Fatalf("a click: second difference %.0f, in the tone %.0f", b, natural)
+			sound := append(append([]int16(nil), tone[:400]...), o.ring[:o.n]...)
+			sound = append(sound, tone[880:1000]...)
+			for i := 2; i < len(sound); i++ {
+				if bend := math.Abs(float64(sound[i]) - 2*float64(sound[i-1]) + float64(sound[i-2])); bend > 2*natural {
+					t.Fatalf("a click at %d: second difference %.0f, in the tone %.0f", i, bend, natural)
+				}
 			}
 		})
+	}
+	t.Run("what has no period stays", func(t *testing.T) {
+		b := New(Options{})
+		o := &b.out
+		rng := rand.New(rand.NewPCG(5, 5))
+		for i := range 480 {
+			o.ring[i] = int16(4000 * rng.NormFloat64())
+		}
+		o.n, o.pace = 480, pace{shrink: 100, budget: 200}
+		if b.rescale(); o.n != 480 {
+			t.Fatalf("%d samples are gone", 480-o.n)
+		}
+	})
+}
+
+// level is in dBFS.
+func level(sound []int16) float64 {
+	return 10 * math.Log10(max(meanSquare(sound), 1e-9)/(32768*32768))
+}
+
+// silence is the longest stretch of digital silence at 8 kHz.
+func silence(sound []int16) time.Duration {
+	longest, n := 0, 0
+	for _, s := range sound {
+		if n++; s != 0 {
+			n = 0
+		}
+		longest = max(longest, n)
+	}
+	return time.Duration(longest) * time.Second / 8000
+}
+
+func TestALineOfItsOwnPaceKeepsTheSound(t *testing.T) {
+	for _, pace := range []float64{1, 1.0005, 0.9995} {
+		var l line
+		l.init(80)
+		l.set(pace)
+		in, worst, at := 0, 0.0, 0
+		tone := func(i float64) float64 { return 8000 * math.Sin(2*math.Pi*1000*i/8000) }
+		dst := make([]int16, 80)
+		for range 200 {
+			n := l.need(len(dst))
+			for i := range l.room(n) {
+				l.room(n)[i] = int16(math.Round(tone(float64(in + i))))
+			}
+			in += n
+			l.take(dst, n)
+			for _, v := range dst {
+				if want := tone(float64(at)*pace - lineDelay); at > taps {
+					worst = max(worst, math.Abs(float64(v)-want))
+				}
+				at++
+			}
+		}
+		bound := 60.0 // -42 dB
+		if pace == 1 {
+			bound = 1
+		}
+		if worst > bound {
+			t.Errorf("pace %v: off by %.0f of 8000", pace, worst)
+		}
+		if gone := math.Abs(float64(in) - pace*float64(at)); gone > 2 {
+			t.Errorf("pace %v: %d in for %d out", pace, in, at)
+		}
 	}
 }
