@@ -23,7 +23,7 @@ func wide() map[string]int {
 	return map[string]int{
 		"audio/desk.Desk":                   19,
 		"audio/stream.sender":               16,
-		"internal/app/config.Account":       20,
+		"internal/app/config.Account":       21,
 		"internal/app/demo.Voice":           17,
 		"internal/app/drill.object":         18,
 		"internal/automation.callBody":      22,

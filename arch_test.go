@@ -78,7 +78,7 @@ func outside() map[string][]string {
 		"github.com/pelletier/go-toml/v2":       {"internal/app/config"},
 		"github.com/google/uuid":                {"internal/app/config"},
 		"github.com/emiago/sipgo":               {"sip", "sip/wire", "sip/digest", "sip/siptest"},
-		"github.com/icholy/digest":              {"sip/digest", "sip/siptest"},
+		"github.com/icholy/digest":              {"sip/siptest"},
 		"github.com/miekg/dns":                  {"sip/locate"},
 		"github.com/pion/sdp/v3":                {"sip/sdp"},
 		"github.com/pion/rtp":                   {"audio/stream", "internal/app/demo"},

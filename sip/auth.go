@@ -7,6 +7,7 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
+	"ramble/internal/leaf/clean"
 	"ramble/sip/digest"
 )
 
@@ -25,7 +26,7 @@ func NewCredentials(acct *Account, log *slog.Logger) *Credentials {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Credentials{log: log, memory: digest.New(digest.Owner{User: acct.authUser(), Domain: acct.AOR.Host,
-		Realm: acct.Realm, Password: acct.Password})}
+		Realm: acct.Realm, Trunk: acct.Trunk, Password: acct.Password})}
 }
 
 // attach adds the answers to cached challenges. The request is complete
@@ -62,6 +63,12 @@ func (c *Credentials) challenged(res *sipgo.Response, method string, sc digest.S
 		told := &RefusedError{Realm: refused.Realm, Stale: refused.Stale}
 		errors.As(failed, &told.Response) // a 401 or 407 is nothing else
 		return told
+	}
+	var unusable *digest.UnusableError
+	if response := new(ResponseError); errors.As(err, &unusable) && errors.As(failed, &response) {
+		for _, one := range unusable.Asked {
+			response.Asked = append(response.Asked, clean.Limit(one, 64))
+		}
 	}
 	if err != nil {
 		return failed

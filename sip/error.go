@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type ResponseError struct {
 	Reason     string        // sanitized
 	RetryAfter time.Duration // 0: none given
 	Warning    string        // sanitized
+	Asked      []string      // the kinds of login that it asks for, where none is known here; sanitized
 }
 
 func (e *ResponseError) Error() string {
@@ -122,6 +124,9 @@ func explainCode(e *ResponseError) explanation {
 	switch e.Code {
 	case 401, 407:
 		x = explanation{"wants a login that this account has no credentials for", "Check the account's user, password and domain."}
+		if len(e.Asked) > 0 {
+			x = explanation{"wants a login by " + strings.Join(e.Asked, " or ") + ", which ramble does not know", "Ask the server's operator for Digest with MD5 or SHA-256."}
+		}
 	case 403:
 		x = explanation{"forbidden: the server knows us and will not do this", "Wrong password on some servers; else the account may not call there or has too many devices."}
 	case 404:

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -115,6 +116,44 @@ func TestTrunk(t *testing.T) {
 		t.Error(err)
 	}
 	p.expect("SIP/2.0 603", "INVITE")
+}
+
+// TestTrunkAnswersItsServer is A6: a PBX whose realm is its own name, and an
+// account that never registers there.
+func TestTrunkAnswersItsServer(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	acct := account()
+	acct.Trunk = true
+	ph := open(t, acct, p.server())
+	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+	p.expect("INVITE").reply(401, "Unauthorized", "x", "", `WWW-Authenticate: Digest realm="asterisk", nonce="n", qop="auth", algorithm=MD5`)
+	p.expect("ACK")
+	m := p.expect("INVITE")
+	if v := m.value("Authorization"); !strings.Contains(v, `realm="asterisk"`) {
+		t.Errorf("sent %q", v)
+	}
+	m.reply(403, "Forbidden", "x", "")
+	if _, err := wait(t, ans); err == nil {
+		t.Error("it was refused")
+	}
+}
+
+func TestUnknownLoginIsNamed(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	ph := open(t, account(), p.server())
+	done := job(func() (Registered, error) {
+		return NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{})
+	})
+	p.expect("REGISTER").reply(401, "Unauthorized", "x", "", `WWW-Authenticate: Digest realm="example.test", nonce="n", algorithm=AKAv1-MD5`)
+	_, err := wait(t, done)
+	var re *ResponseError
+	if !errors.As(err, &re) || len(re.Asked) != 1 || re.Asked[0] != "Digest AKAv1-MD5" {
+		t.Fatalf("got %+v", err)
+	}
+	if text, _ := Explain(err); !strings.Contains(text, "Digest AKAv1-MD5") {
+		t.Error(text)
+	}
 }
 
 // TestOldTransactions matches by RFC 2543 what has no cookie: a retransmission

@@ -5,14 +5,17 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"strings"
+
+	"ramble/sip/wire"
 )
 
-// hashA1 is the part of a digest that needs the password (RFC 7616 3.4.2).
-func hashA1(algorithm, user, realm, password string) string {
+// hashOf is H of RFC 7616 3.3 over parts that are joined by colons.
+func hashOf(base string, parts ...string) string {
 	var h hash.Hash
-	switch strings.ToUpper(algorithm) {
+	switch base {
 	case "SHA-256":
 		h = sha256.New()
 	case "SHA-512-256":
@@ -20,6 +23,54 @@ func hashA1(algorithm, user, realm, password string) string {
 	default:
 		h = md5.New()
 	}
-	h.Write([]byte(user + ":" + realm + ":" + password))
+	h.Write([]byte(strings.Join(parts, ":")))
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashA1 is the part of a digest that needs the password (RFC 7616 3.4.2).
+func hashA1(algorithm, user, realm, password string) string {
+	base, _ := session(algorithm)
+	return hashOf(base, user, realm, password)
+}
+
+// answerTo is the value of Authorization for a challenge (RFC 7616 3.4). a1 is
+// hashA1's, nc counts the uses of the nonce.
+func answerTo(c *challenge, user, a1 string, nc int, method, uri string, body []byte) string {
+	base, sess := session(c.algorithm)
+	if sess {
+		a1 = hashOf(base, a1, c.nonce, c.cnonce)
+	}
+	qop, _ := c.quality()
+	a2 := []string{method, uri}
+	if qop == "auth-int" {
+		a2 = append(a2, hashOf(base, string(body)))
+	}
+	count := fmt.Sprintf("%08x", nc)
+	response := hashOf(base, a1, c.nonce, hashOf(base, a2...))
+	if qop != "" {
+		response = hashOf(base, a1, c.nonce, count, c.cnonce, qop, hashOf(base, a2...))
+	}
+	name := user
+	if c.userhash {
+		name = hashOf(base, user, c.realm)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `Digest username=%s, realm=%s, nonce=%s, uri="%s", response="%s"`,
+		wire.Quote(name), wire.Quote(c.realm), wire.Quote(c.nonce), uri, response)
+	if c.algorithm != "" {
+		b.WriteString(", algorithm=" + c.algorithm)
+	}
+	if c.opaque != "" {
+		b.WriteString(", opaque=" + wire.Quote(c.opaque))
+	}
+	if qop != "" || sess {
+		fmt.Fprintf(&b, `, cnonce="%s"`, c.cnonce)
+	}
+	if qop != "" {
+		fmt.Fprintf(&b, ", qop=%s, nc=%s", qop, count)
+	}
+	if c.userhash {
+		b.WriteString(", userhash=true")
+	}
+	return b.String()
 }

@@ -1,15 +1,12 @@
 package digest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"strings"
 
 	sipgo "github.com/emiago/sipgo/sip"
-	rfc7616 "github.com/icholy/digest"
 
 	"ramble/sip/wire"
 )
@@ -19,6 +16,7 @@ type Owner struct {
 	User     string                 // of the digest
 	Domain   string                 // of the address of record, a realm of the owner's
 	Realm    string                 // another; empty: learnt from the first challenge to a REGISTER
+	Trunk    bool                   // it never registers: learnt from the server's first challenge to any request outside of dialogs
 	Password func() (string, error) // asked for when a challenge needs it; nil: no password
 }
 
@@ -28,7 +26,7 @@ type Owner struct {
 //
 // Credentials are bound. They go only to the owner's server as the next hop,
 // and only for the owner's realms: the one its registrar named in the first
-// challenge to a REGISTER, Owner.Realm, or the domain. Cached answers
+// challenge to a REGISTER (of a trunk: its server in the first challenge at all), Owner.Realm, or the domain. Cached answers
 // are not volunteered where a proxy would pass them on to the peer: those to a
 // REGISTER stay with REGISTER, and within a dialog there are none before the
 // dialog was challenged. The ACK of a 2xx carries none, although RFC 3261
@@ -36,7 +34,8 @@ type Owner struct {
 // would read them.
 type Memory struct {
 	owner Owner
-	realm string // pinned by the first challenge to a REGISTER
+	realm string // pinned by the first challenge that may pin one
+	pins  bool   // a realm is pinned; it may be empty
 	known map[challengeKey]*challenge
 	count map[string]int    // uses of each nonce, which never repeat, whoever named it
 	best  map[string]int    // strongest algorithm seen, per realm
@@ -70,6 +69,14 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the credentials were refused for realm %q", e.Realm)
+}
+
+// UnusableError says that a response asks for a login of kinds that are not
+// known here.
+type UnusableError struct{ Asked []string }
+
+func (e *UnusableError) Error() string {
+	return "the server asks for a login by " + strings.Join(e.Asked, " or ")
 }
 
 // Remark is something odd about a challenge, for a log.
@@ -128,7 +135,7 @@ func (m *Memory) Attach(req *sipgo.Request, sc Scope, at *Attempt) error {
 			name = "Proxy-Authorization"
 		}
 		req.AppendHeader(sipgo.NewHeader(name, v))
-		at.used[key] = ch.Nonce
+		at.used[key] = ch.nonce
 	}
 	return nil
 }
@@ -136,7 +143,7 @@ func (m *Memory) Attach(req *sipgo.Request, sc Scope, at *Attempt) error {
 // answer computes one digest.
 func (m *Memory) answer(req *sipgo.Request, ch *challenge) (string, error) {
 	user := m.owner.User
-	id := ch.Realm + "\x00" + strings.ToUpper(ch.Algorithm)
+	id := ch.realm + "\x00" + strings.ToUpper(ch.algorithm)
 	if m.ha1[id] == "" {
 		if m.owner.Password == nil {
 			return "", errors.New("the server asks for a password and the account has none")
@@ -145,24 +152,17 @@ func (m *Memory) answer(req *sipgo.Request, ch *challenge) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("getting the password: %w", err)
 		}
-		m.ha1[id] = hashA1(ch.Algorithm, user, ch.Realm, password)
+		m.ha1[id] = hashA1(ch.algorithm, user, ch.realm, password)
 	}
 	if len(m.count) >= maxNonces {
 		m.prune()
 	}
-	m.count[ch.Nonce]++
-	cred, err := rfc7616.Digest(&ch.Challenge, rfc7616.Options{
-		Method: string(req.Method), URI: req.Recipient.String(), Username: user, Count: m.count[ch.Nonce], A1: m.ha1[id],
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.Body())), nil },
-	})
-	if err != nil {
-		return "", err
-	}
-	return cred.String(), nil
+	m.count[ch.nonce]++
+	return answerTo(ch, user, m.ha1[id], m.count[ch.nonce], string(req.Method), req.Recipient.String(), req.Body()), nil
 }
 
 // Challenged takes in a 401 or 407. No error means: build the request again,
-// with the next CSeq. Errors are ErrNotOurs and *RefusedError.
+// with the next CSeq. Errors are ErrNotOurs, *UnusableError and *RefusedError.
 func (m *Memory) Challenged(res *sipgo.Response, sc Scope, at *Attempt) ([]Remark, error) {
 	proxy := res.StatusCode == 407
 	if !sc.Server.IsValid() || (sc.InDialog && sc.Routed && !proxy) {
@@ -172,23 +172,31 @@ func (m *Memory) Challenged(res *sipgo.Response, sc Scope, at *Attempt) ([]Remar
 	if proxy {
 		name = "Proxy-Authenticate"
 	}
+	all := parseChallenges(wire.Values(res, name), proxy)
+	if asked := wishes(all); len(asked) > 0 {
+		return nil, &UnusableError{Asked: asked}
+	}
 	var remarks []Remark
 	answered := false
 	stale := false
 	realm := ""
-	for _, ch := range strongest(parseChallenges(wire.Values(res, name), proxy)) {
-		if !m.ours(ch.Realm, sc) {
-			remarks = append(remarks, Remark{ForeignRealm, ch.Realm, ch.Algorithm})
+	for _, ch := range strongest(all) {
+		if !m.ours(ch.realm, sc) {
+			remarks = append(remarks, Remark{ForeignRealm, ch.realm, ch.algorithm})
 			continue
 		}
-		key := challengeKey{sc.Server, ch.Realm, proxy, sc.Register}
-		realm, stale = ch.Realm, ch.Stale
+		key := challengeKey{sc.Server, ch.realm, proxy, sc.Register}
+		realm, stale = ch.realm, ch.stale
 		if nonce, sent := at.used[key]; sent && at.live[key] && nonce != "" {
 			at.fresh++ // the nonce was given in this very exchange, and the answer to it failed
-			delete(m.ha1, ch.Realm+"\x00"+strings.ToUpper(ch.Algorithm))
+			delete(m.ha1, ch.realm+"\x00"+strings.ToUpper(ch.algorithm))
 		}
 		if m.weakened(ch) {
-			remarks = append(remarks, Remark{WeakerThanBefore, ch.Realm, ch.Algorithm})
+			remarks = append(remarks, Remark{WeakerThanBefore, ch.realm, ch.algorithm})
+		}
+		ch.cnonce = wire.RandomToken()
+		if was := m.known[key]; was != nil && was.nonce == ch.nonce {
+			ch.cnonce = was.cnonce
 		}
 		m.known[key] = &ch
 		if at.live == nil {
@@ -212,16 +220,16 @@ func (m *Memory) ours(realm string, sc Scope) bool {
 	if strings.EqualFold(realm, m.owner.Domain) || (m.owner.Realm != "" && realm == m.owner.Realm) {
 		return true
 	}
-	if sc.Register && m.realm == "" && m.owner.Realm == "" {
-		m.realm = realm
+	if (sc.Register || m.owner.Trunk) && !sc.InDialog && !m.pins && m.owner.Realm == "" {
+		m.realm, m.pins = realm, true
 	}
-	return m.realm != "" && realm == m.realm
+	return m.pins && realm == m.realm
 }
 
 // weakened says whether a realm offers less than it did before.
 func (m *Memory) weakened(ch challenge) bool {
-	now, was := strength(ch.Algorithm), m.best[ch.Realm]
-	m.best[ch.Realm] = max(was, now)
+	now, was := strength(ch.algorithm), m.best[ch.realm]
+	m.best[ch.realm] = max(was, now)
 	return now < was
 }
 
@@ -238,7 +246,7 @@ func (m *Memory) drop(server netip.AddrPort, realm string) {
 func (m *Memory) prune() {
 	keep := map[string]int{}
 	for _, ch := range m.known {
-		keep[ch.Nonce] = m.count[ch.Nonce]
+		keep[ch.nonce] = m.count[ch.nonce]
 	}
 	m.count = keep
 }
@@ -256,8 +264,8 @@ func (m *Memory) Accepted(res *sipgo.Response, at *Attempt) {
 		for _, part := range wire.SplitList(wire.Value(res, name), ',') {
 			k, v, _ := strings.Cut(part, "=")
 			next := wire.Unquote(strings.TrimSpace(v))
-			if ch := m.known[key]; ch != nil && strings.EqualFold(strings.TrimSpace(k), "nextnonce") && next != "" && next != ch.Nonce {
-				ch.Nonce = next
+			if ch := m.known[key]; ch != nil && strings.EqualFold(strings.TrimSpace(k), "nextnonce") && next != "" && next != ch.nonce {
+				ch.nonce = next
 			}
 		}
 	}

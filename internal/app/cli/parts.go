@@ -81,7 +81,7 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 		}[a.AutoAnswer],
 		SIP: sip.Account{
 			AOR:         sip.URI{Scheme: scheme(a.URI.Secure), User: a.URI.User, Host: a.URI.Host, Port: a.URI.Port},
-			DisplayName: a.DisplayName, AuthUser: a.AuthUser,
+			DisplayName: a.DisplayName, AuthUser: a.AuthUser, Realm: a.Realm,
 			Registrar: serverURI(a.Registrar), Proxy: serverURI(a.Proxy),
 			Transport: transport(a), TLS: locate.TLSPolicy{Unverified: !a.TLSVerify},
 			Expires: a.Expires, InstanceID: s.Instance, GRUU: a.GRUU,

@@ -36,6 +36,7 @@ type Account struct {
 	URI         Address
 	DisplayName string
 	AuthUser    string // empty: the user part of URI
+	Realm       string // empty: the one that the server names first
 	Enabled     bool
 	Register    bool
 	Password    Password

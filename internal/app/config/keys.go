@@ -20,6 +20,7 @@ func accountKeys() []key[Account] {
 		field("uri", func(a *Account) *Address { return &a.URI }, asAddress, showURI[Address]),
 		text("display_name", func(a *Account) *string { return &a.DisplayName }),
 		text("auth_user", func(a *Account) *string { return &a.AuthUser }),
+		text("realm", func(a *Account) *string { return &a.Realm }),
 		truth("enabled", func(a *Account) *bool { return &a.Enabled }),
 		truth("register", func(a *Account) *bool { return &a.Register }),
 		password("password", fromText),
