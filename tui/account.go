@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // registrationMark is the mark and role of an account's state.
@@ -91,7 +92,7 @@ func (m *model) accountRows(w int) []row {
 			name = chosen
 		}
 		rows = append(rows, row{
-			left:     []span{{mark + " ", r}, {address(a.URI), name}},
+			left:     []span{{mark + " ", r}, {words.Address(a.URI), name}},
 			right:    []span{{a.Transport + " ", faint}, {registrationShort(a, m.now), r}},
 			selected: a.Name == selected,
 		})

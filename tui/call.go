@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // callRows is the content of the Call pane.
@@ -71,7 +72,7 @@ func (m *model) callSays(c phone.Call) []row {
 	one := func(r role, text string) []row { return []row{{left: []span{{text, r}}}} }
 	switch {
 	case c.NeedsRedial:
-		return one(bad, joined("the other side lost this call", m.set.keys.key("redial")+" calls again"))
+		return one(bad, words.Line("the other side lost this call", m.set.keys.key("redial")+" calls again"))
 	case !c.KeepUntil.IsZero():
 		return one(busy, "no network: the call is kept for "+ago(c.KeepUntil.Sub(m.now))+" more")
 	case c.State == phone.Ringing && c.Direction == phone.Incoming:

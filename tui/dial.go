@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // dialLine is the field at the bottom where one says whom to call.
@@ -144,7 +145,7 @@ func (m *model) suggestions() []suggestion {
 	var begins, holds []suggestion
 	seen := map[string]bool{}
 	offer := func(s suggestion) {
-		name, target := strings.ToLower(s.name), strings.ToLower(address(s.target))
+		name, target := strings.ToLower(s.name), strings.ToLower(words.Address(s.target))
 		if seen[target] || target == "" || target == typed {
 			return
 		}
@@ -179,19 +180,19 @@ func (m *model) dialBox() (rows []row, name string) {
 		if s.name != "" {
 			label = append(label, span{s.name + "  ", either(here, chosen, plain)})
 		}
-		label = append(label, span{address(s.target), either(s.name == "" && here, chosen, faint)})
+		label = append(label, span{words.Address(s.target), either(s.name == "" && here, chosen, faint)})
 		rows = append(rows, row{left: label, right: []span{{s.note, faint}}})
 	}
 	if typed != "" {
 		here := m.dial.pick == 0
 		note := "call what was typed"
 		if a := m.selected(); !strings.ContainsAny(typed, "@:") {
-			if _, domain, ok := strings.Cut(address(a.URI), "@"); ok {
+			if _, domain, ok := strings.Cut(words.Address(a.URI), "@"); ok {
 				note = "at " + domain
 			}
 		}
 		rows = append(rows, row{left: []span{
 			{either(here, m.look.here, " ") + " ", info}, {typed, either(here, chosen, plain)}}, right: []span{{note, faint}}})
 	}
-	return rows, address(m.selected().URI)
+	return rows, words.Address(m.selected().URI)
 }

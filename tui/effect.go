@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // touch notes that the user is busy with the panes: nothing opens or closes by
@@ -134,7 +135,7 @@ func (m *model) copy() tea.Cmd {
 	} else if r := m.situation().Recent; r.SIPCallID != "" {
 		what, text = "the Call-ID of the recent call", r.SIPCallID
 	} else if a.URI != "" {
-		what, text = "the address", address(a.URI)
+		what, text = "the address", words.Address(a.URI)
 	}
 	if text == "" {
 		m.say("there is nothing to copy", true)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // event is one line of the Events pane.
@@ -15,7 +16,8 @@ type event struct {
 	at    time.Time
 	role  role
 	text  string
-	again int // how often it happened on end; 0: once
+	again int          // how often it happened on end; 0: once
+	roam  phone.RoamID // whose beginning it is; 0: it is none
 }
 
 // eventLog is what happened, oldest first. It remembers the calls as they
@@ -24,12 +26,9 @@ type eventLog struct {
 	lines    []event
 	calls    map[phone.CallID]phone.Call
 	accounts map[string]phone.Account
-	roamed   string // the reasons of a roam just told, which the network's change repeats
+	roaming  map[phone.RoamID]bool // those in progress
+	roamed   string                // what the roam told last began with, which the network's change repeats
 }
-
-// firstLook is the reason of the first change, which is none: the network was
-// looked at for the first time.
-const firstLook = "first look"
 
 func (l *eventLog) add(at time.Time, r role, text string) {
 	if text == "" {
@@ -56,17 +55,10 @@ func (l *eventLog) tell(n phone.Notice) {
 	case phone.CallChanged:
 		l.tellCall(n.At, what.Call)
 	case phone.NetworkChanged:
-		why := strings.Join(what.Network.Reasons, ", ")
-		if why != "" && why != firstLook && why != l.roamed {
-			l.add(n.At, info, "network: "+why)
-		}
-		l.roamed = ""
+		l.tellNetwork(n.At, what.Network)
 	case phone.RoamChanged:
 		if what.Step == nil {
-			l.add(n.At, roamRole(what.Roam), roamLine(what.Roam))
-			if what.Roam.Phase == phone.RoamStarted {
-				l.roamed = strings.Join(what.Roam.Reasons, ", ")
-			}
+			l.tellRoam(n.At, what.Roam)
 		}
 	case phone.MediaReport:
 		if what.Final {
@@ -75,9 +67,9 @@ func (l *eventLog) tell(n phone.Notice) {
 	case phone.DigitHeard:
 		l.add(n.At, plain, fmt.Sprintf("heard the tone %c", what.Digit))
 	case phone.Said:
-		l.add(n.At, levelRole(what.Level), joined(what.Text, what.Hint))
+		l.add(n.At, levelRole(what.Level), words.Line(what.Text, what.Hint))
 	case phone.Closed:
-		l.add(n.At, plain, joined("stopped", what.Reason))
+		l.add(n.At, plain, words.Line("stopped", what.Reason))
 	}
 }
 
@@ -91,11 +83,46 @@ func levelRole(l phone.Level) role {
 	return plain
 }
 
-func joined(text, hint string) string {
-	if hint == "" || text == "" {
-		return text + hint
+// tellNetwork says what changed, unless a roam began with it and says so.
+func (l *eventLog) tellNetwork(at time.Time, n phone.Network) {
+	why := words.Facts(n.Why)
+	if why != "" && n.Why[0].Kind != phone.FirstLook && why != l.roamed && len(l.roaming) == 0 {
+		l.add(at, info, "network: "+why)
 	}
-	return text + ": " + hint
+	l.roamed = ""
+}
+
+// tellRoam writes one line when the network moved and one when all is whole
+// again, or is not. What the accounts and the calls go through in between is
+// the timeline's; an alarm is only what was lost.
+func (l *eventLog) tellRoam(at time.Time, r phone.Roam) {
+	if l.roaming == nil {
+		l.roaming = map[phone.RoamID]bool{}
+	}
+	switch r.Phase {
+	case phone.RoamStarted:
+		began := l.roaming[r.ID]
+		l.roaming[r.ID], l.roamed = true, words.Facts(r.Why)
+		text := fmt.Sprintf("roam %d: %s", r.ID, words.Changed(r))
+		if !began {
+			l.add(at, either(r.To == "", busy, info), text)
+			l.lines[len(l.lines)-1].roam = r.ID
+		} else if i := l.beginning(r.ID); i >= 0 && len(r.Parts) > 1 {
+			l.lines[i].text = text
+		}
+		return
+	case phone.RoamDone:
+		l.add(at, either(words.Whole(r), good, info), fmt.Sprintf("roam %d: %s", r.ID, words.RoamEnd(r)))
+	case phone.RoamFailed:
+		l.add(at, bad, fmt.Sprintf("roam %d: %s", r.ID, words.RoamEnd(r)))
+	case phone.RoamSuperseded: // the next one says what moved
+	}
+	delete(l.roaming, r.ID)
+}
+
+// beginning is the line with which a roam began; -1 when it has scrolled away.
+func (l *eventLog) beginning(id phone.RoamID) int {
+	return slices.IndexFunc(l.lines, func(e event) bool { return e.roam == id })
 }
 
 func readyLine(r phone.Ready) string {
@@ -114,6 +141,9 @@ func readyLine(r phone.Ready) string {
 // worth a line: the header shows it, and its outcome follows.
 func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 	before, known := l.accounts[a.Name]
+	if a.Roaming && known {
+		return // the roam tells how it ends; what it was before is remembered
+	}
 	if l.accounts == nil {
 		l.accounts = map[string]phone.Account{}
 	}
@@ -126,10 +156,10 @@ func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 		}
 		return
 	}
-	if known && before.State == a.State && before.Contact == a.Contact && before.Code == a.Code {
-		return
+	if known && before.State == a.State && before.Code == a.Code && (before.Contact == a.Contact || before.Source != a.Source) {
+		return // where it moved with the network, the roam says so
 	}
-	name := address(a.URI)
+	name := accountName(a)
 	switch a.State {
 	case phone.Registered:
 		text := name + " registered for " + left(a.Expires)
@@ -139,14 +169,14 @@ func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 		l.add(at, good, text)
 	case phone.Unregistered:
 		if known {
-			l.add(at, plain, joined(name+" is not registered", a.Reason))
+			l.add(at, plain, words.Line(name+" is not registered", a.Reason))
 		}
 	case phone.NoNetwork:
-		l.add(at, busy, joined(name+" has no network", a.Hint))
+		l.add(at, busy, words.Line(name+" has no network", a.Hint))
 	case phone.RegistrationFailed:
-		l.add(at, busy, joined(joined(name+" could not register", status(a.Code, a.Reason)), a.Hint))
+		l.add(at, busy, words.Line(words.Line(name+" could not register", status(a.Code, a.Reason)), a.Hint))
 	case phone.RegistrationRefused:
-		l.add(at, bad, joined(joined(name+" was refused", status(a.Code, a.Reason)), a.Hint))
+		l.add(at, bad, words.Line(words.Line(name+" was refused", status(a.Code, a.Reason)), a.Hint))
 	}
 }
 
@@ -172,14 +202,8 @@ func (l *eventLog) tellCall(at time.Time, c phone.Call) {
 	if before.Muted != c.Muted {
 		l.add(at, plain, either(c.Muted, "microphone muted", "microphone on again"))
 	}
-	if before.Recovering != c.Recovering {
-		l.add(at, either(c.Recovering, busy, good), either(c.Recovering, "recovering the call with "+name, "the call with "+name+" goes on"))
-	}
 	if before.KeepUntil.IsZero() && !c.KeepUntil.IsZero() {
-		l.add(at, busy, fmt.Sprintf("no network: the call with %s is kept for %s", name, ago(c.KeepUntil.Sub(at))))
-	}
-	if !before.NeedsRedial && c.NeedsRedial {
-		l.add(at, bad, joined(name+" lost the call", c.Hint))
+		l.add(at, busy, fmt.Sprintf("no network: the call with %s is kept for %s", name, words.Duration(c.KeepUntil.Sub(at).Round(time.Second))))
 	}
 }
 
@@ -202,32 +226,48 @@ func callLine(c phone.Call) (role, string) {
 		}
 		return good, text
 	case phone.Ended:
-		return endRole(c), "the call with " + name + " " + endLine(c)
+		return endRole(c), words.Line(endLine(c), words.End(c).Hint)
 	}
 	return plain, ""
 }
 
-// endLine says how a call ended, to follow its name.
+// endLine says how a call ended, in one clause.
 func endLine(c phone.Call) string {
-	why := status(c.Code, c.Reason)
+	said := words.End(c)
 	switch {
 	case !c.Answered.IsZero():
-		text := "ended after " + clock(c.Ended.Sub(c.Answered))
-		if c.Reason != "" {
-			text += ": " + c.Reason
+		text := "the call with " + who(c) + " ended after " + clock(c.Ended.Sub(c.Answered))
+		if said.Text != "" {
+			text += ": " + said.Text
 		}
 		return text
+	case c.Direction == phone.Incoming && said.Word == "missed":
+		return said.Text
 	case c.Direction == phone.Incoming:
-		return joined("was missed", why)
+		return "the call from " + who(c) + ": " + said.Text
 	}
-	return joined("failed", why)
+	return "the call to " + who(c) + ": " + said.Text
 }
 
 func endRole(c phone.Call) role {
-	if c.Answered.IsZero() && c.Hint != "" {
+	said := words.End(c)
+	switch {
+	case said.Bad:
 		return bad
+	case said.Word == "missed":
+		return busy
 	}
 	return plain
+}
+
+// accountName is the account for people: the name that the configuration gives
+// it, and its address where that says something else.
+func accountName(a phone.Account) string {
+	addr := words.Address(a.URI)
+	if user, _, _ := strings.Cut(addr, "@"); a.Name == "" || a.Name == addr || a.Name == user {
+		return addr
+	}
+	return a.Name + " (" + addr + ")"
 }
 
 // status is "403 Forbidden", or what there is of it.

@@ -218,18 +218,18 @@ func recovering() phone.State {
 	s.Network.Interfaces[0] = phone.Interface{Name: "wlan0", Lost: []netip.Addr{addr("192.168.1.23")}}
 	s.Network.Interfaces[1] = phone.Interface{Name: "usb0", Up: true, Addresses: []netip.Addr{addr("172.20.10.4")}, UsedBy: []string{"alice"}}
 	s.Network.Paths[0].Interface, s.Network.Paths[0].Source, s.Network.Paths[0].NextHop = "usb0", addr("172.20.10.4"), addr("172.20.10.1")
-	s.Network.Changed, s.Network.Reasons = noon.Add(-1300*time.Millisecond), []string{"address lost", "default route moved"}
+	s.Network.Changed, s.Network.Why = noon.Add(-1300*time.Millisecond), said("address lost", "default route moved")
 	ms := time.Millisecond
 	s.Roams = []phone.Roam{{
 		ID: 3, Account: "alice", Epoch: 7, From: "wlan0 192.168.1.23", To: "usb0 172.20.10.4",
-		Reasons: s.Network.Reasons, Started: noon.Add(-1300 * ms),
+		Why: s.Network.Why, Started: noon.Add(-1300 * ms),
 		Steps: []phone.RoamStep{
-			{Name: phone.StepSign, OK: false, Detail: "wlan0 lost 192.168.1.23"},
-			{Name: phone.StepPath, Offset: 212 * ms, OK: true, Duration: 212 * ms, Detail: "usb0 172.20.10.4"},
-			{Name: phone.StepOpen, Offset: 214 * ms, OK: true, Duration: 2 * ms, Detail: "sockets on 172.20.10.4"},
-			{Name: phone.StepConnect, Offset: 216 * ms, OK: true, Duration: 175 * ms, Detail: "TLS to sip.example.com"},
-			{Name: phone.StepRegister, Offset: 391 * ms, OK: true, Duration: 182 * ms, Detail: "200 OK"},
-			{Name: phone.StepRepair, Offset: 392 * ms, Running: true, OK: true, Detail: "re-INVITE sent", Call: 1},
+			{Name: phone.StepSign, OK: false, Facts: said("wlan0 lost 192.168.1.23")},
+			{Name: phone.StepPath, Offset: 212 * ms, OK: true, Duration: 212 * ms, Facts: said("usb0 172.20.10.4")},
+			{Name: phone.StepOpen, Offset: 214 * ms, OK: true, Duration: 2 * ms, Facts: said("sockets on 172.20.10.4")},
+			{Name: phone.StepConnect, Offset: 216 * ms, OK: true, Duration: 175 * ms, Facts: said("TLS to sip.example.com")},
+			{Name: phone.StepRegister, Offset: 391 * ms, OK: true, Duration: 182 * ms, Facts: said("200 OK")},
+			{Name: phone.StepRepair, Offset: 392 * ms, Running: true, OK: true, Facts: said("re-INVITE sent"), Call: 1},
 		},
 	}}
 	return s
@@ -254,9 +254,12 @@ func failedState() phone.State {
 	s.Calls[0].Recovering = false
 	r := &s.Roams[0]
 	r.Phase, r.Total = phone.RoamFailed, 4510*time.Millisecond
-	r.Steps[5].Running, r.Steps[5].OK, r.Steps[5].Duration, r.Steps[5].Detail = false, false, 4100*time.Millisecond, "re-INVITE 491 Request Pending, 5 times"
+	r.Steps[5].Running, r.Steps[5].OK, r.Steps[5].Duration, r.Steps[5].Facts = false, false, 4100*time.Millisecond, said("re-INVITE 491 Request Pending, 5 tries")
 	r.Calls = []phone.RoamCall{{Call: 1, Peer: "sip:bob@example.com", Name: "Bob Example"}}
-	r.Failure = "call 1: re-INVITE 491 Request Pending, 5 times; registered again, the call is kept: I refreshes it again, b hangs up"
+	r.Failures = []phone.Fact{
+		{Kind: phone.CallGivenUp, Call: 1, Method: "re-INVITE", Fault: phone.Fault{Kind: phone.FaultResponse, Code: 491}, Tries: 5},
+		{Kind: phone.RegisteredAgain},
+	}
 	r.FailedStep, r.Next = phone.StepRepair, []string{"refresh", "hangup", "restart"}
 	return s
 }
@@ -312,4 +315,12 @@ func history() []phone.Notice {
 		{At: c.Answered, What: phone.CallChanged{Call: c}},
 		{At: noon.Add(-90 * time.Second), What: phone.Said{Level: phone.Warn, Text: "the sound card is gone", Hint: "null audio until it is back"}},
 	}
+}
+
+// said are facts that are nothing but text, as the history has them.
+func said(texts ...string) (list []phone.Fact) {
+	for _, text := range texts {
+		list = append(list, phone.Fact{Kind: phone.Recorded, Text: text})
+	}
+	return list
 }

@@ -262,10 +262,11 @@ func TestErrorPanel(t *testing.T) {
 	t.Run("a failed call offers to call again", func(t *testing.T) {
 		s := inCall()
 		c := &s.Calls[0]
-		c.State, c.Answered, c.Code, c.Reason, c.Hint = phone.Ended, time.Time{}, 488, "Not Acceptable Here", "no codec in common"
+		c.State, c.Answered, c.Code = phone.Ended, time.Time{}, 488
+		c.End = phone.End{By: phone.ByPeer, In: phone.Trying, Cause: phone.Rejected, Code: 488, Phrase: "Not Acceptable Here"}
 		d := newHand(t, 80, 24, nil)
 		d.show(s, phone.Notice{At: noon, What: phone.CallChanged{Call: *c}})
-		d.sees("Cannot call Bob Example", "488 Not Acceptable Here", "no codec in common")
+		d.sees("Cannot call Bob Example", "no codec or kind of encryption in common (488)", "Allow more codecs")
 		d.press("enter")
 		d.wants(phone.Redial{Call: 1})
 	})

@@ -8,6 +8,7 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // clock is a call's length: 02:14, or 1:02:14 from an hour on.
@@ -87,22 +88,12 @@ func counted(n uint64, noun string) string {
 	return grouped(n) + " " + noun + "s"
 }
 
-// address is a URI without its scheme, as people say it.
-func address(uri string) string {
-	for _, scheme := range []string{"sip:", "sips:", "tel:"} {
-		if rest, ok := strings.CutPrefix(uri, scheme); ok {
-			return rest
-		}
-	}
-	return uri
-}
-
 // who is the other side in the fewest words.
 func who(c phone.Call) string {
 	if c.Name != "" {
 		return c.Name
 	}
-	if a := address(c.Peer); a != "" {
+	if a := words.Address(c.Peer); a != "" {
 		return a
 	}
 	return "unknown caller"
@@ -150,9 +141,9 @@ func (m *model) when(at time.Time) string {
 	return at.Format("2 Jan 2006")
 }
 
-// words are the pieces between which text may be broken: not between a number
+// pieces are the parts between which text may be broken: not between a number
 // and its unit.
-func words(text string) []string {
+func pieces(text string) []string {
 	var out []string
 	for _, w := range strings.Fields(text) {
 		if n := len(out); n > 0 && (strings.TrimRight(w, ",;.") == "s" || strings.TrimRight(w, ",;.") == "ms") {
@@ -177,7 +168,7 @@ func (l *look) wrap(text string, width int) []string {
 	text = clean.Limit(text, wrapLimit)
 	var lines []string
 	line := ""
-	for _, word := range words(text) {
+	for _, word := range pieces(text) {
 		for l.width(word) > width {
 			if line != "" {
 				lines, line = append(lines, line), ""

@@ -2,6 +2,8 @@ package tui
 
 import (
 	tea "charm.land/bubbletea/v2"
+
+	"ramble/internal/leaf/words"
 )
 
 // headerRow is the program, the account, its registration, and the address in
@@ -16,7 +18,7 @@ func (m *model) headerRow(w int) row {
 	}
 	state := []span{{"  " + mark + " ", r}, {word, r}}
 	where := []span{{whereFrom(a) + " ", plain}}
-	who := []span{{"  " + address(a.URI), strong}}
+	who := []span{{"  " + words.Address(a.URI), strong}}
 	if a.Name == "" {
 		who = nil
 	}

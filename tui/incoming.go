@@ -4,6 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // incomingKey is a key while the incoming call is asked about. Whoever was
@@ -37,7 +38,7 @@ func (m *model) incomingBox(c phone.Call) box {
 	to := c.Account
 	for _, a := range m.state.Accounts {
 		if a.Name == c.Account {
-			to = address(a.URI)
+			to = words.Address(a.URI)
 		}
 	}
 	sep := "  " + m.look.middot + "  "

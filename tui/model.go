@@ -7,6 +7,7 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // model is the whole interface: the engine's latest state and what only the
@@ -253,7 +254,7 @@ func (m *model) title() string {
 	} else if c.ID != 0 {
 		word = "(" + stateWord(c) + ") " + who(c)
 	} else if a := m.selected(); a.Name != "" {
-		word = address(a.URI)
+		word = words.Address(a.URI)
 	}
 	if word == "" {
 		return program

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // networkRows is the content of the Network pane: the interfaces that matter
@@ -109,7 +110,7 @@ func (m *model) usedAddresses(i phone.Interface) []netip.Addr {
 func (m *model) changedRows(w int) []row {
 	n := m.state.Network
 	since := n.Since
-	if len(n.Reasons) == 1 && n.Reasons[0] == firstLook {
+	if len(n.Why) == 1 && n.Why[0].Kind == phone.FirstLook {
 		since = n.Changed
 	} else if !n.Changed.IsZero() {
 		since = time.Time{}
@@ -127,7 +128,7 @@ func (m *model) changedRows(w int) []row {
 		}
 	}
 	rows := []row{{left: []span{{"changed  ", faint}, {text, plain}}}}
-	for i, line := range m.look.wrap(strings.Join(n.Reasons, ", "), w-9) {
+	for i, line := range m.look.wrap(words.Facts(n.Why), w-9) {
 		rows = append(rows, row{left: []span{{either(i == 0, "because  ", "         "), faint}, {line, plain}}})
 	}
 	return rows
@@ -144,7 +145,7 @@ func (m *model) pathOf(account string) (phone.Path, bool) {
 
 // contactAddress is the host and port of a Contact, which is what moves.
 func contactAddress(contact string) string {
-	s := address(strings.Trim(contact, "<>"))
+	s := words.Address(strings.Trim(contact, "<>"))
 	if _, host, ok := strings.Cut(s, "@"); ok {
 		s = host
 	}

@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // overlay is something over the panes that has the keys.
@@ -202,9 +203,10 @@ func (m *model) watchFailures(notices []phone.Notice) {
 			}
 		case phone.CallChanged:
 			c := what.Call
-			if c.State == phone.Ended && c.Direction == phone.Outgoing && c.Answered.IsZero() && c.Hint != "" {
-				m.fail(&errorPanel{title: "Cannot call " + who(c), hint: c.Hint, next: []string{"redial", "copy"},
-					status: status(c.Code, c.Reason), call: c.ID})
+			said := words.End(c)
+			if c.State == phone.Ended && c.Direction == phone.Outgoing && c.Answered.IsZero() && said.Hint != "" {
+				m.fail(&errorPanel{title: "Cannot call " + who(c), hint: said.Hint, next: []string{"redial", "copy"},
+					status: said.Text, call: c.ID})
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func TestRoamTab(t *testing.T) {
 		d.show(inCall())
 		s := recovering()
 		d.show(s)
-		s.Roams[0].Phase, s.Roams[0].Failure = phone.RoamFailed, "the re-INVITE timed out after 3 tries; it is tried again, b hangs up"
+		s.Roams[0].Phase, s.Roams[0].Failures = phone.RoamFailed, said("the re-INVITE timed out after 3 tries; it is tried again")
 		d.show(s)
 		d.after(time.Minute)
 		d.sees("[Roam]", "the re-INVITE timed out")
@@ -108,14 +108,14 @@ func TestPanes(t *testing.T) {
 		d := newHand(t, 80, 24, nil)
 		var n []phone.Notice
 		for i := range 40 {
-			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %d.", i)}})
+			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %d of it", i)}})
 		}
 		d.show(idle(), n...)
-		d.sees("event 39.")
+		d.sees("event 39 of it")
 		d.press("f5", "g")
-		d.sees("event 0.")
+		d.sees("event 0 of it")
 		d.press("G")
-		d.sees("event 39.")
+		d.sees("event 39 of it")
 	})
 	t.Run("enter on a recent call dials it again, after the engine forgot it", func(t *testing.T) {
 		s := inCall()
@@ -168,9 +168,10 @@ func TestEventsSayWhatChanged(t *testing.T) {
 		{"hold", change(func(c *phone.Call) { c.Held = phone.HeldLocal }), "Bob Example is on hold"},
 		{"held by the other side", change(func(c *phone.Call) { c.Held = phone.HeldRemote }), "Bob Example put you on hold"},
 		{"mute", change(func(c *phone.Call) { c.Muted = true }), "microphone muted"},
-		{"recovering", change(func(c *phone.Call) { c.Recovering = true }), "recovering the call with Bob Example"},
 		{"no network", change(func(c *phone.Call) { c.KeepUntil = noon.Add(45 * time.Second) }), "no network: the call with Bob Example is kept for 45 s"},
-		{"lost", change(func(c *phone.Call) { c.NeedsRedial = true }), "Bob Example lost the call"},
+		{"lost", change(func(c *phone.Call) {
+			c.State, c.Ended, c.End = phone.Ended, noon, phone.End{By: phone.ByPeer, In: phone.Up, Cause: phone.LostToPeer, Code: 481}
+		}), "the call with Bob Example ended after 02:14: the other side no longer knows the call (481). Call again to go on"},
 		{"ended", change(func(c *phone.Call) { c.State, c.Ended, c.Reason = phone.Ended, noon, "the other side hung up" }),
 			"the call with Bob Example ended after 02:14: the other side hung up"},
 		{"roam done", phone.Notice{At: noon, What: phone.RoamChanged{Roam: recoveredState().Roams[0]}},
@@ -190,7 +191,7 @@ func TestEventsSayWhatChanged(t *testing.T) {
 	}
 	t.Run("a change is told once, and the first look at the network is none", func(t *testing.T) {
 		d := newHand(t, 160, 36, nil)
-		first := phone.Network{Changed: noon, Reasons: []string{firstLook}}
+		first := phone.Network{Changed: noon, Why: []phone.Fact{{Kind: phone.FirstLook}}}
 		d.show(idle(), phone.Notice{At: noon, What: phone.NetworkChanged{Network: first}},
 			phone.Notice{At: noon, What: phone.RoamChanged{Roam: recovering().Roams[0]}},
 			phone.Notice{At: noon, What: phone.NetworkChanged{Network: recovering().Network}})

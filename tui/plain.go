@@ -7,19 +7,21 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // PlainCall is a call that is over in one line of plain text, for
 // `ramble calls`.
 func PlainCall(c phone.Call) string {
-	name := address(c.Peer)
+	name := words.Address(c.Peer)
 	switch {
 	case name == "":
 		name = who(c)
 	case c.Name != "":
 		name = c.Name + " (" + name + ")"
 	}
-	how := outcome(c)
+	said := words.End(c)
+	how := said.Word
 	if !c.Answered.IsZero() {
 		how = short(c.Ended.Sub(c.Answered))
 	}
@@ -28,7 +30,7 @@ func PlainCall(c phone.Call) string {
 		line += fmt.Sprintf("  %s, longest gap %s", counted(uint64(c.Roams), "roam"), lasting(c.LongestGap))
 	}
 	if c.Answered.IsZero() && c.Direction == phone.Outgoing || c.NeedsRedial {
-		line = strings.TrimSpace(line + "  " + strings.TrimLeft(strings.TrimPrefix(c.Reason, how), ": "))
+		line += "  " + said.Text
 	}
 	return clean.Limit(line, wrapLimit)
 }
@@ -42,8 +44,8 @@ func PlainRoam(r phone.Roam, steps bool) string {
 		b.WriteString(clean.Limit(fmt.Sprintf(format, args...), wrapLimit) + "\n")
 	}
 	line("%s  %s  %s -> %s", r.Started.Format(plainSecond), mark, pathName(r.From), pathName(r.To))
-	if len(r.Reasons) > 0 {
-		line("    because: %s", strings.Join(r.Reasons, ", "))
+	if len(r.Why) > 0 {
+		line("    because: %s", words.Facts(r.Why))
 	}
 	if steps {
 		for _, s := range r.Steps {
@@ -54,7 +56,7 @@ func PlainRoam(r phone.Roam, steps bool) string {
 			line("    %8s %8s  %-4s %-8s  %s", "+"+lasting(s.Offset), took, either(s.OK, "ok", either(s.Name == phone.StepSign, "", "FAIL")), s.Name, stepDetail(s))
 		}
 	}
-	if text := ended(r); text != "" {
+	if text := words.RoamEnd(r); text != "" {
 		line("    %s", text)
 	}
 	if r.Phase == phone.RoamFailed && len(r.Next) > 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // recents are the calls that have ended, latest first: those of this run, then
@@ -54,13 +55,12 @@ func (m *model) idleRows(w int) []row {
 		return append([]row{{left: []span{{"No call.", strong}}}, {}}, m.gettingStarted(w)...)
 	}
 	var rows []row
-	if last := m.recent.at(0); last.ID > 0 && (last.Hint != "" || last.NeedsRedial) {
-		text := joined(who(last)+" "+endLine(last), last.Hint)
-		if last.NeedsRedial {
-			text = joined(who(last)+" lost the call", last.Hint)
-		}
-		for _, line := range m.look.wrap(text, w) {
+	if last := m.recent.at(0); last.ID > 0 && words.End(last).Bad {
+		for _, line := range m.look.wrap(words.Line(endLine(last), words.End(last).Hint), w) {
 			rows = append(rows, row{left: []span{{line, bad}}})
+		}
+		if next := words.End(last).Next; len(next) > 0 {
+			rows = append(rows, m.nextRows(next, w)...)
 		}
 		rows = append(rows, row{})
 	}
@@ -89,32 +89,20 @@ func (m *model) missedWord() []span {
 	return []span{{grouped(uint64(n)) + " missed", busy}}
 }
 
-// missed: nobody answered it here, and nobody turned it away.
-func missed(c phone.Call) bool {
-	return c.Direction == phone.Incoming && c.Answered.IsZero() && c.Code < 600 && c.Reason != "declined"
-}
-
-// outcome is how a call ended that was not answered, in a word or a number.
-func outcome(c phone.Call) string {
-	switch {
-	case missed(c):
-		return "missed"
-	case c.Direction == phone.Incoming:
-		return "declined"
-	}
-	return either(c.Code > 0, status(c.Code, ""), "failed")
-}
+// missed: it rang here, and nobody here or elsewhere dealt with it.
+func missed(c phone.Call) bool { return words.End(c).Word == "missed" }
 
 func (m *model) recentRow(c phone.Call, selected bool, width int) row {
 	l := m.look
 	mark, r := either(c.Direction == phone.Incoming, l.in, l.out), faint
-	length := outcome(c)
+	said := words.End(c)
+	length := said.Word
 	switch {
 	case !c.Answered.IsZero():
 		length = short(c.Ended.Sub(c.Answered))
 	case missed(c):
 		r = busy
-	case c.Direction == phone.Outgoing:
+	case said.Bad:
 		r = bad
 	}
 	here := either(selected && m.panes.focused == paneCall, l.here, " ")

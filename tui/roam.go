@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // roamLog is every roam there is to look at, oldest first: what earlier runs
@@ -105,7 +106,7 @@ func (m *model) roamRows(w, h int) []row {
 			continue // the last line says it, with the gaps of all calls
 		}
 		if s.Name == phone.StepMedia && r.Phase == phone.RoamDone {
-			s.Detail, _, _ = strings.Cut(s.Detail, ", gap ") // as it looked then: the last line has the final figures
+			s.Facts = asItLooked(s.Facts)
 		}
 		rows = append(rows, m.stepRow(r, s, w))
 	}
@@ -132,6 +133,18 @@ func (m *model) roamRows(w, h int) []row {
 	return append(rows, end...)
 }
 
+// asItLooked is the first packet without the gap, which was not final then: the
+// last line has the figures.
+func asItLooked(facts []phone.Fact) (list []phone.Fact) {
+	for _, f := range facts {
+		if f.Kind == phone.FirstPacket && f.Gap.Measured {
+			f = phone.Fact{Kind: phone.Recorded, Text: "audio in"}
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
 // roamHead is where from and where to.
 func (m *model) roamHead(r phone.Roam, w int) row {
 	left := []span{{pathName(r.From), plain}, {" " + m.look.arrow + " ", faint}, {pathName(r.To), strong}}
@@ -147,8 +160,8 @@ func (m *model) roamHead(r phone.Roam, w int) row {
 
 // roamReasons is why, where the first step does not say it.
 func (m *model) roamReasons(r phone.Roam, w int) []row {
-	why := strings.Join(r.Reasons, ", ")
-	if why == "" || len(r.Steps) > 0 && r.Steps[0].Detail == why {
+	why := words.Facts(r.Why)
+	if why == "" || len(r.Steps) > 0 && words.Step(r.Steps[0]) == why {
 		return nil
 	}
 	var rows []row
@@ -164,7 +177,7 @@ func (m *model) moreReasons(r phone.Roam, w int) (rows []row) {
 	if len(r.Steps) == 0 || r.Steps[0].Name != phone.StepSign {
 		return nil
 	}
-	parts := strings.Split(r.Steps[0].Detail, ", ")
+	parts := words.Reasons(r.Steps[0].Facts)
 	shown := len(parts) // as fitParts has it
 	for shown > 1 && m.look.width(strings.Join(parts[:shown], ", ")) > m.detailRoom(w, "") {
 		shown--
@@ -195,24 +208,24 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 		}
 		add(m.look.running, text, ro)
 	case phone.RoamDone:
-		if text := recovered(r); len(r.Calls) < 2 && m.look.width(text)+2 <= w {
+		if text := words.RoamEnd(r); len(r.Calls) < 2 && m.look.width(text)+2 <= w {
 			add(m.look.check, text, ro)
 			break
 		}
-		add(m.look.check, "Recovered in "+lasting(r.Total), ro)
+		add(m.look.check, words.Recovered(r), ro)
 		for _, c := range r.Calls {
-			add(" ", either(len(r.Calls) > 1, costName(c)+": ", "")+cost(c), either(c.Measured, ro, faint))
+			add(" ", either(len(r.Calls) > 1, words.CostOf(c)+": ", "")+words.Cost(c), either(c.Measured, ro, faint))
 		}
 	case phone.RoamFailed:
-		add(m.look.cross, failed(r), ro)
-		if r.Failure != "" {
-			add(" ", failure(r), plain)
+		add(m.look.cross, words.RoamFailed(r), ro)
+		if text := words.RoamFailure(r); text != "" {
+			add(" ", text, plain)
 		}
 		if i := m.roams.index(r.ID); i == len(m.roams.list)-1 && r.ID > 0 { // what helps now helps against the latest
 			rows = append(rows, m.nextRows(r.Next, w)...)
 		}
 	case phone.RoamSuperseded:
-		text = ended(r)
+		text = words.RoamEnd(r)
 		if i := m.roams.index(r.ID); i+1 < len(m.roams.list) && (r.ID < 0) == (m.roams.list[i+1].ID < 0) {
 			text += ": see " + either(r.ID < 0, "the next one", "roam "+m.roamName(m.roams.list[i+1]))
 		}
@@ -221,11 +234,21 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 	return rows
 }
 
+// roamName is its number; one of an earlier run is known by its time.
+func (m *model) roamName(r phone.Roam) string {
+	if r.ID < 0 {
+		return m.when(r.Started)
+	}
+	return "#" + grouped(uint64(r.ID))
+}
+
+func pathName(s string) string { return either(s != "", s, "no network") }
+
 // nextRows are the keys that help, with what they do, in as many rows as they
 // need. Names that this version has no action for, and what cannot be done
 // now, are left out.
 func (m *model) nextRows(ids []string, w int) (rows []row) {
-	words := map[string]string{"refresh": "re-INVITE", "register": "register again", "restart": "restart all", "redial": "call again"}
+	labels := map[string]string{"refresh": "re-INVITE", "register": "register again", "restart": "restart all", "redial": "call again"}
 	const label = "next  "
 	at := []span{{label, faint}}
 	for _, id := range ids {
@@ -237,7 +260,7 @@ func (m *model) nextRows(ids []string, w int) (rows []row) {
 		if a.Enabled != nil && !a.Enabled(m.situation()) {
 			continue
 		}
-		caps := []span{{m.look.keyName(m.set.keys.key(id)), keycap}, {" " + either(words[id] != "", words[id], a.Short), plain}}
+		caps := []span{{m.look.keyName(m.set.keys.key(id)), keycap}, {" " + either(labels[id] != "", labels[id], a.Short), plain}}
 		if len(at) > 1 {
 			if m.look.spansWidth(at)+3+m.look.spansWidth(caps) > w {
 				rows, at = append(rows, row{left: at}), []span{{strings.Repeat(" ", len(label)), faint}}

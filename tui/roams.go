@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // roamsView lists every roam, the latest first, with what the one under the
@@ -88,16 +89,16 @@ func (o *roamsView) about(m *model, r phone.Roam, w int) (rows []row) {
 		}
 	}
 	rows = append(rows, m.roamHead(r, w))
-	if why := strings.Join(r.Reasons, ", "); why != "" {
+	if why := words.Facts(r.Why); why != "" {
 		add("because: "+why, faint)
 	}
 	switch r.Phase {
 	case phone.RoamDone:
-		add(ended(r), good)
+		add(words.RoamEnd(r), good)
 	case phone.RoamFailed:
-		add(ended(r), bad)
+		add(words.RoamEnd(r), bad)
 	case phone.RoamSuperseded:
-		add(ended(r), faint)
+		add(words.RoamEnd(r), faint)
 	case phone.RoamStarted:
 		add("under way for "+lasting(m.roamClock(r)), busy)
 	}

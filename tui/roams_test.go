@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/exp/golden"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 func withPast(s phone.State) phone.State {
@@ -118,20 +119,6 @@ func TestWhatHelpsHasItsKeys(t *testing.T) {
 	}
 }
 
-func TestWithoutKeys(t *testing.T) {
-	for in, want := range map[string]string{
-		"REGISTER: no answer; trying on, r registers now. call 1: re-INVITE 606 Not Acceptable; registered again, the call is kept: I refreshes it again, b hangs up": "REGISTER: no answer; trying on. call 1: re-INVITE 606 Not Acceptable; registered again, the call is kept",
-		"no connection on lte0 10.20.30.40: no answer; trying on, ! restarts everything":                                                                              "no connection on lte0 10.20.30.40: no answer; trying on",
-		"REGISTER 403 Forbidden; not registered, calls go on: r tries again":                                                                                          "REGISTER 403 Forbidden; not registered, calls go on",
-		"call 1 ended: no network for 45 s": "call 1 ended: no network for 45 s",
-		"":                                  "",
-	} {
-		if got := withoutKeys(in); got != want {
-			t.Errorf("%q\nbecame %q\nwant   %q", in, got, want)
-		}
-	}
-}
-
 // TestRecentCallsOfEarlierRuns: they stand below those of this run, and can be
 // called again.
 func TestRecentCallsOfEarlierRuns(t *testing.T) {
@@ -195,12 +182,12 @@ func TestEveryReasonIsSeen(t *testing.T) {
 	for _, size := range [][2]int{{80, 40}, {120, 36}} {
 		d := newHand(t, size[0], size[1], nil)
 		s := recoveredState()
-		s.Roams[0].Reasons = []string{"wlan0 lost 192.168.1.23", "usb0 has 172.20.10.4", "route now by usb0"}
-		s.Roams[0].Steps[0].Detail = strings.Join(s.Roams[0].Reasons, ", ")
+		s.Roams[0].Why = said("wlan0 lost 192.168.1.23", "usb0 has 172.20.10.4", "route now by usb0")
+		s.Roams[0].Steps[0].Facts = s.Roams[0].Why
 		d.show(recovering())
 		d.show(s)
 		text := screen(d)
-		for _, reason := range s.Roams[0].Reasons {
+		for _, reason := range words.Reasons(s.Roams[0].Why) {
 			if !strings.Contains(text, reason) {
 				t.Errorf("%q is not on the screen:\n%s", reason, text)
 			}

@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // Messages that the interface sends itself.
@@ -168,7 +169,7 @@ func (m *model) finish(d done) {
 	m.set.Log.Warn("not done", "action", d.action, "error", d.err)
 	text := strings.ReplaceAll(d.action, "-", " ") + ": "
 	if refusal, ok := errors.AsType[*phone.Error](d.err); ok {
-		text += joined(refusal.Text, refusal.Hint)
+		text += words.Line(refusal.Text, refusal.Hint)
 	} else if errors.Is(d.err, context.DeadlineExceeded) {
 		text += "the engine did not answer"
 	} else {

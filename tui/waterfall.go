@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // stepWidths: offset, mark and name stand in columns.
@@ -64,10 +65,11 @@ func (m *model) detailRoom(w int, took string) int {
 // stepDetail is a step's detail without what its name says already: what is
 // registered is a REGISTER.
 func stepDetail(s phone.RoamStep) string {
-	if n := len(s.Name) + 1; len(s.Detail) > n && strings.EqualFold(s.Detail[:n], string(s.Name)+" ") {
-		return s.Detail[n:]
+	text := words.Step(s)
+	if n := len(s.Name) + 1; len(text) > n && strings.EqualFold(text[:n], string(s.Name)+" ") {
+		return text[n:]
 	}
-	return s.Detail
+	return text
 }
 
 // fitParts keeps of a list as many whole parts as fit, at least the first.
@@ -125,7 +127,7 @@ func (m *model) callOf(r phone.Roam, id phone.CallID) string {
 	}
 	for _, c := range r.Calls {
 		if c.Call == id && len(r.Calls) > 1 {
-			return costName(c)
+			return words.CostOf(c)
 		}
 	}
 	if r.ID < 0 || len(r.Calls) > 0 || len(m.state.Calls) < 2 {

@@ -12,6 +12,7 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // version is the "v" of every object.
@@ -88,13 +89,24 @@ type callBody struct {
 	Duration    *millis        `json:"duration_ms,omitempty"` // since the answer
 	LocalMedia  netip.AddrPort `json:"local_media,omitzero"`
 	RemoteMedia netip.AddrPort `json:"remote_media,omitzero"`
-	Hint        string         `json:"hint,omitempty"`
-	Redial      bool           `json:"needs_redial,omitempty"` // the other side lost the call; dial again
-	Started     stamp          `json:"started,omitzero"`
-	Answered    stamp          `json:"answered,omitzero"`
-	Ended       stamp          `json:"ended,omitzero"`
-	Roams       int            `json:"roams,omitempty"` // lived through
-	LongestGap  millis         `json:"longest_gap_ms,omitzero"`
+	endBody
+	Started    stamp  `json:"started,omitzero"`
+	Answered   stamp  `json:"answered,omitzero"`
+	Ended      stamp  `json:"ended,omitzero"`
+	Roams      int    `json:"roams,omitempty"` // lived through
+	LongestGap millis `json:"longest_gap_ms,omitzero"`
+}
+
+// endBody is what can be done about the end of a call, and the facts that this
+// and the reason are made from.
+type endBody struct {
+	Hint    string   `json:"hint,omitempty"`
+	Next    []string `json:"next,omitempty"` // commands that help
+	EndedBy string   `json:"ended_by,omitempty"`
+	EndedIn string   `json:"ended_in,omitempty"`
+	Cause   string   `json:"cause,omitempty"`
+	Phrase  string   `json:"phrase,omitempty"`       // the other side's own words
+	Redial  bool     `json:"needs_redial,omitempty"` // the other side lost the call; dial again
 }
 
 type mediaBody struct {
@@ -289,7 +301,7 @@ func call(at time.Time, c phone.Call) callBody {
 		Call: c.ID, Account: c.Account, Direction: c.Direction.String(), State: c.State.String(), Held: c.Held.String(),
 		Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), CallID: clean.Limit(c.SIPCallID, 1024),
 		Codec: clean.Text(c.Codec), SRTP: c.SRTP, Code: c.Code, Reason: clean.Text(c.Reason),
-		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia, Hint: clean.Limit(c.Hint, 1024), Redial: c.NeedsRedial,
+		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia, endBody: endBody{Hint: clean.Limit(c.Hint, 1024), Redial: c.NeedsRedial},
 		Started: stamp(c.Started), Answered: stamp(c.Answered), Ended: stamp(c.Ended), Roams: c.Roams, LongestGap: millis(c.LongestGap),
 	}
 	if !c.Answered.IsZero() {
@@ -299,6 +311,14 @@ func call(at time.Time, c phone.Call) callBody {
 		}
 		d := millis(max(0, until.Sub(c.Answered)))
 		out.Duration = &d
+	}
+	if c.State == phone.Ended {
+		said := words.End(c)
+		out.Reason, out.Hint, out.Next = clean.Limit(said.Text, 1024), clean.Limit(said.Hint, 1024), said.Next
+		out.EndedBy, out.Cause, out.Phrase = c.End.By.String(), c.End.Cause.String(), clean.Text(c.End.Phrase)
+		if c.End.Cause != phone.NoCause {
+			out.EndedIn = c.End.In.String()
+		}
 	}
 	return out
 }
@@ -326,7 +346,7 @@ func finite(v float64, parts float64) float64 {
 }
 
 func network(n phone.Network) networkBody {
-	out := networkBody{Interfaces: []interfaceBody{}, Path: map[string]pathBody{}, Reasons: n.Reasons}
+	out := networkBody{Interfaces: []interfaceBody{}, Path: map[string]pathBody{}, Reasons: words.Reasons(n.Why)}
 	for _, i := range n.Interfaces {
 		body := interfaceBody{i.Name, i.Addresses, i.Up, i.UsedBy}
 		if body.Addresses == nil {

@@ -41,20 +41,20 @@ func sampleNetwork() phone.Network {
 		},
 		Paths: []phone.Path{{Account: "work", Interface: "wlan0", Source: netip.MustParseAddr("192.168.1.23"), NextHop: netip.MustParseAddr("192.168.1.1")},
 			{Account: "lab"}},
-		Reasons: []string{"address-added wlan0 192.168.1.23"},
+		Why: said("address-added wlan0 192.168.1.23"),
 	}
 }
 
 func sampleRoam() phone.Roam {
 	return phone.Roam{
 		ID: 2, Account: "work", Epoch: 7, Phase: phone.RoamDone, From: "wlan0 192.168.1.23", To: "usb0 172.20.10.4",
-		Reasons: []string{"path-changed"}, Started: start(), Total: 84_250 * time.Microsecond,
+		Why: said("path-changed"), Started: start(), Total: 84_250 * time.Microsecond,
 		Calls: []phone.RoamCall{
 			{Call: 3, GapIn: 61 * time.Millisecond, GapOut: 0, LostIn: 3, Measured: true, Peer: "sip:bob@example.com", Name: "Bob Example"}, {Call: 4}},
 		Steps: []phone.RoamStep{
-			{Name: phone.StepSign, Detail: "address lost: wlan0 192.168.1.23"},
-			{Name: phone.StepRegister, Offset: 1500 * time.Microsecond, Duration: 12_345_678, OK: true, Detail: "REGISTER 200 OK"},
-			{Name: phone.StepRepair, Offset: 2 * time.Millisecond, Running: true, OK: true, Detail: "re-INVITE sent", Call: 3},
+			{Name: phone.StepSign, Facts: said("address lost: wlan0 192.168.1.23")},
+			{Name: phone.StepRegister, Offset: 1500 * time.Microsecond, Duration: 12_345_678, OK: true, Facts: said("REGISTER 200 OK")},
+			{Name: phone.StepRepair, Offset: 2 * time.Millisecond, Running: true, OK: true, Facts: said("re-INVITE sent"), Call: 3},
 		},
 	}
 }
@@ -62,9 +62,9 @@ func sampleRoam() phone.Roam {
 func failedRoam() phone.Roam {
 	return phone.Roam{
 		ID: -1, Account: "work", Epoch: 8, Phase: phone.RoamFailed, From: "usb0 172.20.10.4", To: "wlan0 192.168.1.23",
-		Started: start(), Total: 45 * time.Second, Failure: "REGISTER: no answer after 3 tries; trying on, r registers now",
+		Started: start(), Total: 45 * time.Second, Failures: []phone.Fact{{Kind: phone.RequestFault, Method: "REGISTER", Fault: phone.Fault{Kind: phone.FaultTimeout}, Tries: 3, Then: phone.TriesGoOn}},
 		FailedStep: phone.StepRegister, Next: []string{"register", "restart"},
-		Steps: []phone.RoamStep{{Name: phone.StepRegister, Offset: time.Millisecond, Duration: 45 * time.Second, Detail: "no answer"}},
+		Steps: []phone.RoamStep{{Name: phone.StepRegister, Offset: time.Millisecond, Duration: 45 * time.Second, Facts: said("no answer")}},
 	}
 }
 
@@ -86,10 +86,10 @@ func TestEvents(t *testing.T) {
 		phone.CallChanged{Call: hostile},
 		phone.NetworkChanged{Network: sampleNetwork()},
 		phone.NetworkChanged{},
-		phone.RoamChanged{Roam: phone.Roam{ID: 2, Account: "work", Epoch: 7, From: "wlan0 192.168.1.23", Reasons: []string{"path-lost"}}},
-		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepSign, OK: true, Detail: "usb0 got 172.20.10.4"}},
+		phone.RoamChanged{Roam: phone.Roam{ID: 2, Account: "work", Epoch: 7, From: "wlan0 192.168.1.23", Why: said("path-lost")}},
+		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepSign, OK: true, Facts: said("usb0 got 172.20.10.4")}},
 		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepRepair, Offset: 2 * time.Millisecond, Running: true, Call: 3}},
-		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepRegister, Offset: 1500 * time.Microsecond, Duration: 12_345_678, OK: false, Detail: "403"}},
+		phone.RoamChanged{Roam: sampleRoam(), Step: &phone.RoamStep{Name: phone.StepRegister, Offset: 1500 * time.Microsecond, Duration: 12_345_678, OK: false, Facts: said("403")}},
 		phone.RoamChanged{Roam: sampleRoam()},
 		phone.RoamChanged{Roam: failed},
 		phone.MediaReport{Call: 3, Media: phone.Media{}},
@@ -156,3 +156,5 @@ func TestHistory(t *testing.T) {
 	}
 	golden.RequireEqual(t, out.Bytes())
 }
+
+func said(text string) []phone.Fact { return []phone.Fact{{Kind: phone.Recorded, Text: text}} }

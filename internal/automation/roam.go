@@ -6,6 +6,7 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // roamHead is which roam it is, in every line about one.
@@ -17,10 +18,37 @@ type roamHead struct {
 	From    string       `json:"from,omitempty"`
 	To      string       `json:"to,omitempty"`
 	Reasons []string     `json:"reasons,omitempty"`
+
+	Accounts []partBody `json:"accounts,omitempty"` // where it moved several
+}
+
+// partBody is what a roam is to one of its accounts.
+type partBody struct {
+	Account string      `json:"account"`
+	Epoch   phone.Epoch `json:"epoch"`
+	Phase   string      `json:"phase"`
+	From    string      `json:"from,omitempty"`
+	To      string      `json:"to,omitempty"`
+	Total   *millis     `json:"total_ms,omitempty"`
+}
+
+func parts(r phone.Roam) (list []partBody) {
+	if len(r.Parts) < 2 {
+		return nil
+	}
+	for _, p := range r.Parts {
+		one := partBody{Account: p.Account, Epoch: p.Epoch, Phase: p.Phase.String(), From: p.From, To: p.To}
+		if p.Phase != phone.RoamStarted {
+			total := millis(p.Total)
+			one.Total = &total
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 func headOf(r phone.Roam, phase string) roamHead {
-	return roamHead{Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: phase, From: r.From, To: r.To, Reasons: r.Reasons}
+	return roamHead{Roam: r.ID, Account: r.Account, Epoch: r.Epoch, Phase: phase, From: r.From, To: r.To, Reasons: words.Reasons(r.Why), Accounts: parts(r)}
 }
 
 type roamBody struct {
@@ -41,6 +69,7 @@ type roamCallBody struct {
 	GapIn  *millis      `json:"gap_in_ms,omitempty"` // these three are absent when no audio was due
 	GapOut *millis      `json:"gap_out_ms,omitempty"`
 	LostIn *uint64      `json:"lost_in,omitempty"`
+	HungUp bool         `json:"hung_up,omitempty"` // it was over before it was whole again
 }
 
 type stepBody struct {
@@ -50,6 +79,8 @@ type stepBody struct {
 	OK       *bool        `json:"ok,omitempty"`
 	Detail   string       `json:"detail,omitempty"`
 	Call     phone.CallID `json:"call,omitempty"`
+	Method   string       `json:"method,omitempty"` // the request that it is about
+	Code     int          `json:"code,omitempty"`   // and the SIP status that it failed with
 }
 
 type stepObject struct {
@@ -68,14 +99,14 @@ func roamEvent(at time.Time, r roamBody) any {
 // roam is a roam without its steps, each of which is an event of its own.
 func roam(r phone.Roam) roamBody {
 	out := roamBody{
-		roamHead: headOf(r, r.Phase.String()), Started: stamp(r.Started), Detail: clean.Limit(r.Failure, 1024), Failed: string(r.FailedStep), Next: r.Next,
+		roamHead: headOf(r, r.Phase.String()), Started: stamp(r.Started), Detail: clean.Limit(words.RoamFailure(r), 1024), Failed: string(r.FailedStep), Next: r.Next,
 	}
 	if r.Phase != phone.RoamStarted {
 		total := millis(r.Total)
 		out.Total = &total
 	}
 	for _, c := range r.Calls {
-		body := roamCallBody{Call: c.Call, Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name)}
+		body := roamCallBody{Call: c.Call, Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), HungUp: c.HungUp}
 		if c.Measured {
 			in, gone, lost := millis(c.GapIn), millis(c.GapOut), c.LostIn
 			body.GapIn, body.GapOut, body.LostIn = &in, &gone, &lost
@@ -95,7 +126,10 @@ func timeline(r phone.Roam) roamBody {
 }
 
 func step(s phone.RoamStep) stepBody {
-	out := stepBody{Step: string(s.Name), Offset: millis(s.Offset), Detail: clean.Limit(s.Detail, 1024), Call: s.Call}
+	out := stepBody{Step: string(s.Name), Offset: millis(s.Offset), Detail: clean.Limit(words.Step(s), 1024), Call: s.Call}
+	if len(s.Facts) > 0 {
+		out.Method, out.Code = s.Facts[0].Method, s.Facts[0].Fault.Code
+	}
 	if !s.Running {
 		duration, ok := millis(s.Duration), s.OK
 		out.Duration, out.OK = &duration, &ok

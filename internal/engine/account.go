@@ -33,7 +33,7 @@ type account struct {
 	stacks     map[roam.Epoch]*stack
 	kept       map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
 	named      []named                   // Contacts that REGISTERs named, the newest last
-	roam       *phone.Roam               // in progress
+	roam       *roamPart                 // in progress
 	owed       []*goodbye                // ends that their peers have not confirmed
 	unverified bool                      // nobody checks the server's certificate
 	listing    listing
@@ -189,7 +189,7 @@ func (e *Engine) announce(atLast bool) {
 func (a *account) register(act roam.Register) {
 	st := a.stacks[act.Epoch]
 	if st == nil {
-		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled, Text: "no connection"}})
+		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
 	}
 	if a.view.State != phone.Registered {
@@ -247,7 +247,7 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	}
 	a.changed()
 	if a.stacks[epoch] != nil && unanswered(f) {
-		a.failOver(epoch, a.stacks[epoch].Server(), text)
+		a.failOver(epoch, a.stacks[epoch].Server(), f.Fault)
 	}
 }
 

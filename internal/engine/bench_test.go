@@ -8,6 +8,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -52,7 +53,7 @@ func benchmarkRoam(b *testing.B, transport locate.Transport) {
 			b.Fatalf("no re-INVITE\n%s", r.story())
 		}
 		if roam := r.roamed(n); roam.Phase != phone.RoamDone {
-			b.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+			b.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 		}
 		toProven += time.Since(start)
 		drain(invites)

@@ -12,6 +12,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
@@ -106,7 +107,7 @@ func (r *rig) done() phone.Roam {
 	s := r.until("the roam is over", over)
 	last := s.Roams[len(s.Roams)-1]
 	if last.Phase != phone.RoamDone {
-		r.t.Fatalf("the roam %s: %s\n%s", last.Phase, last.Failure, r.story())
+		r.t.Fatalf("the roam %s: %s\n%s", last.Phase, words.RoamFailure(last), r.story())
 	}
 	return last
 }

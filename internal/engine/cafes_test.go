@@ -8,6 +8,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 )
 
@@ -25,9 +26,9 @@ func TestTwoCafes(t *testing.T) {
 		r.world.Phone.Plug("wlan0", "another cafe", home())
 		roam := r.roamed(1)
 		if roam.Phase != phone.RoamDone {
-			t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+			t.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 		}
-		if why := strings.Join(roam.Reasons, ", "); !strings.Contains(why, "has another next hop") {
+		if why := words.Facts(roam.Why); !strings.Contains(why, "has another next hop") {
 			t.Errorf("the reason is %q", why)
 		}
 		audioBothWays(t, r, id, voice, home().Addr())

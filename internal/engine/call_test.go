@@ -13,6 +13,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -37,7 +38,7 @@ func TestManyRoams(t *testing.T) {
 					r.world.Phone.Unplug(from)
 					r.world.Phone.Plug(to, network, addr)
 					if got := r.roamed(n); got.Phase != phone.RoamDone {
-						t.Fatalf("roam %d %s: %s\n%s", n, got.Phase, got.Failure, r.story())
+						t.Fatalf("roam %d %s: %s\n%s", n, got.Phase, words.RoamFailure(got), r.story())
 					}
 				}
 				const warm, all = 4, 60
@@ -139,7 +140,7 @@ func TestIncoming(t *testing.T) {
 			r.walk()
 			r.roamed(1)
 			if c := find(r.state1(), id); c.State != phone.Ringing {
-				t.Fatalf("it is %s: %s", c.State, c.Reason)
+				t.Fatalf("it is %s: %s", c.State, words.End(c).Text)
 			}
 			r.do(phone.Answer{Call: id})
 			if err := <-done; err != nil {
@@ -186,7 +187,7 @@ func TestHeldCallRoams(t *testing.T) {
 		r.until("held", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
 		r.walk()
 		if roam := r.roamed(1); roam.Phase != phone.RoamDone {
-			t.Fatalf("%s: %s\n%s", roam.Phase, roam.Failure, r.story())
+			t.Fatalf("%s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 		}
 		if c := find(r.state1(), id); c.Held != phone.HeldLocal || c.State != phone.Up {
 			t.Fatalf("after the roam it is %s, held by %s", c.State, c.Held)
@@ -223,7 +224,7 @@ func TestGraceEnds(t *testing.T) {
 		r.world.Phone.Unplug("wlan0")
 		r.until("the time left is shown", func(s phone.State) bool { return !find(s, id).KeepUntil.IsZero() })
 		s := r.until("given up", func(s phone.State) bool { return find(s, id).State == phone.Ended })
-		if c := find(s, id); c.Reason == "" {
+		if c := find(s, id); words.End(c).Text == "" {
 			t.Error("ended without a reason")
 		}
 		r.world.Phone.Plug("usb0", "tethering", tether())
@@ -248,7 +249,7 @@ func TestLostDialogOffersRedial(t *testing.T) {
 			c := find(s, id)
 			return c.State == phone.Ended && c.NeedsRedial
 		})
-		if find(s, id).Reason == "" {
+		if words.End(find(s, id)).Text == "" {
 			t.Error("no reason is told")
 		}
 		again := r.do(phone.Redial{Call: id}).Call
@@ -265,7 +266,7 @@ func TestRestartKeepsCalls(t *testing.T) {
 		id := r.call("melody")
 		r.do(phone.Restart{})
 		if roam := r.roamed(1); roam.Phase != phone.RoamDone {
-			t.Fatalf("%s: %s\n%s", roam.Phase, roam.Failure, r.story())
+			t.Fatalf("%s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 		}
 		before := find(r.state1(), id).Media.RxPackets
 		r.until("sound", func(s phone.State) bool { return find(s, id).Media.RxPackets > before+25 })

@@ -268,14 +268,19 @@ func (e *Engine) eachAccount(name string, fn func(*account)) error {
 // force makes every account act as if its network changed.
 func (e *Engine) force(f roam.Force) {
 	e.watcher.Look(netwatch.Reason{Kind: netwatch.Requested})
+	defer e.oneChange()()
 	for _, a := range e.accounts {
-		if !a.cfg.Enabled {
-			continue
-		}
-		a.resolve() // beside: the name may point elsewhere on this network
-		if a.path.Valid() {
-			e.step(a, roam.Forced{What: f})
-		}
+		e.forceAccount(a, roam.Forced{What: f})
+	}
+}
+
+func (e *Engine) forceAccount(a *account, f roam.Forced) {
+	if !a.cfg.Enabled {
+		return
+	}
+	a.resolve() // beside: the name may point elsewhere on this network
+	if a.path.Valid() {
+		e.step(a, f)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/internal/leaf/words"
 	"ramble/sip"
 )
 
@@ -91,7 +90,7 @@ func fault(err error) phone.Fault {
 	case errors.As(err, &res):
 		f.Kind, f.Method, f.Code, f.Phrase = phone.FaultResponse, res.Method, res.Code, res.Reason
 	default:
-		switch failure(err).Kind {
+		switch sorted(err).Kind {
 		case roam.TimedOut:
 			f.Kind = phone.FaultTimeout
 		case roam.Transport:
@@ -108,6 +107,5 @@ func (c *call) ended(how phone.End) {
 	v := &c.view
 	how.In = v.State
 	v.State, v.Ended, v.End, v.Code = phone.Ended, time.Now(), how, how.Code
-	said := words.End(*v)
-	v.Reason, v.Hint = said.Text, said.Hint
+	v.Reason, v.Hint = "", ""
 }

@@ -27,8 +27,7 @@ type Engine struct {
 	order    []phone.CallID // calls by number
 	current  phone.CallID
 	lastCall phone.CallID
-	lastRoam phone.RoamID
-	roams    []*phone.Roam
+	roams    timelines
 	past     phone.Past // read once, at the start
 	recorder *recorder  // nil without a history
 	lastDial phone.Dial

@@ -16,6 +16,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
@@ -234,7 +235,7 @@ func TestTLSRoams(t *testing.T) {
 			opened := ""
 			for _, s := range r.Steps {
 				if s.Name == phone.StepName("open") {
-					opened = fmt.Sprintf("%s %v", s.Detail, s.Duration.Round(time.Millisecond))
+					opened = fmt.Sprintf("%s %v", words.Step(s), s.Duration.Round(time.Millisecond))
 				}
 			}
 			if r.Phase != phone.RoamDone || !strings.Contains(opened, "TLS 1.3 resumed, connected to 203.0.113.1:5060") {

@@ -8,10 +8,16 @@ import (
 	"ramble/sip"
 )
 
-// failure sorts a signalling error by what the policy can do about it.
+// failure is a signalling error as the policy takes it, with what is known.
 func failure(err error) roam.Failure {
-	text, _ := sip.Explain(err)
-	f := roam.Failure{Text: text}
+	f := sorted(err)
+	f.Fault = fault(err)
+	return f
+}
+
+// sorted sorts a signalling error by what the policy can do about it.
+func sorted(err error) roam.Failure {
+	f := roam.Failure{}
 	var res *sip.ResponseError
 	var refused *sip.RefusedError
 	switch {

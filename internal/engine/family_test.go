@@ -20,6 +20,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
@@ -233,7 +234,7 @@ func fromIPv4ToIPv6(t *testing.T, transport locate.Transport) {
 		host.Unplug(from)
 		host.Plug(to, network, at)
 		if got := r.roamed(nth); got.Phase != phone.RoamDone {
-			t.Fatalf("the roam %s: %s\n%s", got.Phase, got.Failure, r.story())
+			t.Fatalf("the roam %s: %s\n%s", got.Phase, words.RoamFailure(got), r.story())
 		}
 		before := voice.from(at.Addr())
 		rx := find(r.state1(), id).Media.RxPackets
@@ -244,7 +245,7 @@ func fromIPv4ToIPv6(t *testing.T, transport locate.Transport) {
 		if len(list) != 1 || !strings.Contains(list[0].Contact, at.Addr().String()) {
 			t.Errorf("bindings %+v", list)
 		}
-		t.Log(r.state1().Roams[nth-1].Steps[len(r.state1().Roams[nth-1].Steps)-1].Detail)
+		t.Log(words.Step(r.state1().Roams[nth-1].Steps[len(r.state1().Roams[nth-1].Steps)-1]))
 	}
 	move("wlan0", "usb0", "lte", phone6, 1)
 	move("usb0", "wlan0", "home", home(), 2)

@@ -15,6 +15,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -63,7 +64,7 @@ func TestWhatIsOverOutlivesThePhone(t *testing.T) {
 		}
 		got := past.Calls[0]
 		if got.ID != -2 || got.State != phone.Ended || got.Peer != call.Peer || got.Roams != 1 || got.Direction != phone.Outgoing ||
-			!got.Answered.Equal(call.Answered) || !got.Ended.Equal(call.Ended) || got.Reason != call.Reason || got.SIPCallID != call.SIPCallID {
+			!got.Answered.Equal(call.Answered) || !got.Ended.Equal(call.Ended) || got.End != call.End || words.End(got).Text != words.End(call).Text || got.SIPCallID != call.SIPCallID {
 			t.Errorf("the call came back as\n%+v\nit was\n%+v", got, call)
 		}
 		if c := past.Calls[1]; c.ID != -1 || c.Direction != phone.Incoming || !c.Answered.IsZero() || c.Code != 603 {
@@ -84,15 +85,20 @@ func TestWhatIsOverOutlivesThePhone(t *testing.T) {
 	})
 }
 
+func recorded(text string) phone.Fact { return phone.Fact{Kind: phone.Recorded, Text: text} }
+
 // sameRoam compares to the microsecond, which is what the file keeps.
 func sameRoam(t *testing.T, got, was phone.Roam) {
 	t.Helper()
 	rough := func(r phone.Roam) phone.Roam {
 		r.ID, r.Started = 0, time.Time{}
 		r.Total = r.Total.Round(time.Microsecond)
+		r.Parts = nil // of one account, it says no more
+		r.Why, r.Failures = []phone.Fact{recorded(words.Facts(r.Why))}, []phone.Fact{recorded(words.RoamFailure(r))}
 		r.Steps = slices.Clone(r.Steps)
 		for i := range r.Steps {
 			r.Steps[i].Offset, r.Steps[i].Duration = r.Steps[i].Offset.Round(time.Microsecond), r.Steps[i].Duration.Round(time.Microsecond)
+			r.Steps[i].Account, r.Steps[i].Facts = "", []phone.Fact{recorded(words.Step(r.Steps[i]))} // the words are kept
 		}
 		r.Calls = slices.Clone(r.Calls)
 		for i := range r.Calls {
@@ -124,7 +130,7 @@ func TestADiskThatTakesNothingCostsNoCall(t *testing.T) {
 		id := r.call("melody")
 		r.walk()
 		if roam := r.roamed(1); roam.Phase != phone.RoamDone {
-			t.Errorf("the roam ended %s: %s", roam.Phase, roam.Failure)
+			t.Errorf("the roam ended %s: %s", roam.Phase, words.RoamFailure(roam))
 		}
 		r.said("the history is not written")
 		r.do(phone.Hangup{Call: id})
@@ -167,8 +173,8 @@ func TestAFailedRoamNamesItsStepAndWhatHelps(t *testing.T) {
 		r.walk()
 		roam := r.roamed(1)
 		if roam.Phase != phone.RoamFailed || roam.FailedStep != phone.StepRepair ||
-			!slices.Equal(roam.Next, []string{"refresh", "hangup", "restart"}) || !strings.Contains(roam.Failure, "603") {
-			t.Errorf("%s at %q, next %v: %s\n%s", roam.Phase, roam.FailedStep, roam.Next, roam.Failure, r.story())
+			!slices.Equal(roam.Next, []string{"refresh", "hangup", "restart"}) || !strings.Contains(words.RoamFailure(roam), "603") {
+			t.Errorf("%s at %q, next %v: %s\n%s", roam.Phase, roam.FailedStep, roam.Next, words.RoamFailure(roam), r.story())
 		}
 		r.quit()
 		roams, _, err := history.Open(history.Options{Dir: dir}).Roams()

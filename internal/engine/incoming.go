@@ -41,7 +41,7 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)
 		sensing{look: e.watcher.Look}.trouble(ev.Stack.Local().Addr(), a.path.Interface, ev.Err)
-		e.step(a, roam.StackLost{Epoch: epoch, Reason: ev.Err.Error()})
+		e.step(a, roam.StackLost{Epoch: epoch, Why: []phone.Fact{{Kind: phone.StackLost, Fault: fault(ev.Err)}}})
 	case sip.Mapped:
 		a.mapped(epoch, ev)
 	case sip.RefusedRequest:

@@ -16,6 +16,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 )
 
@@ -225,7 +226,7 @@ func TestAKilledPhoneRemembersItsCalls(t *testing.T) {
 		t.Fatalf("%d calls, %v", len(past.Calls), notes)
 	}
 	c, was := past.Calls[0], find(r.state1(), id)
-	if c.State != phone.Ended || c.Peer != was.Peer || !c.Answered.Equal(was.Answered) || c.Reason != history.Killed || c.Ended.Before(was.Answered) {
+	if c.State != phone.Ended || c.Peer != was.Peer || !c.Answered.Equal(was.Answered) || words.End(c).Text != history.Killed || c.Ended.Before(was.Answered) {
 		t.Errorf("it came back as %+v", c)
 	}
 	r.do(phone.Hangup{Call: id})

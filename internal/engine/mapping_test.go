@@ -13,6 +13,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -149,7 +150,7 @@ func TestMediaMappingMoves(t *testing.T) {
 		if took := time.Since(began); took > 6*time.Second {
 			t.Errorf("it took %s, with a keep-alive each 5 s", took)
 		}
-		if last := r.done(); !strings.Contains(last.Steps[0].Detail, "the STUN server sees the media at "+outside().String()) {
+		if last := r.done(); !strings.Contains(words.Step(last.Steps[0]), "the STUN server sees the media at "+outside().String()) {
 			t.Errorf("%+v", last)
 		}
 		peer := r.world.Peer("melody")

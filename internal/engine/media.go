@@ -147,7 +147,7 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Transport, err error) {
 		return
 	}
 	if err != nil {
-		e.step(c.acct, roam.MediaMoveFailed{Epoch: act.Epoch, Call: act.Call, Failure: roam.Failure{Kind: roam.Transport, Text: err.Error()}})
+		e.step(c.acct, roam.MediaMoveFailed{Epoch: act.Epoch, Call: act.Call, Failure: roam.Failure{Kind: roam.Transport, Fault: phone.Fault{Kind: phone.FaultTransport, Text: err.Error()}}})
 		return
 	}
 	c.mediaEpoch = act.Epoch
@@ -164,7 +164,7 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Transport, err error) {
 	}
 	c.sock = sock
 	c.changed()
-	e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "media at " + sock.RTP().String()})
+	e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "RTP " + sock.RTP().String()})
 }
 
 func (c *call) switchMedia() {
@@ -182,7 +182,7 @@ func (c *call) heard(h stream.Heard) {
 }
 
 // lookAtMediaPath notices when only the way to this call's media peer moved.
-func (c *call) lookAtMediaPath(reasons []string, since time.Time) {
+func (c *call) lookAtMediaPath(why []phone.Fact, since time.Time) {
 	remote := c.view.RemoteMedia.Addr()
 	if c.stream == nil || !remote.IsValid() {
 		return
@@ -194,7 +194,7 @@ func (c *call) lookAtMediaPath(reasons []string, since time.Time) {
 		return // the account's own roam takes the call along
 	}
 	c.e.step(c.acct, roam.MediaPathChanged{
-		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: c.e.alive(old), Since: since, Reasons: reasons,
+		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: c.e.alive(old), Since: since, Why: why,
 	})
 }
 
@@ -213,7 +213,7 @@ func (c *call) followFamily() {
 	c.mediaPath = now
 	c.e.step(c.acct, roam.MediaPathChanged{
 		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: true, Since: time.Now(),
-		Reasons: []string{"the other side is at " + remote.String()},
+		Why: []phone.Fact{{Kind: phone.PeerMovedTo, At: netip.AddrPortFrom(remote, 0)}},
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 )
 
@@ -20,7 +21,7 @@ func TestOldPathDiesAfterTheRoam(t *testing.T) {
 		r.until("ringing", func(s phone.State) bool { return find(s, id).State == phone.Ringing })
 		r.world.Phone.Plug("usb0", "tethering", tether())
 		if roam := r.roamed(1); roam.Phase != phone.RoamDone {
-			t.Fatalf("%s: %s\n%s", roam.Phase, roam.Failure, r.story())
+			t.Fatalf("%s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 		}
 		if c := find(r.state1(), id); c.State != phone.Ringing || c.LocalMedia.Addr() != home().Addr() {
 			t.Fatalf("while both paths live it is %s at %s", c.State, c.LocalMedia)

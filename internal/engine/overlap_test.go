@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 )
 
@@ -21,7 +22,7 @@ func TestMakeBeforeBreakLosesNothing(t *testing.T) {
 				r.world.Phone.Plug("usb0", "tethering", tether())
 				roam := r.roamed(1)
 				if roam.Phase != phone.RoamDone {
-					t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+					t.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 				}
 				audioBothWays(t, r, id, voice, tether().Addr())
 				r.world.Phone.Unplug("wlan0")

@@ -182,7 +182,7 @@ func (c *call) inviteAnew(act *roam.Repair, st *stack) {
 func (c *call) placedAnew() {
 	if act := c.anew; act != nil {
 		c.anew = nil
-		c.e.step(c.acct, roam.Repaired{Epoch: act.Epoch, Call: act.Call, Detail: "INVITE answered on the new path"})
+		c.e.step(c.acct, roam.Repaired{Epoch: act.Epoch, Call: act.Call})
 	}
 }
 

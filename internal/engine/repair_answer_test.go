@@ -11,6 +11,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -158,7 +159,7 @@ func TestAnswer481(t *testing.T) {
 			byes := r.world.Registrar.Count("BYE")
 			r.walk()
 			s := r.until("lost", func(s phone.State) bool { return find(s, id).State == phone.Ended })
-			if c := find(s, id); !c.NeedsRedial || c.Reason == "" || c.Hint == "" {
+			if c := find(s, id); !c.NeedsRedial || words.End(c).Text == "" || words.End(c).Hint == "" {
 				t.Errorf("not a word: %+v", c)
 			}
 			r.pass(10 * time.Second)
@@ -209,7 +210,7 @@ func TestForeignChallenge(t *testing.T) {
 			if leaked {
 				t.Error("credentials went to the peer")
 			}
-			if why := s.Roams[len(s.Roams)-1].Failure; !strings.Contains(why, "call 1") || !strings.Contains(why, "b hangs up") {
+			if why := words.RoamFailure(s.Roams[len(s.Roams)-1]); !strings.Contains(why, "re-INVITE 40") || !strings.Contains(why, "the call is kept") {
 				t.Errorf("it says %q", why)
 			}
 			r.stateIs(id, phone.Up)
@@ -242,8 +243,8 @@ func TestNothingAnswers(t *testing.T) {
 		r.stateAfter(10*time.Minute, "restarted, and failed", func(s phone.State) bool {
 			restarted, failed := false, false
 			for _, ro := range s.Roams {
-				restarted = restarted || strings.Contains(strings.Join(ro.Reasons, " "), "restart everything")
-				failed = failed || ro.Phase == phone.RoamFailed && strings.Contains(ro.Failure, "trying on")
+				restarted = restarted || strings.Contains(words.Facts(ro.Why), "everything is restarted")
+				failed = failed || ro.Phase == phone.RoamFailed && strings.Contains(words.RoamFailure(ro), "it is tried further")
 			}
 			return restarted && failed
 		})
@@ -265,7 +266,7 @@ func TestNoAudioAfterThe2xx(t *testing.T) {
 		s := r.until("it is said", func(s phone.State) bool {
 			return len(s.Roams) > 0 && s.Roams[len(s.Roams)-1].Phase == phone.RoamFailed
 		})
-		if why := s.Roams[len(s.Roams)-1].Failure; !strings.Contains(why, "no audio") {
+		if why := words.RoamFailure(s.Roams[len(s.Roams)-1]); !strings.Contains(why, "no audio") {
 			t.Errorf("it says %q", why)
 		}
 		if n := r.one("melody").State().Refreshes; n != 2 {

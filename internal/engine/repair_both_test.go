@@ -12,6 +12,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
@@ -114,7 +115,7 @@ func TestBothRoam(t *testing.T) {
 					for _, r := range []*rig{p.me, p.friend} {
 						for _, ro := range r.state1().Roams {
 							if ro.Phase == phone.RoamFailed {
-								t.Errorf("a roam failed: %s", ro.Failure)
+								t.Errorf("a roam failed: %s", words.RoamFailure(ro))
 							}
 						}
 					}

@@ -10,6 +10,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -259,8 +260,8 @@ func TestCancelLostWhileRinging(t *testing.T) {
 		r.stateIs(id, phone.Ringing)
 		r.online()
 		c := r.stateIs(id, phone.Ended)
-		if !strings.HasPrefix(c.Reason, "missed: ") || !strings.Contains(c.Reason, "stopped calling") {
-			t.Errorf("it says %q", c.Reason)
+		if !strings.HasPrefix(words.End(c).Text, "missed: ") || !strings.Contains(words.End(c).Text, "stopped calling") {
+			t.Errorf("it says %q", words.End(c).Text)
 		}
 	})
 }
@@ -279,8 +280,8 @@ func TestRingingEndsWithItsInvite(t *testing.T) {
 			r.pass(limit - time.Second)
 			r.stateIs(id, phone.Ringing)
 			c := r.stateIs(id, phone.Ended)
-			if !strings.HasPrefix(c.Reason, "missed: ") {
-				t.Errorf("it says %q", c.Reason)
+			if !strings.HasPrefix(words.End(c).Text, "missed: ") {
+				t.Errorf("it says %q", words.End(c).Text)
 			}
 			if err := <-done; err == nil {
 				t.Error("Carol heard of nothing")

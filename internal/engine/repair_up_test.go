@@ -10,6 +10,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -141,7 +142,7 @@ func TestHoldPendingOnADeadPath(t *testing.T) {
 				r.done()
 				s := r.until("held after all", func(s phone.State) bool { return find(s, id).Held == phone.HeldLocal })
 				if c := find(s, id); c.State != phone.Up {
-					t.Fatalf("it is %s: %s", c.State, c.Reason)
+					t.Fatalf("it is %s: %s", c.State, words.End(c).Text)
 				}
 				r.thereIs("melody", "hold at the new address", func(s siptest.CallState) bool {
 					return s.Media.Held && s.Media.Remote.RTP.Addr() == tether().Addr()

@@ -15,6 +15,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/netwatch"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip"
@@ -152,12 +153,12 @@ func (r *rig) story() string {
 		switch w := n.What.(type) {
 		case phone.RoamChanged:
 			if w.Step != nil {
-				out += n.At.Format("05.000 ") + "step " + string(w.Step.Name) + " " + w.Step.Detail + "\n"
+				out += n.At.Format("05.000 ") + "step " + string(w.Step.Name) + " " + words.Step(*w.Step) + "\n"
 			} else {
-				out += n.At.Format("05.000 ") + "roam " + w.Roam.Phase.String() + " " + w.Roam.Failure + "\n"
+				out += n.At.Format("05.000 ") + "roam " + w.Roam.Phase.String() + " " + words.RoamFailure(w.Roam) + "\n"
 			}
 		case phone.CallChanged:
-			out += n.At.Format("05.000 ") + "call " + w.Call.State.String() + " " + w.Call.Reason + "\n"
+			out += n.At.Format("05.000 ") + "call " + w.Call.State.String() + " " + words.End(w.Call).Text + "\n"
 		case phone.RegistrationChanged:
 			out += n.At.Format("05.000 ") + "registration " + w.Account.State.String() + " " + w.Account.Reason + "\n"
 		case phone.Said:
@@ -286,12 +287,12 @@ func survives(t *testing.T, transport locate.Transport, v variant, peerEnds bool
 	})
 	roam := r.roamed(1)
 	if roam.Phase != phone.RoamDone {
-		t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+		t.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 	}
 	audioBothWays(t, r, id, voice, v.to)
 	agrees(t, roam, voice, v)
 	oneBinding(t, r, v.to)
-	t.Logf("%s: %s", v.name, roam.Steps[len(roam.Steps)-1].Detail)
+	t.Logf("%s: %s", v.name, words.Step(roam.Steps[len(roam.Steps)-1]))
 	hangUp(t, r, id, peerEnds)
 }
 

@@ -43,7 +43,7 @@ func (c *call) listen() {
 func (a *account) probe(act roam.Probe) {
 	e, st := a.e, a.stacks[act.Epoch]
 	if st == nil {
-		e.step(a, roam.ProbeFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled, Text: "no connection"}})
+		e.step(a, roam.ProbeFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
 	}
 	e.job("probe "+a.cfg.Name, probeLimit, func(ctx context.Context) {

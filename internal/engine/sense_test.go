@@ -8,6 +8,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 )
 
@@ -39,13 +40,13 @@ func TestSilentDeath(t *testing.T) {
 					voice := r.world.Voices()[0]
 					tt.die(r)
 					s := r.until("a roam begins", func(s phone.State) bool { return len(s.Roams) > 0 })
-					if why := strings.Join(s.Roams[0].Reasons, ", "); !strings.Contains(why, "no audio for 2") || !strings.Contains(why, ", OPTIONS: ") {
+					if why := words.Facts(s.Roams[0].Why); !strings.Contains(why, "no audio for 2") || !strings.Contains(why, ", OPTIONS: ") {
 						t.Errorf("the reason is %q", why)
 					}
 					tt.heal(r)
 					roam := r.roamed(1)
 					if roam.Phase != phone.RoamDone {
-						t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+						t.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 					}
 					audioBothWays(t, r, id, voice, home().Addr())
 					oneBinding(t, r, home().Addr())
@@ -53,7 +54,7 @@ func TestSilentDeath(t *testing.T) {
 						t.Errorf("%d roams\n%s", n, r.story())
 					}
 					gap := roam.Calls[0].GapIn
-					t.Logf("gap in %s, out %s: %s", gap, roam.Calls[0].GapOut, roam.Steps[len(roam.Steps)-1].Detail)
+					t.Logf("gap in %s, out %s: %s", gap, roam.Calls[0].GapOut, words.Step(roam.Steps[len(roam.Steps)-1]))
 					if gap < 4*time.Second || gap > 6*time.Second {
 						t.Errorf("gap in %s, want the 2 s of silence and the 2 s of the probe", gap)
 					}
@@ -79,8 +80,8 @@ func TestAPeerThatSendsNothing(t *testing.T) {
 		voice := r.world.Voices()[0]
 		voice.Mute(true)
 		first := r.roamed(1)
-		if why := strings.Join(first.Reasons, ", "); first.Phase != phone.RoamDone || !strings.Contains(why, "the server answers") {
-			t.Fatalf("the roam %s: %s %s", first.Phase, why, first.Failure)
+		if why := strings.Join(words.Reasons(first.Why), ", "); first.Phase != phone.RoamDone || !strings.Contains(why, "the server answers") {
+			t.Fatalf("the roam %s: %s %s", first.Phase, why, words.RoamFailure(first))
 		}
 		sent := r.reinvites()
 		voice.Mute(false)
@@ -123,9 +124,9 @@ func TestAFailedSocketIsASign(t *testing.T) {
 		r.walk()
 		roam := r.roamed(1)
 		if roam.Phase != phone.RoamDone {
-			t.Fatalf("the roam %s: %s\n%s", roam.Phase, roam.Failure, r.story())
+			t.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 		}
-		if why := strings.Join(roam.Reasons, ", "); !strings.Contains(why, "a socket failed on wlan0 192.168.1.23: network is unreachable") {
+		if why := words.Facts(roam.Why); !strings.Contains(why, "a socket failed on wlan0 192.168.1.23: network is unreachable") {
 			t.Errorf("the reason is %q", why)
 		}
 		if gap := roam.Calls[0].GapIn; gap > time.Second {

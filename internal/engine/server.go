@@ -145,7 +145,7 @@ func (a *account) resolved(found []locate.Server, err error) {
 		a.view.Server, a.view.Transport = found[0].Addr.String(), found[0].Transport.String()
 	}
 	before := a.path
-	a.lookAtPath([]string{"started"}, time.Now())
+	a.lookAtPath([]phone.Fact{{Kind: phone.FirstLook}}, time.Now())
 	a.e.watchPeers()
 	if a.path != before && len(a.e.network.Interfaces) > 0 { // else the first look is still to come, and tells it
 		a.e.tellNetwork(a.e.watcher.State())
@@ -176,13 +176,13 @@ func (a *account) choose(now time.Time) netwatch.Path {
 
 // lookAtPath asks for the path towards the server and tells the machine when
 // it is not the one in use.
-func (a *account) lookAtPath(reasons []string, since time.Time) {
+func (a *account) lookAtPath(why []phone.Fact, since time.Time) {
 	if !a.cfg.Enabled || len(a.servers.list) == 0 {
 		return
 	}
 	now := a.choose(time.Now())
 	if now == a.path && a.machine.Epoch() != 0 {
-		a.lookAtOld(reasons, since)
+		a.lookAtOld(why, since)
 		return
 	}
 	old := a.path
@@ -200,7 +200,7 @@ func (a *account) lookAtPath(reasons []string, since time.Time) {
 		a.resolve() // beside: the name may point elsewhere from here
 	}
 	a.e.step(a, roam.PathChanged{
-		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Reasons: reasons,
+		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Why: why,
 	})
 	if !now.Valid() {
 		a.view.State, a.view.Reason = phone.NoNetwork, "no network"
@@ -214,11 +214,11 @@ func (a *account) lookAtPath(reasons []string, since time.Time) {
 
 // lookAtOld tells the machine when a path of before, whose stack is kept beside
 // the present one for the calls on it, is gone too.
-func (a *account) lookAtOld(reasons []string, since time.Time) {
+func (a *account) lookAtOld(why []phone.Fact, since time.Time) {
 	present := a.stacks[a.machine.Epoch()]
 	for _, st := range a.stacks {
 		if st != present && !a.e.alive(st.path) {
-			a.e.step(a, roam.PathChanged{Path: roam.Path(a.path), Since: since, Reasons: reasons})
+			a.e.step(a, roam.PathChanged{Path: roam.Path(a.path), Since: since, Why: why})
 			return
 		}
 	}
@@ -324,7 +324,7 @@ func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) 
 		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 		a.changed()
 		if next, ok := a.alternative(time.Now()); ok && a.e.pathTo(next.Addr.Addr()) != a.path && len(dead) > 0 {
-			a.lookAtPath([]string{"no server answers on this path", "trying " + next.Addr.String()}, time.Now())
+			a.lookAtPath([]phone.Fact{{Kind: phone.NoServerHere}, {Kind: phone.TryingServer, Text: next.Addr.String()}}, time.Now())
 			return
 		}
 	}
@@ -364,19 +364,19 @@ func unanswered(f roam.Failure) bool {
 
 // failOver leaves a server whose REGISTER came to nothing, where there is
 // another one.
-func (a *account) failOver(epoch roam.Epoch, srv locate.Server, why string) {
+func (a *account) failOver(epoch roam.Epoch, srv locate.Server, why phone.Fault) {
 	a.failed([]locate.Server{srv})
 	next, ok := a.alternative(time.Now())
 	if !ok || a.e.quitting {
 		return
 	}
-	reasons := []string{srv.Addr.String() + ": " + strings.TrimSuffix(why, "."), "trying " + next.Addr.String()}
+	reasons := []phone.Fact{{Kind: phone.ServerFailed, Text: srv.Addr.String(), Fault: why}, {Kind: phone.TryingServer, Text: next.Addr.String()}}
 	if a.e.pathTo(next.Addr.Addr()) != a.path {
 		a.lookAtPath(reasons, time.Now())
 		return
 	}
 	a.choose(time.Now())
-	a.e.step(a, roam.StackLost{Epoch: epoch, Reason: strings.Join(reasons, ", ")})
+	a.e.step(a, roam.StackLost{Epoch: epoch, Why: reasons})
 }
 
 // way is how the server is reached, in words.

@@ -14,7 +14,7 @@ func (e *Engine) state() phone.State {
 		At: time.Now(), Network: e.network, Audio: e.audio, Refused: e.refused,
 		Accounts: make([]phone.Account, 0, len(e.accounts)),
 		Calls:    make([]phone.Call, 0, len(e.order)),
-		Roams:    make([]phone.Roam, 0, len(e.roams)),
+		Roams:    make([]phone.Roam, 0, len(e.roams.list)),
 		Past:     e.past,
 		Current:  e.current,
 		Ready:    e.ready(),
@@ -29,7 +29,7 @@ func (e *Engine) state() phone.State {
 	for _, id := range e.order {
 		s.Calls = append(s.Calls, e.calls[id].view)
 	}
-	for _, r := range e.roams {
+	for _, r := range e.roams.list {
 		s.Roams = append(s.Roams, copyRoam(r))
 	}
 	return s

@@ -11,6 +11,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
 )
@@ -113,7 +114,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			})
 			told := false
 			for _, s := range last.Steps {
-				told = told || s.Name == "register" && !s.OK && strings.Contains(s.Detail, "this phone is not listed")
+				told = told || s.Name == "register" && !s.OK && strings.Contains(words.Step(s), "this phone is not listed")
 			}
 			if !told {
 				t.Errorf("not in the timeline\n%s", r.story())

@@ -16,22 +16,34 @@ const version = 1
 
 // Call is a call that is over.
 type Call struct {
-	Account     string    `json:"account"`
-	Direction   string    `json:"direction"` // "in", "out"
-	State       string    `json:"state"`     // "ended"
-	Peer        string    `json:"peer,omitempty"`
-	Name        string    `json:"name,omitempty"`
-	CallID      string    `json:"call_id,omitempty"`
-	Codec       string    `json:"codec,omitempty"`
-	Code        int       `json:"code,omitempty"` // final SIP status, where one ended it
-	Reason      string    `json:"reason,omitempty"`
-	Hint        string    `json:"hint,omitempty"`
-	NeedsRedial bool      `json:"needs_redial,omitempty"` // the other side lost the dialog
-	Started     time.Time `json:"started"`
-	Answered    time.Time `json:"answered,omitzero"` // zero: never
-	Ended       time.Time `json:"ended"`
-	Roams       int       `json:"roams,omitempty"` // lived through
-	LongestGap  Millis    `json:"longest_gap_ms,omitzero"`
+	Account   string `json:"account"`
+	Direction string `json:"direction"` // "in", "out"
+	State     string `json:"state"`     // "ended"
+	Peer      string `json:"peer,omitempty"`
+	Name      string `json:"name,omitempty"`
+	CallID    string `json:"call_id,omitempty"`
+	Codec     string `json:"codec,omitempty"`
+	Code      int    `json:"code,omitempty"` // final SIP status, where one ended it
+	Reason    string `json:"reason,omitempty"`
+	CallEnd
+	Started    time.Time `json:"started"`
+	Answered   time.Time `json:"answered,omitzero"` // zero: never
+	Ended      time.Time `json:"ended"`
+	Roams      int       `json:"roams,omitempty"` // lived through
+	LongestGap Millis    `json:"longest_gap_ms,omitzero"`
+}
+
+// CallEnd is what can be done about the end of a call, and the facts that this
+// and Reason were made from; old records have none of the facts.
+type CallEnd struct {
+	Hint        string `json:"hint,omitempty"`
+	NeedsRedial bool   `json:"needs_redial,omitempty"` // the other side lost the dialog
+	EndedBy     string `json:"ended_by,omitempty"`
+	EndedIn     string `json:"ended_in,omitempty"`
+	Cause       string `json:"cause,omitempty"`
+	Phrase      string `json:"phrase,omitempty"` // the other side's own words
+	After       Millis `json:"after_ms,omitzero"`
+	Fault       string `json:"fault,omitempty"`
 }
 
 // Roam is a roam that is over, with its timeline.
@@ -50,6 +62,19 @@ type Roam struct {
 	Detail     string     `json:"detail,omitempty"` // why it failed and what follows
 	FailedStep string     `json:"failed_step,omitempty"`
 	Next       []string   `json:"next,omitempty"` // commands that help
+
+	Accounts []RoamAccount `json:"accounts,omitempty"` // where it moved several
+}
+
+// RoamAccount is what a roam was to one of its accounts.
+type RoamAccount struct {
+	Account string `json:"account"`
+	Epoch   uint64 `json:"epoch"`
+	Phase   string `json:"phase"`
+	From    string `json:"from,omitempty"`
+	To      string `json:"to,omitempty"`
+	Total   Millis `json:"total_ms"`
+	Detail  string `json:"detail,omitempty"`
 }
 
 // Step is one line of a timeline.
@@ -60,6 +85,7 @@ type Step struct {
 	OK       bool   `json:"ok"`
 	Detail   string `json:"detail,omitempty"`
 	Call     int    `json:"call,omitempty"`
+	Account  string `json:"account,omitempty"` // where the roam has several
 }
 
 // RoamCall is what a roam cost one call. The gaps are nil where no audio was
@@ -71,6 +97,7 @@ type RoamCall struct {
 	GapIn  *Millis `json:"gap_in_ms,omitempty"`
 	GapOut *Millis `json:"gap_out_ms,omitempty"`
 	LostIn *uint64 `json:"lost_in,omitempty"`
+	HungUp bool    `json:"hung_up,omitempty"` // it was over before it was whole again
 }
 
 // Millis is a duration that is written in milliseconds with up to three
@@ -105,11 +132,13 @@ const (
 // cleaned is the record fit for every output: no control characters, nothing
 // endless, no password in an address (RFC 3261 19.1.1 allows one).
 func (c Call) cleaned() Call {
-	for _, s := range []*string{&c.Account, &c.Direction, &c.State, &c.Name, &c.Codec} {
+	for _, s := range []*string{&c.Account, &c.Direction, &c.State, &c.Name, &c.Codec, &c.EndedBy, &c.EndedIn, &c.Cause} {
 		*s = clean.Text(*s)
 	}
 	c.Peer, c.CallID = clean.Limit(withoutPassword(c.Peer), maxURI), clean.Limit(c.CallID, maxURI)
-	c.Reason, c.Hint = clean.Limit(c.Reason, maxWords), clean.Limit(c.Hint, maxWords)
+	for _, s := range []*string{&c.Reason, &c.Hint, &c.Phrase, &c.Fault} {
+		*s = clean.Limit(*s, maxWords)
+	}
 	return c
 }
 
@@ -122,7 +151,7 @@ func (r Roam) cleaned() Roam {
 	steps := r.Steps[:min(len(r.Steps), maxSteps)]
 	r.Steps = nil
 	for _, s := range steps {
-		s.Step, s.Detail = clean.Text(s.Step), clean.Limit(s.Detail, maxWords)
+		s.Step, s.Account, s.Detail = clean.Text(s.Step), clean.Text(s.Account), clean.Limit(s.Detail, maxWords)
 		r.Steps = append(r.Steps, s)
 	}
 	calls := r.Calls[:min(len(r.Calls), maxList)]
@@ -130,6 +159,15 @@ func (r Roam) cleaned() Roam {
 	for _, c := range calls {
 		c.Peer, c.Name = clean.Limit(withoutPassword(c.Peer), maxURI), clean.Text(c.Name)
 		r.Calls = append(r.Calls, c)
+	}
+	parts := r.Accounts[:min(len(r.Accounts), maxList)]
+	r.Accounts = nil
+	for _, p := range parts {
+		for _, s := range []*string{&p.Account, &p.Phase, &p.From, &p.To} {
+			*s = clean.Text(*s)
+		}
+		p.Detail = clean.Limit(p.Detail, maxWords)
+		r.Accounts = append(r.Accounts, p)
 	}
 	return r
 }

@@ -7,6 +7,7 @@ import (
 
 	"ramble/internal/app/ground"
 	"ramble/internal/leaf/phone"
+	wording "ramble/internal/leaf/words"
 )
 
 // expect waits until a demand is met, or says why it is not.
@@ -62,7 +63,7 @@ func (p *play) held() (bool, string) {
 func (p *play) ended(words string) condition {
 	return func() (bool, string) {
 		c := p.find()
-		return c.State == phone.Ended && strings.Contains(strings.ToLower(c.Reason), strings.ToLower(words)), described(c)
+		return c.State == phone.Ended && strings.Contains(strings.ToLower(wording.End(c).Text), strings.ToLower(words)), described(c)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/app/ground"
 	"ramble/internal/leaf/phone"
+	wording "ramble/internal/leaf/words"
 	"ramble/sip/siptest"
 )
 
@@ -312,7 +313,9 @@ func described(c phone.Call) string {
 	if c.Recovering {
 		words = append(words, "being repaired")
 	}
-	if c.Reason != "" {
+	if c.State == phone.Ended {
+		words = append(words, wording.End(c).Text)
+	} else if c.Reason != "" {
 		words = append(words, c.Reason)
 	}
 	return strings.Join(words, ", ")

@@ -10,6 +10,7 @@ import (
 
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
+	wording "ramble/internal/leaf/words"
 )
 
 // Result is what a scenario showed. Figures that were not measured are nil.
@@ -115,10 +116,10 @@ func (r *Report) explain(res Result) {
 			case !s.OK:
 				mark = r.sign("✗", "no")
 			}
-			r.printf("    %9s %s %-8s %s\n", "+"+spoken(s.Offset), mark, s.Name, clean.Limit(s.Detail, 200))
+			r.printf("    %9s %s %-8s %s\n", "+"+spoken(s.Offset), mark, s.Name, clean.Limit(wording.Step(s), 200))
 		}
-		if roam.Failure != "" {
-			r.printf("              %s\n", clean.Text(roam.Failure))
+		if text := wording.RoamFailure(roam); text != "" {
+			r.printf("              %s\n", clean.Text(text))
 		}
 	}
 	if f.Todo != "" {
@@ -225,10 +226,10 @@ func WriteJSON(w io.Writer, res Result) error {
 		o.Line, o.Step, o.Reason, o.Hint = f.Line, clean.Text(f.Step), clean.Text(f.Why), f.Todo
 	}
 	for _, r := range res.Roams {
-		one := roamObject{Roam: r.ID, From: clean.Text(r.From), To: clean.Text(r.To), Phase: r.Phase.String(), Total: millis(r.Total), Detail: clean.Text(r.Failure)}
+		one := roamObject{Roam: r.ID, From: clean.Text(r.From), To: clean.Text(r.To), Phase: r.Phase.String(), Total: millis(r.Total), Detail: clean.Text(wording.RoamFailure(r))}
 		for _, s := range r.Steps {
 			if res.Failed != nil {
-				one.Steps = append(one.Steps, stepObject{string(s.Name), millis(s.Offset), millis(s.Duration), s.OK, s.Running, clean.Text(s.Detail)})
+				one.Steps = append(one.Steps, stepObject{string(s.Name), millis(s.Offset), millis(s.Duration), s.OK, s.Running, clean.Text(wording.Step(s))})
 			}
 		}
 		o.Roams = append(o.Roams, one)

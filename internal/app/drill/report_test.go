@@ -26,10 +26,10 @@ func results() []Result {
 		{
 			Scenario: Scenario{Name: "stall", Title: "a title that is much longer than the table is wide"}, Transport: "tls", Took: time.Second,
 			Roams: []phone.Roam{{
-				ID: 3, From: "wlan0 192.168.1.23", Phase: phone.RoamFailed, Failure: "no answer",
+				ID: 3, From: "wlan0 192.168.1.23", Phase: phone.RoamFailed, Failures: said("no answer"),
 				Steps: []phone.RoamStep{
-					{Name: phone.StepSign, OK: true, Detail: "wlan0 lost 192.168.1.23"},
-					{Name: phone.StepRegister, Offset: 1200 * time.Millisecond, Detail: "503\x1b[2J"},
+					{Name: phone.StepSign, OK: true, Facts: said("wlan0 lost 192.168.1.23")},
+					{Name: phone.StepRegister, Offset: 1200 * time.Millisecond, Facts: said("503\x1b[2J")},
 					{Name: phone.StepRepair, Offset: 1300 * time.Millisecond, Running: true},
 				},
 			}},
@@ -143,3 +143,5 @@ func TestIsAt(t *testing.T) {
 		}
 	}
 }
+
+func said(text string) []phone.Fact { return []phone.Fact{{Kind: phone.Recorded, Text: text}} }

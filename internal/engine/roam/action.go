@@ -1,6 +1,10 @@
 package roam
 
-import "time"
+import (
+	"time"
+
+	"ramble/internal/leaf/phone"
+)
 
 // Action is the sealed set of things a Machine asks for. Every action carries
 // the epoch it belongs to; results come back as events with the same epoch.
@@ -19,8 +23,8 @@ type (
 	// Close the stack of an epoch (the newest that it served) at once: its
 	// transactions end locally, its sockets are dropped. Nothing follows.
 	Close struct {
-		Epoch  Epoch
-		Reason string
+		Epoch Epoch
+		Why   phone.Fact
 	}
 	// Register on the epoch's stack. RemoveOld: ask the server to drop what it
 	// lists, or may list, of former epochs. OldFirst: drop it before ours is added,
@@ -94,7 +98,7 @@ type (
 	Began struct {
 		Epoch    Epoch
 		From, To Path
-		Reasons  []string
+		Why      []phone.Fact
 		At       time.Time // first sign, of the overtaken roam where the gap goes on
 		Call     CallID    // only this call's media path changed; 0: the account's path
 	}
@@ -112,16 +116,17 @@ type (
 		Duration time.Duration
 		Running  bool
 		OK       bool
-		Detail   string
+		Facts    []phone.Fact // one; of a sign several
 		Call     CallID
 	}
 	// Finished is the end of the roam of an epoch.
 	Finished struct {
-		Epoch   Epoch
-		How     Outcome
-		Total   time.Duration
-		Failure string // what failed and what happens next
-		Calls   []Gap
+		Epoch    Epoch
+		How      Outcome
+		Total    time.Duration
+		Failures []phone.Fact // what failed and what follows
+		Calls    []Gap
+		HungUp   []CallID // calls that were over before they were whole
 	}
 )
 

@@ -1,8 +1,9 @@
 package roam
 
 import (
-	"fmt"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // judge is the second repair table: what follows when the repair of a call
@@ -13,7 +14,7 @@ func (m *Machine) judge(c *call, f Failure) {
 	v := f.verdict()
 	switch {
 	case c.how == ByEarlyUpdate:
-		m.endRepair(c, said+", the early media stay on the old path")
+		m.endRepair(c, then(said, phone.StaysOnOldPath))
 		m.earlyMoved(c, false)
 		return
 	case c.how == ByReplaces && v != glare:
@@ -46,11 +47,11 @@ func (m *Machine) judge(c *call, f Failure) {
 }
 
 // unknown: the server or the peer cannot place us or the call.
-func (m *Machine) unknown(c *call, said string) {
+func (m *Machine) unknown(c *call, said phone.Fact) {
 	switch {
 	case m.reg.pending():
 		c.stage = awaitRegister
-		m.endRepair(c, said+", again after the REGISTER")
+		m.endRepair(c, then(said, phone.AfterRegister))
 	case c.unplaced && m.reg.ok: // the two answers crossed
 		m.wait(c, 0)
 	case c.last.Code == 481:
@@ -69,7 +70,7 @@ func (m *Machine) unknown(c *call, said string) {
 // for half a minute, but not from replacing the dialog. A peer that cannot do
 // that is asked until its INVITE has timed out at the server: the grace time
 // does not count meanwhile, since the peer answers and holds the call.
-func (m *Machine) glared(c *call, said string) {
+func (m *Machine) glared(c *call, said phone.Fact) {
 	if c.tries.glares == 0 {
 		c.tries.glaredAt = m.now
 	}
@@ -78,7 +79,8 @@ func (m *Machine) glared(c *call, said string) {
 	case c.tries.glares > maxGlares:
 		wait, end := m.policy.GlareWait(true), c.tries.glaredAt.Add(timerC)
 		if m.now.Add(wait).After(end) {
-			m.giveUp(c, fmt.Sprintf("%s, %d times", said, c.tries.glares))
+			said.Tries = c.tries.glares
+			m.giveUp(c, said)
 			return
 		}
 		if m.roam != nil && m.roam.deadline.Before(end) {
@@ -108,7 +110,8 @@ func (m *Machine) elsewhere(c *call) bool {
 func (m *Machine) retry(c *call) {
 	wait, exhausted := m.policy.retryWait(c.tries.retries, c.last.RetryAfter)
 	late := m.now.Add(wait).After(c.deadline)
-	said := fmt.Sprintf("%s after %d tries", c.last.of(c.how.method()), c.tries.attempts)
+	said := c.last.of(c.how.method())
+	said.Tries = c.tries.attempts
 	switch {
 	case (exhausted || late) && m.deaf():
 		m.endRepair(c, said)
@@ -123,7 +126,7 @@ func (m *Machine) retry(c *call) {
 
 // wait tries the repair again after a time, which may be zero.
 func (m *Machine) wait(c *call, d time.Duration) {
-	m.endRepair(c, c.last.of(c.how.method())+again(d))
+	m.endRepair(c, again(c.last.of(c.how.method()), d))
 	if d <= 0 {
 		c.stage = blocked
 		m.tryRepair(c)
@@ -133,24 +136,29 @@ func (m *Machine) wait(c *call, d time.Duration) {
 }
 
 // giveUp ends the repair, not the call.
-func (m *Machine) giveUp(c *call, why string) {
-	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
+func (m *Machine) giveUp(c *call, why phone.Fact) {
 	m.endRepair(c, why)
+	if why.Kind == phone.RequestFault {
+		why.Kind = phone.CallGivenUp
+	}
+	why.Call = phone.CallID(c.ID)
+	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
 }
 
 // lose lets go of a call that the peer no longer knows (RFC 5057). Never
 // silently, never with a BYE that hides what happened.
 func (m *Machine) lose(c *call) {
-	reason := "the other side no longer knows the call (481)"
-	m.endRepair(c, c.last.of(c.how.method())+": the call is lost")
+	lost := c.last.of(c.how.method())
+	lost.Kind, lost.Call = phone.CallLost, phone.CallID(c.ID)
+	m.endRepair(c, lost)
 	m.do(LoseCall{Call: c.ID, Code: c.last.Code})
 	if m.roam != nil {
-		m.roam.blame(fmt.Sprintf("call %d: %s; redial", c.ID, reason))
+		m.roam.blame(lost)
 	}
-	m.forget(c.ID, reason)
+	m.forget(c.ID, lost)
 }
 
-func (m *Machine) endRepair(c *call, detail string) { m.end("repair", c.ID, false, detail) }
+func (m *Machine) endRepair(c *call, said phone.Fact) { m.end("repair", c.ID, false, said) }
 
 // verdict sorts the answers to a repair.
 type verdict int

@@ -1,6 +1,10 @@
 package roam
 
-import "time"
+import (
+	"time"
+
+	"ramble/internal/leaf/phone"
+)
 
 // callAdded: a call on the present stack needs no repair, one that began on a
 // stack of before does.
@@ -25,7 +29,7 @@ func (m *Machine) callAdded(k Call) {
 		m.keepCalls()
 	default:
 		if c.up() || c.State == Calling && !m.live(c.home) {
-			m.resume("the call began on the path of before", c.ID)
+			m.resume(fact(phone.CallFromBefore), c.ID)
 		}
 		m.prepare(c, true, m.policy.MediaFirst && !m.live(c.home))
 	}
@@ -61,7 +65,7 @@ func (m *Machine) callChanged(k Call) {
 	case was == RingingHere && k.up() && c.stage == whole:
 		m.answeredHere(c)
 	case c.stage == left && k.up():
-		m.resume("the call was answered on the path of before", c.ID)
+		m.resume(fact(phone.AnsweredBefore), c.ID)
 		m.prepare(c, true, false)
 	case c.stage == proving && !k.AudioDue:
 		c.stage, c.due = whole, time.Time{}
@@ -88,7 +92,7 @@ func (m *Machine) moveMedia(c *call, path Path, atOnce bool) {
 	c.media.state, c.media.epoch, c.media.path, c.media.due = moving, m.epoch, path, time.Time{}
 	c.media.switched, c.media.heard, c.media.hurry = atOnce, false, false
 	m.do(MoveMedia{Epoch: m.epoch, Call: c.ID, Path: path, Switch: atOnce})
-	m.run("media", c.ID, path.String())
+	m.run("media", c.ID, path.fact(phone.OnPath))
 }
 
 // switchMedia sends on the new media sockets from now on.
@@ -109,7 +113,9 @@ func (m *Machine) mediaMoved(e MediaMoved) {
 		return
 	}
 	c.media.state, c.media.failures = settled, 0
-	m.end("media", c.ID, true, or(e.Detail, c.media.path.String()))
+	opened := c.media.path.fact(phone.Opened)
+	opened.Text = e.Detail
+	m.end("media", c.ID, true, opened)
 	if c.media.hurry {
 		m.switchMedia(c)
 	}
@@ -125,11 +131,13 @@ func (m *Machine) mediaMoveFailed(e MediaMoveFailed) {
 	wait, _ := m.policy.retryWait(c.media.failures, e.Failure.RetryAfter)
 	c.media.failures++
 	if m.now.Add(wait).After(c.deadline) {
-		m.end("media", c.ID, false, e.Failure.String())
-		m.giveUp(c, "no media sockets on "+c.media.path.String()+": "+e.Failure.String())
+		m.end("media", c.ID, false, phone.Fact{Kind: phone.MediaFault, Fault: e.Failure.fault()})
+		why := c.media.path.fact(phone.CallNoSocket)
+		why.Fault = e.Failure.fault()
+		m.giveUp(c, why)
 		return
 	}
-	m.end("media", c.ID, false, e.Failure.String()+again(wait))
+	m.end("media", c.ID, false, again(phone.Fact{Kind: phone.MediaFault, Fault: e.Failure.fault()}, wait))
 	if wait <= 0 {
 		m.moveMedia(c, c.media.path, c.media.switched || c.media.hurry)
 		return
@@ -150,10 +158,10 @@ func (m *Machine) heard(e Heard) {
 		m.roam.heard = true
 	}
 	if first {
-		m.step("media", c.ID, true, c.gap.heard())
+		m.step("media", c.ID, true, phone.Fact{Kind: phone.FirstPacket, Gap: c.gap.cost()})
 	}
 	if c.stage == proving || c.tries.repeated && c.underRepair() || c.stage == failed && m.present(c.home) {
-		m.end("repair", c.ID, true, "audio is there")
-		c.stage, c.due, c.why = whole, time.Time{}, ""
+		m.end("repair", c.ID, true, fact(phone.AudioThere))
+		c.stage, c.due, c.why = whole, time.Time{}, phone.Fact{}
 	}
 }

@@ -3,6 +3,8 @@ package roam
 import (
 	"net/netip"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // Epoch counts the paths of one account; it only grows. Events carry the epoch
@@ -39,14 +41,14 @@ type Event interface{ event() }
 
 type (
 	// PathChanged: the path towards the account's server is now Path (invalid:
-	// none). Since is the first sign, Reasons say why. OldAlive: the former
+	// none). Since is the first sign, Why says why. OldAlive: the former
 	// path still carries packets, as far as the system can tell. The path in
 	// use again, with OldAlive false, tells that the one before it has died.
 	PathChanged struct {
 		Path     Path
 		OldAlive bool
 		Since    time.Time
-		Reasons  []string
+		Why      []phone.Fact
 	}
 	// MediaPathChanged: the path towards one call's media peer changed while
 	// the server's did not; that call is repaired without a REGISTER.
@@ -55,10 +57,13 @@ type (
 		Path     Path
 		OldAlive bool
 		Since    time.Time
-		Reasons  []string
+		Why      []phone.Fact
 	}
-	// Forced: the user asked.
-	Forced struct{ What Force }
+	// Forced: the user asked, or the machine slept.
+	Forced struct {
+		What Force
+		Why  phone.Fact // instead of the user's wish; zero: that
+	}
 	// WantRegistration turns registering on or off (the user's register toggle).
 	WantRegistration struct{ On bool }
 
@@ -77,8 +82,8 @@ type (
 	}
 	// StackLost: a stack that was open died (reset, keep-alive unanswered, read error).
 	StackLost struct {
-		Epoch  Epoch
-		Reason string
+		Epoch Epoch
+		Why   []phone.Fact
 	}
 	// Registered: the REGISTER was answered 2xx. RefreshIn is when to register
 	// again; 0: never. Seen is where the server saw it come from; zero: it did
@@ -245,7 +250,7 @@ type Failure struct {
 	Kind       FailureKind
 	Code       int           // SIP status when Kind is Answered
 	RetryAfter time.Duration // from the answer; 0 none
-	Text       string        // for the timeline and the user
+	Fault      phone.Fault   // the same with all that is known, to be shown
 }
 
 // FailureKind sorts failures by what can be done about them.

@@ -297,7 +297,7 @@ func (l *law) timeline(a Action) error {
 			return errors.New("not the roam in progress")
 		case len(l.running) != 0:
 			return fmt.Errorf("lines still run: %v", l.running)
-		case a.How == Failed && a.Failure == "":
+		case a.How == Failed && len(a.Failures) == 0:
 			return errors.New("failed without a reason")
 		}
 		l.roam = 0

@@ -1,9 +1,10 @@
 package roam
 
 import (
-	"fmt"
 	"slices"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // Machine decides what follows when the network of one account moves. It has
@@ -116,7 +117,7 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 	case MediaPathChanged:
 		m.mediaPathChanged(e)
 	case Forced:
-		m.forced(e.What)
+		m.forced(e)
 	case WantRegistration:
 		m.wantRegistration(e.On)
 	case Opened:
@@ -142,7 +143,7 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 	case CallChanged:
 		m.callChanged(e.Call)
 	case CallGone:
-		m.forget(e.ID, "the call is over")
+		m.callGone(e.ID)
 	case MediaMoved:
 		m.mediaMoved(e)
 	case MediaMoveFailed:
@@ -178,9 +179,8 @@ func (m *Machine) due(t time.Time) bool { return !t.IsZero() && !m.now.Before(t)
 // tick does whatever is due.
 func (m *Machine) tick() {
 	if m.due(m.keepUntil) {
-		reason := "no network for " + spoken(m.policy.KeepFor)
 		for _, c := range m.calls {
-			m.roam.blame(fmt.Sprintf("call %d ended: %s", c.ID, reason))
+			m.roam.blame(phone.Fact{Kind: phone.CallEnded, Call: phone.CallID(c.ID), For: m.policy.KeepFor})
 		}
 		m.endCalls(m.policy.KeepFor)
 	}
@@ -211,27 +211,37 @@ func (m *Machine) tick() {
 }
 
 // forced does what the user asked for.
-func (m *Machine) forced(what Force) {
+func (m *Machine) forced(f Forced) {
+	what := f.What
 	m.reg.refused = false
 	switch {
 	case m.noted != nil:
 		e := *m.noted
 		m.noted = nil
 		e.Since = m.now
-		e.Reasons = append([]string{"you asked to follow the network"}, e.Reasons...)
+		e.Why = append([]phone.Fact{fact(phone.AskedToFollow)}, e.Why...)
 		m.follow(e)
 	case !m.path.Valid():
 	case what == ForceNetwork:
 		m.begin(change{path: m.path, alive: true, move: true, force: true,
-			reasons: []string{"you asked to act as if the network changed"}})
+			why: asked(f, phone.AskedToRoam)})
 	case what == ForceRestart:
 		m.begin(change{path: m.path, move: true, force: true,
-			reasons: []string{"you asked to restart everything"}})
+			why: asked(f, phone.AskedToRestart)})
 	case m.stack.state == shut:
 		m.open()
 	default:
 		m.register()
 	}
+}
+
+// asked is why a forced roam begins: the user's wish, unless something else
+// stands behind it.
+func asked(f Forced, wish phone.FactKind) []phone.Fact {
+	if f.Why.Kind != phone.NoFact {
+		return []phone.Fact{f.Why}
+	}
+	return []phone.Fact{fact(wish)}
 }
 
 // settle ends the roam once nothing of it is open, and closes old stacks that
@@ -243,13 +253,21 @@ func (m *Machine) settle() {
 		m.conclude()
 	}
 	if m.roam == nil {
-		m.closeKept("nobody needs it any more")
+		m.closeKept(fact(phone.Unneeded))
 	}
 	m.listen()
 }
 
+// callGone: a call ended; in the midst of its repair nothing was proven.
+func (m *Machine) callGone(id CallID) {
+	if c := m.call(id); c != nil && m.roam != nil && c.part && c.underRepair() {
+		m.roam.hungUp = append(m.roam.hungUp, id)
+	}
+	m.forget(id, fact(phone.CallOver))
+}
+
 // forget drops a call that ended; why ends its lines in the timeline.
-func (m *Machine) forget(id CallID, why string) {
+func (m *Machine) forget(id CallID, why phone.Fact) {
 	m.calls = slices.DeleteFunc(m.calls, func(c *call) bool { return c.ID == id })
 	m.endLines(id, why)
 }

@@ -3,6 +3,8 @@ package roam
 import (
 	"net/netip"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // Witness is who told under which address a stack is seen from outside.
@@ -16,7 +18,14 @@ const (
 	BySTUN
 )
 
-func (w Witness) String() string { return [...]string{"the server", "the STUN server"}[w] }
+// saw is the fact that the witness sees us elsewhere.
+func (w Witness) saw(at, was netip.AddrPort) phone.Fact {
+	kind := phone.SeenByServer
+	if w == BySTUN {
+		kind = phone.SeenBySTUN
+	}
+	return phone.Fact{Kind: kind, At: at, Was: was}
+}
 
 // Mapped: somebody outside sees the stack of the epoch at an address, which
 // may be the one that its Contact says already.
@@ -59,9 +68,9 @@ type mapping struct {
 	seen    [2]netip.AddrPort // by Witness; invalid: it said nothing yet
 	moves   int               // in a row
 	movedAt time.Time
-	due     time.Time // a move waits until then
-	reason  string    // for it
-	refused bool      // the registrar did not like it
+	due     time.Time  // a move waits until then
+	reason  phone.Fact // for it
+	refused bool       // the registrar did not like it
 }
 
 // believable is the guard: an address that could be ours as seen from outside.
@@ -119,18 +128,18 @@ func (m *Machine) seenAt(by Witness, at netip.AddrPort) {
 		if was = p.says; p.contact() == p.says {
 			return // it says so already, or the server knows better
 		}
-		p.reason = by.String() + " sees " + at.String() + ", was " + was.String()
+		p.reason = by.saw(at, was)
 		m.moveContact()
 		return
 	}
 	if m.now.Sub(p.movedAt) > movesForget && p.moves <= maxMoves || m.now.Sub(p.movedAt) > movesRest {
 		p.moves = 0
 	}
-	p.reason = by.String() + " sees " + at.String() + ", was " + was.String()
+	p.reason = by.saw(at, was)
 	p.moves++
 	switch {
 	case p.moves > maxMoves:
-		m.step("sign", 0, false, p.reason+"; not followed, it moves all the time")
+		m.step("sign", 0, false, then(p.reason, phone.NotFollowed))
 	case p.moves > restless:
 		if p.due.IsZero() {
 			p.due = m.now.Add(m.policy.backoff(p.moves-restless, 0))
@@ -197,7 +206,7 @@ func (m *Machine) refreshContact(c *call) {
 	case c.State == Calling && m.live(c.home):
 		c.stage = left
 	case !c.underRepair() || c.stage == proving:
-		c.stage, c.part, c.due, c.why = blocked, true, time.Time{}, ""
+		c.stage, c.part, c.due, c.why = blocked, true, time.Time{}, phone.Fact{}
 		c.tries = tries{attempts: c.tries.attempts, plain: c.tries.plain}
 		c.deadline = m.graceEnds()
 		m.tryRepair(c)
@@ -214,7 +223,7 @@ func (m *Machine) mediaMapped(e MediaMapped) {
 		return // it is told again with the next keep-alive
 	}
 	c.mappedAt = m.now
-	reason := "the STUN server sees the media at " + e.To.String() + ", was " + e.From.String()
+	reason := phone.Fact{Kind: phone.MediaSeenBySTUN, At: e.To, Was: e.From}
 	if m.roam != nil {
 		m.step("sign", c.ID, true, reason)
 	} else {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // parseEvent is the reverse of DescribeEvent.
@@ -15,7 +17,7 @@ func parseEvent(line string, zero time.Time) (e Event, err error) {
 			e, err = nil, fmt.Errorf("%q: %v", line, r)
 		}
 	}()
-	w := &words{rest: strings.TrimSpace(line), zero: zero}
+	w := &scanner{rest: strings.TrimSpace(line), zero: zero}
 	e = w.event()
 	if w.rest != "" {
 		return nil, fmt.Errorf("%q: what is %q?", line, w.rest)
@@ -23,33 +25,33 @@ func parseEvent(line string, zero time.Time) (e Event, err error) {
 	return e, nil
 }
 
-// words takes a line apart from the left. It panics on what it does not
+// scanner takes a line apart from the left. It panics on what it does not
 // understand; parseEvent turns that into an error.
-type words struct {
+type scanner struct {
 	rest string
 	zero time.Time
 }
 
-func (w *words) next() string {
+func (w *scanner) next() string {
 	word, rest, _ := strings.Cut(w.rest, " ")
 	w.rest = strings.TrimSpace(rest)
 	return word
 }
 
 // opt takes the next word if it has the prefix, and returns what follows it.
-func (w *words) opt(prefix string) (string, bool) {
+func (w *scanner) opt(prefix string) (string, bool) {
 	if !strings.HasPrefix(w.rest, prefix) {
 		return "", false
 	}
 	return strings.TrimPrefix(w.next(), prefix), true
 }
 
-func (w *words) flag(word string) bool {
+func (w *scanner) flag(word string) bool {
 	_, ok := w.opt(word)
 	return ok
 }
 
-func (w *words) text() string {
+func (w *scanner) text() string {
 	if !strings.HasPrefix(w.rest, `"`) {
 		return ""
 	}
@@ -58,51 +60,56 @@ func (w *words) text() string {
 	return must(strconv.Unquote(q))
 }
 
-func (w *words) texts() (all []string) {
+// facts are what others tell the machine, which it hands on.
+func (w *scanner) facts() (all []phone.Fact) {
 	for strings.HasPrefix(w.rest, `"`) {
-		all = append(all, w.text())
+		all = append(all, w.fact())
 	}
 	return all
 }
 
-func (w *words) number() int { return must(strconv.Atoi(w.next())) }
+func (w *scanner) fact() phone.Fact { return recorded(w.text()) }
 
-func (w *words) epoch() Epoch { return Epoch(w.number()) }
+func recorded(text string) phone.Fact { return phone.Fact{Kind: phone.Recorded, Text: text} }
 
-func (w *words) call() CallID {
+func (w *scanner) number() int { return must(strconv.Atoi(w.next())) }
+
+func (w *scanner) epoch() Epoch { return Epoch(w.number()) }
+
+func (w *scanner) call() CallID {
 	if !w.flag("call") {
 		panic("no call")
 	}
 	return CallID(w.number())
 }
 
-func (w *words) duration(prefix string) time.Duration {
+func (w *scanner) duration(prefix string) time.Duration {
 	if s, ok := w.opt(prefix); ok {
 		return must(time.ParseDuration(s))
 	}
 	return 0
 }
 
-func (w *words) address(prefix string) (at netip.AddrPort) {
+func (w *scanner) address(prefix string) (at netip.AddrPort) {
 	if s, ok := w.opt(prefix); ok && s != "" {
 		at = must(netip.ParseAddrPort(s))
 	}
 	return at
 }
 
-func (w *words) moment(prefix string) time.Time {
+func (w *scanner) moment(prefix string) time.Time {
 	if s, ok := w.opt(prefix); ok {
 		return w.zero.Add(must(time.ParseDuration(s)))
 	}
 	return time.Time{}
 }
 
-func (w *words) event() Event {
+func (w *scanner) event() Event {
 	switch kind := w.next(); kind {
 	case "path":
-		return PathChanged{Path: w.path(), OldAlive: w.flag("old-alive"), Since: w.moment("since=+"), Reasons: w.texts()}
+		return PathChanged{Path: w.path(), OldAlive: w.flag("old-alive"), Since: w.moment("since=+"), Why: w.facts()}
 	case "media-path":
-		return MediaPathChanged{Call: w.call(), Path: w.path(), OldAlive: w.flag("old-alive"), Since: w.moment("since=+"), Reasons: w.texts()}
+		return MediaPathChanged{Call: w.call(), Path: w.path(), OldAlive: w.flag("old-alive"), Since: w.moment("since=+"), Why: w.facts()}
 	case "force":
 		return Forced{What: map[string]Force{"register": ForceRegister, "network": ForceNetwork, "restart": ForceRestart}[w.next()]}
 	case "want":
@@ -114,7 +121,7 @@ func (w *words) event() Event {
 	case "open-failed":
 		return OpenFailed{Epoch: w.epoch(), Failure: w.failure()}
 	case "stack-lost":
-		return StackLost{Epoch: w.epoch(), Reason: w.text()}
+		return StackLost{Epoch: w.epoch(), Why: []phone.Fact{w.fact()}}
 	case "registered":
 		return Registered{Epoch: w.epoch(), RefreshIn: w.duration("refresh="), Seen: w.address("seen="), Outbound: w.flag("outbound"), Missing: w.flag("missing"), Stale: w.flag("stale"), Detail: w.text()}
 	case "register-failed":
@@ -162,7 +169,7 @@ func (w *words) event() Event {
 	}
 }
 
-func (w *words) path() (p Path) {
+func (w *scanner) path() (p Path) {
 	if p.Interface = w.next(); p.Interface == "none" {
 		return Path{}
 	}
@@ -180,7 +187,7 @@ func (w *words) path() (p Path) {
 	return p
 }
 
-func (w *words) failure() (f Failure) {
+func (w *scanner) failure() (f Failure) {
 	kinds := map[string]FailureKind{
 		"refused": Refused, "timeout": TimedOut, "transport": Transport,
 		"unreachable": Unreachable, "cancelled": Cancelled,
@@ -192,11 +199,16 @@ func (w *words) failure() (f Failure) {
 	}
 	f.Kind = kind
 	f.RetryAfter = w.duration("retry-after=")
-	f.Text = w.text()
+	text := w.text()
+	if f.Kind == Answered {
+		f.Fault.Phrase = text
+	} else {
+		f.Fault.Text = text
+	}
 	return f
 }
 
-func (w *words) condition() (c Call) {
+func (w *scanner) condition() (c Call) {
 	c.ID = CallID(w.number())
 	state := w.next()
 	for c.State = Idle; c.State.String() != state; c.State++ {

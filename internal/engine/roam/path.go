@@ -2,8 +2,9 @@ package roam
 
 import (
 	"slices"
-	"strings"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // change is what makes a roam begin.
@@ -15,7 +16,7 @@ type change struct {
 	force   bool // even those whose media go another way than the account
 	restart bool // the last resort, which is not taken twice
 	since   time.Time
-	reasons []string
+	why     []phone.Fact
 }
 
 // pathChanged: the path towards the account's server is another one.
@@ -55,12 +56,12 @@ func (m *Machine) start(p Path) {
 func (m *Machine) follow(e PathChanged) {
 	if e.Path == m.path {
 		if !e.OldAlive {
-			m.keptDied(strings.Join(e.Reasons, ", "))
+			m.keptDied(e.Why)
 		}
 		return
 	}
 	m.reg.refused = false
-	m.begin(change{path: e.Path, alive: e.OldAlive && e.Path.Valid(), move: true, since: e.Since, reasons: e.Reasons})
+	m.begin(change{path: e.Path, alive: e.OldAlive && e.Path.Valid(), move: true, since: e.Since, why: e.Why})
 }
 
 // begin takes the next epoch. What the roam before it had not finished is done
@@ -85,7 +86,7 @@ func (m *Machine) begin(ch change) {
 		m.offline()
 		return
 	}
-	m.step("path", 0, true, m.path.String())
+	m.step("path", 0, true, m.path.fact(phone.OnPath))
 	m.stack = stack{from: m.epoch, path: m.path}
 	if wait {
 		m.reopenLater(failures+1, 0)
@@ -111,7 +112,7 @@ func (m *Machine) prepareAll(ch change) {
 
 // offline waits for a path. Calls are kept for a while, nothing is sent.
 func (m *Machine) offline() {
-	m.run("path", 0, "waiting for a network")
+	m.run("path", 0, fact(phone.NoNetworkYet))
 	for _, c := range m.calls {
 		c.pause()
 	}
@@ -147,7 +148,7 @@ func (m *Machine) routed(p Path) {
 	m.keepUntil = time.Time{}
 	m.path = p
 	m.do(Routed{Epoch: m.epoch, To: p})
-	m.end("path", 0, true, p.String())
+	m.end("path", 0, true, p.fact(phone.OnPath))
 	m.stack = stack{from: m.epoch, path: p}
 	m.open()
 	m.prepareAll(change{move: true, force: true})
@@ -177,18 +178,18 @@ func (m *Machine) mediaPathChanged(e MediaPathChanged) {
 		b = Began{From: m.path, To: m.path}
 	}
 	of := m.epoch
-	m.beginRoam(change{path: e.Path, alive: e.OldAlive, since: e.Since, reasons: e.Reasons}, b)
+	m.beginRoam(change{path: e.Path, alive: e.OldAlive, since: e.Since, why: e.Why}, b)
 	m.roam.full = full
 	m.roam.deadline = m.now.Add(m.policy.KeepFor)
 	if m.stack.state != shut {
 		m.do(Keep{Epoch: m.epoch, Of: of})
 	}
-	m.step("path", c.ID, true, e.Path.String())
+	m.step("path", c.ID, true, e.Path.fact(phone.OnPath))
 	c.media.own = e.Path != m.path
 	c.media.path = e.Path
 	for _, l := range lines {
 		if l.call != c.ID {
-			m.run(l.name, l.call, "goes on")
+			m.run(l.name, l.call, fact(phone.GoesOn))
 		}
 	}
 	m.prepare(c, true, m.policy.MediaFirst && !e.OldAlive)

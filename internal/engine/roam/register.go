@@ -3,29 +3,31 @@ package roam
 import (
 	"slices"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // registration is the account's binding with its server.
 type registration struct {
-	wanted   bool      // the user wants one
-	refused  bool      // the server does not; nothing is sent until the user or a new path asks
-	ok       bool      // it was granted on the present stack
-	bound    Epoch     // the epoch of the last grant; 0 none
-	doubt    Epoch     // of the first REGISTER since then that nobody answered: the server may have taken it; 0 none
-	stale    bool      // the server lists a binding that was to go
-	swept    bool      // it was asked once more because of that, on this stack
-	flight   Epoch     // of the REGISTER in flight; 0 none. There is never a second
-	again    bool      // asked for while one was in flight: send another after its end
-	leave    bool      // no longer wanted while one was in flight: remove after its end
-	oldFirst bool      // the server allows one contact: the old one goes first
-	failures int       // in a row
-	missing  int       // tries in a row because a 2xx did not list us
-	due      time.Time // of the refresh or the next try
-	text     string    // of the last failure
-	moved    bool      // the Contact is not the granted one, on the same stack
-	outbound bool      // the server keeps to RFC 5626
-	owed     bool      // the binding is to be removed, and nobody has answered that yet
-	leaving  Epoch     // of the Unregister in flight; 0 none
+	wanted   bool       // the user wants one
+	refused  bool       // the server does not; nothing is sent until the user or a new path asks
+	ok       bool       // it was granted on the present stack
+	bound    Epoch      // the epoch of the last grant; 0 none
+	doubt    Epoch      // of the first REGISTER since then that nobody answered: the server may have taken it; 0 none
+	stale    bool       // the server lists a binding that was to go
+	swept    bool       // it was asked once more because of that, on this stack
+	flight   Epoch      // of the REGISTER in flight; 0 none. There is never a second
+	again    bool       // asked for while one was in flight: send another after its end
+	leave    bool       // no longer wanted while one was in flight: remove after its end
+	oldFirst bool       // the server allows one contact: the old one goes first
+	failures int        // in a row
+	missing  int        // tries in a row because a 2xx did not list us
+	due      time.Time  // of the refresh or the next try
+	last     phone.Fact // the last failure; zero when there was none since
+	moved    bool       // the Contact is not the granted one, on the same stack
+	outbound bool       // the server keeps to RFC 5626
+	owed     bool       // the binding is to be removed, and nobody has answered that yet
+	leaving  Epoch      // of the Unregister in flight; 0 none
 }
 
 // pending reports whether the binding is wanted, not there yet and not refused.
@@ -61,13 +63,13 @@ func (m *Machine) registered(e Registered) {
 	}
 	m.sweep(e.Stale)
 	first := !r.ok
-	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.text = 0, true, m.epoch, 0, false, ""
+	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.last = 0, true, m.epoch, 0, false, phone.Fact{}
 	r.moved, r.outbound = false, e.Outbound
 	m.answered()
 	if e.RefreshIn > 0 {
 		r.due = m.now.Add(e.RefreshIn)
 	}
-	m.endRegister(!e.Missing, or(e.Detail, "REGISTER 200 OK")+m.unlisted(e))
+	m.endRegister(!e.Missing, m.listed(e))
 	if r.leave {
 		m.unregister()
 		return
@@ -86,23 +88,24 @@ func (m *Machine) registered(e Registered) {
 // us; then the refreshes go on as usual.
 const maxMissing = 3
 
-// unlisted tries again, a few times, where the registrar lists others and not
+// listed tries again, a few times, where the registrar lists others and not
 // us: one of several servers may be late, or another REGISTER came between. It
-// returns what the timeline says of it.
-func (m *Machine) unlisted(e Registered) string {
+// returns what the timeline tells of it.
+func (m *Machine) listed(e Registered) phone.Fact {
 	r := &m.reg
+	said := phone.Fact{Kind: phone.Accepted, Method: "REGISTER", Text: e.Detail}
 	if !e.Missing {
 		r.missing = 0
-		return ""
+		return said
 	}
-	said := ", but this phone is not listed"
+	said.Kind = phone.NotListed
 	wait := m.policy.backoff(r.missing+1, 0)
 	if r.missing >= maxMissing || r.leave || !r.due.IsZero() && r.due.Before(m.now.Add(wait)) {
 		return said
 	}
 	r.missing++
 	r.due = m.now.Add(wait)
-	return said + again(wait)
+	return again(said, wait)
 }
 
 // retryUnknown tries those calls again that the server could not place before
@@ -114,7 +117,7 @@ func (m *Machine) retryUnknown() {
 		case unplaced && c.flight != 0: // given up, but its last try has not ended
 			c.redo = true
 		case unplaced:
-			m.resume("registered again", 0)
+			m.resume(fact(phone.RegisteredAgain), 0)
 			m.tryAgain(c)
 		}
 	}
@@ -128,37 +131,37 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 	if e.Failure.mayBeTaken() {
 		r.unanswered()
 	}
-	r.flight, r.ok, r.text = 0, false, e.Failure.of("REGISTER")
+	r.flight, r.ok, r.last = 0, false, e.Failure.of("REGISTER")
 	if e.Failure.Kind == Answered || e.Failure.Kind == Refused {
 		m.answered()
 	}
 	switch {
 	case r.leave:
-		m.endRegister(false, r.text)
+		m.endRegister(false, r.last)
 		m.unregister()
 	case r.again:
 		// The user asked meanwhile: once more, whatever the answer was.
 		r.again = false
-		m.endRegister(false, r.text+", again as you asked")
+		m.endRegister(false, then(r.last, phone.TryAsAsked))
 		m.register()
 	case m.oneContactOnly(e.Failure):
 		// Servers that allow one contact answer 403 to the second; seen with
 		// Asterisk, max_contacts=1 without remove_existing.
 		r.oldFirst = true
-		m.endRegister(false, r.text+", again without the old binding")
+		m.endRegister(false, then(r.last, phone.TryWithoutOld))
 		m.register()
 	case e.Failure.final() && e.Failure.Kind == Answered && m.refusedContact():
-		m.endRegister(false, r.text+", again under the phone's own address")
+		m.endRegister(false, then(r.last, phone.TryOwnAddress))
 		m.register()
 	case e.Failure.final():
 		r.refused = true
-		m.endRegister(false, r.text)
+		m.endRegister(false, r.last)
 		m.registerRefused()
 	default:
 		r.failures++
 		wait := m.recovery(r.failures, e.Failure.RetryAfter)
 		r.due = m.now.Add(wait)
-		m.endRegister(false, r.text+again(wait))
+		m.endRegister(false, again(r.last, wait))
 	}
 }
 
@@ -263,11 +266,11 @@ func (m *Machine) registerDue() {
 // the roam.
 func (m *Machine) runRegister() {
 	if m.roam != nil && m.roam.full {
-		m.run("register", 0, "REGISTER sent")
+		m.run("register", 0, phone.Fact{Kind: phone.Sent, Method: "REGISTER"})
 	}
 }
 
-func (m *Machine) endRegister(ok bool, detail string) { m.end("register", 0, ok, detail) }
+func (m *Machine) endRegister(ok bool, said phone.Fact) { m.end("register", 0, ok, said) }
 
 // final: trying again by ourselves would get the same answer.
 func (f Failure) final() bool {

@@ -1,8 +1,9 @@
 package roam
 
 import (
-	"fmt"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // call is a call and how far its repair has come.
@@ -20,8 +21,8 @@ type call struct {
 	tries    tries
 	media    media
 	last     Failure
-	why      string // it was given up
-	part     bool   // of the present roam
+	why      phone.Fact // it was given up
+	part     bool       // of the present roam
 	gap      Gap
 	quiet    quiet
 	hush     hush
@@ -85,7 +86,7 @@ const (
 func (m *Machine) prepare(c *call, move, atOnce bool) {
 	c.part, c.gap, c.quiet.tried = true, Gap{Call: c.ID}, true
 	c.quiet.seen = false
-	c.tries, c.why, c.due, c.media.due = tries{}, "", time.Time{}, time.Time{}
+	c.tries, c.why, c.due, c.media.due = tries{}, phone.Fact{}, time.Time{}, time.Time{}
 	c.deadline = m.graceEnds()
 	if !m.live(c.flight) {
 		c.flight = 0
@@ -127,7 +128,7 @@ func (c *call) pause() {
 
 // tryAgain starts a repair that had to wait from the beginning.
 func (m *Machine) tryAgain(c *call) {
-	c.stage, c.part, c.due, c.why = blocked, true, time.Time{}, ""
+	c.stage, c.part, c.due, c.why = blocked, true, time.Time{}, phone.Fact{}
 	c.deadline = m.graceEnds()
 	c.tries = tries{attempts: c.tries.attempts, plain: c.tries.plain, noUpdate: c.tries.noUpdate}
 	if c.media.state != settled {
@@ -170,11 +171,7 @@ func (m *Machine) ask(c *call, how How) {
 		c.due = m.now.Add(wait)
 	}
 	m.do(Repair{Epoch: m.epoch, Call: c.ID, How: how, Attempt: c.tries.attempts})
-	detail := how.String() + " sent"
-	if c.tries.attempts > 1 {
-		detail += fmt.Sprintf(", attempt %d", c.tries.attempts)
-	}
-	m.run("repair", c.ID, detail)
+	m.run("repair", c.ID, phone.Fact{Kind: phone.Sent, Method: how.String(), Tries: c.tries.attempts})
 }
 
 // row is the first repair table: how a call is repaired in the state that it
@@ -219,7 +216,7 @@ func (m *Machine) repaired(e Repaired) {
 	}
 	c.flight = 0
 	m.answered()
-	m.end("repair", c.ID, true, or(e.Detail, c.how.method()+" 200 OK"))
+	m.end("repair", c.ID, true, phone.Fact{Kind: phone.Accepted, Method: c.how.method(), Text: e.Detail})
 	if c.how == ByEarlyUpdate {
 		m.earlyMoved(c, true)
 		return
@@ -227,7 +224,7 @@ func (m *Machine) repaired(e Repaired) {
 	c.home = e.Epoch
 	switch {
 	case c.stage == failed: // too late for the roam, but not for the call
-		c.stage, c.redo, c.why = whole, false, ""
+		c.stage, c.redo, c.why = whole, false, phone.Fact{}
 		m.switchMedia(c)
 	case c.redo:
 		c.redo = false
@@ -257,7 +254,7 @@ func (m *Machine) refreshed(c *call) {
 	m.switchMedia(c)
 	if c.media.heard || !c.AudioDue || !c.up() || c.quiet.seen {
 		if c.quiet.seen && !c.media.heard {
-			m.step("media", c.ID, true, "no audio yet, the other side may send none")
+			m.step("media", c.ID, true, fact(phone.AudioMayBeOff))
 		}
 		c.stage = whole
 		return
@@ -277,7 +274,7 @@ func (m *Machine) repairFailed(e RepairFailed) {
 	switch {
 	case c.stage == failed && c.redo:
 		c.redo = false
-		m.resume("the call can be tried once more", c.ID)
+		m.resume(fact(phone.OneMoreTry), c.ID)
 		m.tryAgain(c)
 	case c.redo:
 		c.redo = false
@@ -296,7 +293,7 @@ func (m *Machine) callDue(c *call) {
 		// Nobody answers us: that says nothing about the peer.
 		c.due = m.now.Add(m.policy.replaceWait(c.OwnsCallID))
 	case c.stage == inFlight:
-		m.endRepair(c, c.how.method()+": no answer, the peer may have moved too")
+		m.endRepair(c, then(Failure{Kind: TimedOut}.of(c.how.method()), phone.LookElsewhere))
 		m.ask(c, ByReplaces)
 	case c.stage == waiting:
 		c.stage = blocked
@@ -304,10 +301,10 @@ func (m *Machine) callDue(c *call) {
 	case c.stage == proving && !c.tries.repeated && m.policy.Refresh != None:
 		c.tries.repeated = true
 		c.stage = blocked
-		m.step("media", c.ID, false, "no audio for "+spoken(m.policy.ProofWait)+", refreshing once more")
+		m.step("media", c.ID, false, phone.Fact{Kind: phone.NoAudio, For: m.policy.ProofWait, Then: phone.RefreshOnce})
 		m.tryRepair(c)
 	case c.stage == proving:
-		m.step("media", c.ID, false, "no audio for "+spoken(m.policy.ProofWait))
-		m.giveUp(c, "no audio arrives at the new address")
+		m.step("media", c.ID, false, phone.Fact{Kind: phone.NoAudio, For: m.policy.ProofWait})
+		m.giveUp(c, fact(phone.CallNoAudio))
 	}
 }

@@ -1,6 +1,10 @@
 package roam
 
-import "time"
+import (
+	"time"
+
+	"ramble/internal/leaf/phone"
+)
 
 // quiet is audio that stopped although it should flow.
 type quiet struct {
@@ -81,7 +85,7 @@ func (m *Machine) probeAnswered(e ProbeAnswered) {
 		if !c.silent() {
 			continue
 		}
-		m.resume("no audio for "+spoken(c.quiet.long)+", the server answers: "+or(e.Detail, "it is there"), c.ID)
+		m.resume(phone.Fact{Kind: phone.SilentServerThere, For: c.quiet.long, Text: e.Detail}, c.ID)
 		m.prepare(c, true, false)
 		c.quiet.seen = true
 		c.hush.acted(m.now)
@@ -105,12 +109,12 @@ func (m *Machine) probeFailed(e ProbeFailed) {
 			continue
 		}
 		c.hush.acted(m.now)
-		if ch.reasons == nil {
+		if ch.why == nil {
 			ch.since = c.quiet.since
-			ch.reasons = []string{"no audio for " + spoken(c.quiet.long), e.Failure.of("OPTIONS")}
+			ch.why = []phone.Fact{{Kind: phone.Silent, For: c.quiet.long}, e.Failure.of("OPTIONS")}
 		}
 	}
-	if ch.reasons != nil {
+	if ch.why != nil {
 		m.begin(ch)
 	}
 }

@@ -3,6 +3,8 @@ package roam
 import (
 	"slices"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // stack is what the machine knows of one SIP stack.
@@ -13,11 +15,11 @@ type stack struct {
 	state    stackState
 	answered bool // the server has said something on it
 	since    time.Time
-	failures int       // openings in a row that came to nothing
-	retryAt  time.Time // the next opening; zero: none is waited for
-	text     string    // why the last opening failed
-	started  bool      // it is the first of all
-	mapping  mapping   // how others see it
+	failures int         // openings in a row that came to nothing
+	retryAt  time.Time   // the next opening; zero: none is waited for
+	last     phone.Fault // why the last opening failed
+	started  bool        // it is the first of all
+	mapping  mapping     // how others see it
 }
 
 type stackState int
@@ -52,7 +54,7 @@ func (m *Machine) live(e Epoch) bool {
 func (m *Machine) open() {
 	m.stack.state, m.stack.since, m.stack.retryAt = opening, m.now, time.Time{}
 	m.do(Open{Epoch: m.epoch, Path: m.path})
-	m.run("open", 0, m.path.String())
+	m.run("open", 0, m.path.fact(phone.OnPath))
 }
 
 // reopenLater waits before the next try; it returns for how long.
@@ -69,9 +71,11 @@ func (m *Machine) opened(e Opened) {
 	}
 	m.stack.state, m.stack.since = open, m.now
 	m.stack.mapping = mapping{local: e.Local, says: e.Local}
-	m.end("open", 0, true, or(e.Detail, m.path.String()))
+	opened := m.path.fact(phone.Opened)
+	opened.Text = e.Detail
+	m.end("open", 0, true, opened)
 	if slices.ContainsFunc(m.calls, (*call).underRepair) {
-		m.resume("the server can be reached again", 0)
+		m.resume(fact(phone.ServerIsBack), 0)
 	}
 	m.register()
 	m.askCallers()
@@ -88,22 +92,25 @@ func (m *Machine) openFailed(e OpenFailed) {
 		return
 	}
 	wait := m.reopenLater(m.stack.failures+1, e.Failure.RetryAfter)
-	m.stack.text = e.Failure.String()
-	m.end("open", 0, false, m.stack.text+again(wait))
+	m.stack.last = e.Failure.fault()
+	m.end("open", 0, false, again(phone.Fact{Kind: phone.MediaFault, Fault: m.stack.last}, wait))
 }
 
 // stackLost: the present stack is replaced on the same path; the media stay
 // where they are, but the Contact's port may change, so calls are refreshed.
 func (m *Machine) stackLost(e StackLost) {
+	if len(e.Why) == 0 {
+		e.Why = []phone.Fact{fact(phone.StackLost)}
+	}
 	if i := slices.IndexFunc(m.kept, func(s stack) bool { return s.serves(e.Epoch) }); i >= 0 {
-		m.dropKept(i, e.Reason)
+		m.dropKept(i, e.Why[0])
 		m.reviveLeft()
 		return
 	}
 	if !m.present(e.Epoch) || m.stack.state == shut {
 		return
 	}
-	m.begin(change{path: m.path, alive: true, lost: true, reasons: []string{e.Reason}})
+	m.begin(change{path: m.path, alive: true, lost: true, why: e.Why})
 }
 
 // leaveStack closes the stack of before, or keeps it beside the new one while
@@ -111,26 +118,26 @@ func (m *Machine) stackLost(e StackLost) {
 func (m *Machine) leaveStack(ch change, overtaking bool) {
 	if !ch.alive {
 		for len(m.kept) > 0 {
-			m.dropKept(0, m.kept[0].path.String()+" is lost")
+			m.dropKept(0, m.kept[0].path.fact(phone.OldPathGone))
 		}
 	}
 	s := m.stack
 	if s.state == shut {
 		return
 	}
-	reason := s.path.String() + " is lost"
+	why := s.path.fact(phone.OldPathGone)
 	switch {
 	case ch.lost:
-		reason = ch.reasons[0]
+		why = ch.why[0]
 	case ch.alive && s.state == open && (overtaking && m.rings(s) || !overtaking && m.needed(s)):
 		m.kept = append(m.kept, s)
 		return
 	case ch.alive:
-		reason = "overtaken"
+		why = fact(phone.Overtaken)
 	case ch.force:
-		reason = ch.reasons[0]
+		why = ch.why[0]
 	}
-	m.do(Close{Epoch: s.to, Reason: reason})
+	m.do(Close{Epoch: s.to, Why: why})
 }
 
 // needed reports whether an old stack still has the binding or a call.
@@ -145,33 +152,36 @@ func (m *Machine) rings(s stack) bool {
 }
 
 // closeKept closes the old stacks that nobody needs any more.
-func (m *Machine) closeKept(reason string) {
+func (m *Machine) closeKept(why phone.Fact) {
 	for i := 0; i < len(m.kept); {
 		if s := m.kept[i]; m.needed(s) {
 			i++
 		} else {
-			m.dropKept(i, reason)
-			m.step("close", 0, true, s.path.String())
+			m.dropKept(i, why)
+			m.step("close", 0, true, s.path.fact(phone.OnPath))
 		}
 	}
 }
 
-func (m *Machine) dropKept(i int, reason string) {
-	m.do(Close{Epoch: m.kept[i].to, Reason: reason})
+func (m *Machine) dropKept(i int, why phone.Fact) {
+	m.do(Close{Epoch: m.kept[i].to, Why: why})
 	m.kept = slices.Delete(m.kept, i, i+1)
 }
 
 // keptDied: the path of before, which lived beside the present one, is gone.
-func (m *Machine) keptDied(reason string) {
+func (m *Machine) keptDied(why []phone.Fact) {
 	if len(m.kept) == 0 {
 		return
 	}
 	for len(m.kept) > 0 {
-		m.dropKept(0, or(reason, m.kept[0].path.String()+" is lost"))
+		m.dropKept(0, first(why, m.kept[0].path.fact(phone.OldPathGone)))
+	}
+	if len(why) == 0 {
+		why = []phone.Fact{fact(phone.OldPathGone)}
 	}
 	if m.roam != nil {
 		m.roam.broken = true
-		m.step("sign", 0, false, or(reason, "the old path is gone"))
+		m.step("sign", 0, false, why...)
 	}
 	for _, c := range m.calls {
 		if m.policy.MediaFirst && c.stage != left {
@@ -198,7 +208,7 @@ func (m *Machine) reviveLeft() {
 	for _, c := range m.calls {
 		switch {
 		case c.stage == left && !m.live(c.home):
-			m.resume("the path of before is gone", c.ID)
+			m.resume(fact(phone.OldPathGone), c.ID)
 			m.prepare(c, true, m.policy.MediaFirst)
 		case c.flight != 0 && !m.live(c.flight):
 			c.flight, c.redo = 0, false

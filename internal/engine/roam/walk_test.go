@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ramble/internal/leaf/phone"
 )
 
 // walk drives a machine through whatever a stream of choices says, answers its
@@ -142,18 +144,18 @@ func (w *walk) address() netip.AddrPort {
 func (w *walk) failure() Failure {
 	return []Failure{
 		{Kind: TimedOut},
-		{Kind: Transport, Text: "network is unreachable"},
-		{Code: 481, Text: "Call Does Not Exist"},
+		{Kind: Transport, Fault: phone.Fault{Text: "network is unreachable"}},
+		{Code: 481, Fault: phone.Fault{Phrase: "Call Does Not Exist"}},
 		{Code: 491},
 		{Code: 503, RetryAfter: 5 * time.Second},
 		{Code: 488},
-		{Code: 403, Text: "Forbidden"},
+		{Code: 403, Fault: phone.Fault{Phrase: "Forbidden"}},
 		{Code: 408},
-		{Kind: Refused, Text: "wrong password"},
+		{Kind: Refused, Fault: phone.Fault{Text: "wrong password"}},
 		{Kind: Unreachable},
 		{Kind: Cancelled},
 		{Code: 500},
-		{Code: 603, Text: "Decline"},
+		{Code: 603, Fault: phone.Fault{Phrase: "Decline"}},
 	}[w.choose(13)]
 }
 
@@ -169,7 +171,7 @@ func (w *walk) wander() {
 	case 7:
 		w.pass(time.Duration(w.choose(50)) * time.Second)
 	case 8, 9:
-		w.step(PathChanged{Path: w.path(), OldAlive: w.choose(2) == 0, Since: w.now.Add(-time.Duration(w.choose(30)) * time.Millisecond), Reasons: []string{"a sign"}})
+		w.step(PathChanged{Path: w.path(), OldAlive: w.choose(2) == 0, Since: w.now.Add(-time.Duration(w.choose(30)) * time.Millisecond), Why: []phone.Fact{recorded("a sign")}})
 	case 10:
 		w.addCall()
 	case 11:
@@ -285,17 +287,17 @@ func (w *walk) rare() {
 	case 6:
 		w.step(MediaMapped{Call: CallID(w.choose(5)), From: w.address(), To: w.address()})
 	case 0:
-		w.step(StackLost{Epoch: Epoch(w.choose(int(w.m.Epoch()) + 2)), Reason: "connection reset"})
+		w.step(StackLost{Epoch: Epoch(w.choose(int(w.m.Epoch()) + 2)), Why: []phone.Fact{recorded("connection reset")}})
 	case 1:
 		w.step(Forced{What: Force(w.choose(3))})
 	case 2:
 		w.step(WantRegistration{On: w.choose(2) == 0})
 	case 3:
 		if n := len(w.calls); n > 0 {
-			w.step(MediaPathChanged{Call: w.calls[w.choose(n)].ID, Path: w.path(), OldAlive: w.choose(2) == 0, Reasons: []string{"a VPN"}})
+			w.step(MediaPathChanged{Call: w.calls[w.choose(n)].ID, Path: w.path(), OldAlive: w.choose(2) == 0, Why: []phone.Fact{recorded("a VPN")}})
 		}
 	case 4:
-		w.step(StackLost{Epoch: w.m.Epoch(), Reason: "connection reset"})
+		w.step(StackLost{Epoch: w.m.Epoch(), Why: []phone.Fact{recorded("connection reset")}})
 	}
 }
 
@@ -319,7 +321,7 @@ func (w *walk) stale() {
 // settle answers everything well until nothing is left to do.
 func (w *walk) settle() {
 	w.choices = nil
-	w.step(PathChanged{Path: Path{Interface: "eth1", Source: netip.MustParseAddr("172.16.0.9")}, Reasons: []string{"at last"}})
+	w.step(PathChanged{Path: Path{Interface: "eth1", Source: netip.MustParseAddr("172.16.0.9")}, Why: []phone.Fact{recorded("at last")}})
 	if w.m.noted != nil {
 		w.step(Forced{What: ForceNetwork})
 	}

@@ -1,5 +1,7 @@
 package phone
 
+import "strings"
+
 // Error is a refusal or failure meant for a person: what happened and what to
 // do about it. Code is for machines to branch on.
 type Error struct {
@@ -12,7 +14,7 @@ func (e *Error) Error() string {
 	if e.Hint == "" {
 		return e.Text
 	}
-	return e.Text + ": " + e.Hint
+	return strings.TrimRight(e.Text, ".:; ") + ": " + e.Hint
 }
 
 // Code is the machine's half of an Error.

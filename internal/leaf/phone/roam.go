@@ -2,22 +2,35 @@ package phone
 
 import "time"
 
-// Roam is everything from the first sign of a change to proven, as a timeline.
+// Roam is one change of the network, from its first sign to proven, as a
+// timeline: with every account whose path it moved.
 type Roam struct {
 	ID       RoamID
+	Account  string // of the first part, or of the one that a notice is about; so are Epoch, From and To
+	Epoch    Epoch
+	Phase    RoamPhase // of the whole
+	From, To string    // "wlan0 192.168.1.23"; empty when there was or is no path
+	Why      []Fact
+	Started  time.Time
+	Steps    []RoamStep
+	Total    time.Duration // first sign to proven of the last account; 0 until done
+	Calls    []RoamCall    // filled when done
+	Failures []Fact        // what failed and what follows
+
+	FailedStep StepName // the step of that; empty unless it failed
+	Next       []string // what helps: names of commands ("register", "refresh", "hangup", "redial", "restart")
+	Parts      []RoamPart
+}
+
+// RoamPart is what a roam was to one account.
+type RoamPart struct {
 	Account  string
 	Epoch    Epoch
 	Phase    RoamPhase
-	From, To string // "wlan0 192.168.1.23"; empty when there was or is no path
-	Reasons  []string
+	From, To string
 	Started  time.Time
-	Steps    []RoamStep
-	Total    time.Duration // first sign to proven; 0 until done
-	Calls    []RoamCall    // filled when done
-	Failure  string        // which step failed and what happens next, in words
-
-	FailedStep StepName // the step of that; empty unless it failed
-	Next       []string // what helps: names of commands and of keys' actions ("register", "refresh", "hangup", "redial", "restart")
+	Total    time.Duration
+	Failures []Fact
 }
 
 // RoamPhase is how a roam stands.
@@ -38,11 +51,12 @@ func (p RoamPhase) String() string {
 // RoamStep is one line of the timeline.
 type RoamStep struct {
 	Name     StepName
+	Account  string        // whose; empty in old entries of the history
 	Offset   time.Duration // from the first sign
 	Duration time.Duration // 0: a moment, or still running
 	Running  bool
 	OK       bool
-	Detail   string
+	Facts    []Fact // one; of a sign several
 	Call     CallID // 0: not about a call
 }
 
@@ -70,6 +84,7 @@ type RoamCall struct {
 	GapOut   time.Duration // the same for packets we sent
 	LostIn   uint64
 	Measured bool   // false: no audio was due (held), the gaps mean nothing
+	HungUp   bool   // it was over before it was whole again
 	Peer     string // URI
 	Name     string // display name; empty when none
 }

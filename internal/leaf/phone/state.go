@@ -96,8 +96,8 @@ type Call struct {
 	Codec       string // "PCMU/8000"; empty before the answer
 	SRTP        string // "" off, else the profile
 	Code        int    // final SIP status when ended by one
-	Reason      string // why it ended, or what it waits for, in words
-	Hint        string // what the user can do
+	Reason      string // the phrase of the last provisional response; of an old entry of the history its words
+	Hint        string // of an old entry of the history
 	End         End    // how it ended; zero until it has
 	Started     time.Time
 	Answered    time.Time // zero until up
@@ -173,7 +173,7 @@ type Network struct {
 	Watching   string // "polling every 500ms", with the notifications if there are any; "off"
 	Interfaces []Interface
 	Paths      []Path
-	Reasons    []string  // of the last change
+	Why        []Fact    // of the last change
 	Changed    time.Time // zero: never since the start
 	Since      time.Time // watching since
 }

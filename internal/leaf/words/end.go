@@ -38,8 +38,9 @@ func End(c phone.Call) Ending {
 		return Ending{Word: "missed", Text: "missed: " + who + " stopped calling while the network changed"}
 	case phone.NoCause:
 		return unsaid(c)
+	default: // nobody asked for the others
+		return lost(c)
 	}
-	return lost(c)
 }
 
 // Who is the other side of a call, for people.
@@ -112,7 +113,7 @@ func lost(c phone.Call) Ending {
 		return Ending{Word: "transferred", Text: "transferred"}
 	case phone.PhoneClosed:
 		return Ending{Word: "closed", Text: "the phone was closed"}
-	default:
+	default: // RequestFailed; all others have words of their own
 		x.Word, x.Text, x.Hint = "failed", e.Fault.Text, e.Fault.Hint
 		if e.Fault.Text == "" {
 			x.Text = "it failed"
@@ -168,3 +169,16 @@ func quoted(phrase string) string {
 // Bare is a clause without the full stop at its end, so that it can be put in
 // front of another.
 func Bare(text string) string { return strings.TrimRight(text, " .:;,") }
+
+// Line is what happened and what to do about it in one line, with one mark
+// between the two.
+func Line(text, hint string) string {
+	text, hint = Bare(text), Bare(hint)
+	switch {
+	case text == "" || hint == "":
+		return text + hint
+	case hint[0] >= 'A' && hint[0] <= 'Z':
+		return text + ". " + hint
+	}
+	return text + ": " + hint
+}

@@ -82,3 +82,18 @@ func TestOldHistoryKeepsItsWords(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestDurationsAreSpokenAsAPersonSaysThem(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                       "0 ms",
+		84 * time.Millisecond:   "84 ms",
+		1314 * time.Millisecond: "1.31 s",
+		45 * time.Second:        "45 s",
+		2 * time.Minute:         "2 min",
+		125 * time.Second:       "2 min 5 s",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%s is %q, want %q", d, got, want)
+		}
+	}
+}

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // Describe is an action as one line of a transcript; moments count from zero.
@@ -17,7 +20,7 @@ func Describe(a Action, zero time.Time) string {
 	case Keep:
 		return fmt.Sprintf("keep the stack of %d for %d", a.Of, a.Epoch)
 	case Close:
-		return fmt.Sprintf("close %d: %s", a.Epoch, a.Reason)
+		return fmt.Sprintf("close %d: %s", a.Epoch, words.Fact(a.Why))
 	case Register:
 		text := fmt.Sprintf("register %d", a.Epoch)
 		switch {
@@ -40,7 +43,7 @@ func Describe(a Action, zero time.Time) string {
 		if a.After == 0 {
 			return fmt.Sprintf("end call %d: no network", a.Call)
 		}
-		return fmt.Sprintf("end call %d: no network for %s", a.Call, spoken(a.After))
+		return fmt.Sprintf("end call %d: no network for %s", a.Call, words.Duration(a.After))
 	case LoseCall:
 		return fmt.Sprintf("lose call %d: %d", a.Call, a.Code)
 	case KeepCalls:
@@ -98,7 +101,7 @@ func describeRoam(a Action, zero time.Time) string {
 		if a.Duration != 0 {
 			text += " took " + brief(a.Duration)
 		}
-		return text + ": " + a.Detail
+		return text + ": " + words.Facts(a.Facts)
 	case Finished:
 		text := fmt.Sprintf("finished %d: %s after %s", a.Epoch, a.How, brief(a.Total))
 		for _, g := range a.Calls {
@@ -108,8 +111,15 @@ func describeRoam(a Action, zero time.Time) string {
 				text += fmt.Sprintf("; call %d not measured", g.Call)
 			}
 		}
-		if a.Failure != "" {
-			text += "; " + a.Failure
+		for _, f := range a.Failures {
+			text += "; "
+			if f.Call != 0 {
+				text += fmt.Sprintf("call %d: ", f.Call)
+			}
+			text += words.Fact(f)
+		}
+		if len(a.HungUp) > 0 {
+			text += fmt.Sprintf("; hung up before whole: %v", a.HungUp)
 		}
 		return text
 	default:
@@ -122,9 +132,9 @@ func describeRoam(a Action, zero time.Time) string {
 func DescribeEvent(e Event, zero time.Time) string {
 	switch e := e.(type) {
 	case PathChanged:
-		return "path " + pathWords(e.Path) + changeWords(e.OldAlive, e.Since, zero, e.Reasons)
+		return "path " + pathWords(e.Path) + changeWords(e.OldAlive, e.Since, zero, e.Why)
 	case MediaPathChanged:
-		return fmt.Sprintf("media-path call %d %s", e.Call, pathWords(e.Path)) + changeWords(e.OldAlive, e.Since, zero, e.Reasons)
+		return fmt.Sprintf("media-path call %d %s", e.Call, pathWords(e.Path)) + changeWords(e.OldAlive, e.Since, zero, e.Why)
 	case Forced:
 		return "force " + e.What.String()
 	case WantRegistration:
@@ -137,7 +147,7 @@ func DescribeEvent(e Event, zero time.Time) string {
 	case OpenFailed:
 		return fmt.Sprintf("open-failed %d ", e.Epoch) + failureWords(e.Failure)
 	case StackLost:
-		return fmt.Sprintf("stack-lost %d", e.Epoch) + quoted(e.Reason)
+		return fmt.Sprintf("stack-lost %d", e.Epoch) + quoted(e.Why[0].Text)
 	case Registered:
 		text := fmt.Sprintf("registered %d", e.Epoch)
 		if e.RefreshIn != 0 {
@@ -245,7 +255,7 @@ func pathWords(p Path) string {
 	return text
 }
 
-func changeWords(alive bool, since, zero time.Time, reasons []string) string {
+func changeWords(alive bool, since, zero time.Time, why []phone.Fact) string {
 	var text strings.Builder
 	if alive {
 		text.WriteString(" old-alive")
@@ -253,8 +263,8 @@ func changeWords(alive bool, since, zero time.Time, reasons []string) string {
 	if !since.IsZero() {
 		text.WriteString(" since=" + moment(since, zero))
 	}
-	for _, r := range reasons {
-		text.WriteString(quoted(r))
+	for _, r := range why {
+		text.WriteString(quoted(r.Text))
 	}
 	return text.String()
 }
@@ -267,7 +277,7 @@ func failureWords(f Failure) string {
 	if f.RetryAfter != 0 {
 		text += " retry-after=" + brief(f.RetryAfter)
 	}
-	return text + quoted(f.Text)
+	return text + quoted(f.Fault.Text+f.Fault.Phrase)
 }
 
 // addressWord is an address with a prefix, or nothing.
