@@ -58,7 +58,7 @@ func plan() map[string][]string {
 		"internal/app/demo":     {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/app/ground"},
 		"internal/app/drill":    {"internal/leaf/phone", "internal/leaf/words", "internal/app/demo", "internal/app/ground", "sip/siptest"},
 		"internal/proof/event":  {"internal/automation"},
-		"internal/proof/lab":    {"internal/app/ground", "internal/proof/event"},
+		"internal/proof/lab":    {"audio/codec", "internal/app/ground", "internal/proof/event"},
 		"internal/proof/needs":  {},
 		"internal/proof/soak":   {"internal/automation", "internal/proof/event", "sip/siptest", "sip/sdp"},
 	}

@@ -59,7 +59,6 @@ type Registered struct {
 	GRUU               string        // public GRUU that it gave our binding (RFC 5627); "" none
 	FlowTimer          time.Duration // RFC 5626 4.4.1; 0 none
 	RoundTrips         int
-	OldRemoved         bool     // none of RegisterOptions.Remove is listed any more
 	ServiceRoute       []string // which the account's requests on this stack take from now on (RFC 3608)
 	Path               []string // by which requests for us come (RFC 3327), sanitized
 }
@@ -106,7 +105,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 	}
 	r.contact = contact
 	got.Received = st.seen(res)
-	r.read(&got, res, o.Remove)
+	r.read(&got, res)
 	if len(o.Remove) > 0 && !got.Listed && !r.mute {
 		// The server took the removal for the new binding (a rewritten Contact):
 		// add it again, once, and never ask that again.
@@ -115,7 +114,7 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 			return got, err
 		}
 		got.Received = st.seen(res)
-		r.read(&got, res, o.Remove)
+		r.read(&got, res)
 	}
 	if len(o.Remove) == 0 {
 		r.mute = len(got.Bindings) == 0
@@ -253,10 +252,10 @@ func (r *Registration) raise(minimum string) bool {
 }
 
 // read takes in a 2xx.
-func (r *Registration) read(got *Registered, res *sipgo.Response, removed []string) {
+func (r *Registration) read(got *Registered, res *sipgo.Response) {
 	ours, _ := wire.ParseURI(got.Contact)
 	got.Expires = seconds(wire.Value(res, "Expires"), r.expires)
-	got.Bindings, got.Listed, got.OldRemoved, got.GRUU = nil, false, true, ""
+	got.Bindings, got.Listed, got.GRUU = nil, false, ""
 	for _, v := range wire.Values(res, "Contact") {
 		a, err := wire.ParseAddress(v)
 		if err != nil {
@@ -285,11 +284,6 @@ func (r *Registration) read(got *Registered, res *sipgo.Response, removed []stri
 			got.Expires = b.Expires
 			got.GRUU, _ = a.Param("pub-gruu")
 			r.rewrites = r.rewrites || !u.SameAddress(ours)
-		}
-		for _, old := range removed {
-			if o, err := wire.ParseURI(old); err == nil && o.SameAddress(u) && !o.SameAddress(ours) && !gone {
-				got.OldRemoved = false
-			}
 		}
 		got.Bindings = append(got.Bindings, b)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ramble/audio/codec"
 )
 
 // LatcherPort is where a Latcher takes calls, over UDP; its audio has a port
@@ -39,7 +41,10 @@ func (l *Lab) Latcher(hz float64) (*Latcher, error) {
 	h := l.Host(Callee)
 	x := &Latcher{own: h.IPv4, Target: fmt.Sprintf("sip:latch@%s:%d", h.IPv4, LatcherPort), done: make(chan struct{}), over: make(chan struct{})}
 	close(x.over)
-	var err error
+	pcmu, err := codec.Format{Name: "PCMU", ClockRate: soundRate}.Open()
+	if err != nil {
+		return nil, err
+	}
 	if x.sip, err = h.ListenPacket(netip.AddrPortFrom(x.own, LatcherPort)); err != nil {
 		return nil, err
 	}
@@ -50,7 +55,7 @@ func (l *Lab) Latcher(hz float64) (*Latcher, error) {
 	l.closers = append(l.closers, x.close)
 	l.mu.Unlock()
 	l.guard.Go("latcher's calls", x.answer)
-	l.guard.Go("latcher's audio", func() { defer close(x.done); x.speak(hz) })
+	l.guard.Go("latcher's audio", func() { defer close(x.done); x.speak(pcmu, hz) })
 	return x, nil
 }
 
@@ -142,8 +147,9 @@ func (x *Latcher) reply(method string, message []string) []byte {
 }
 
 // speak sends a packet every 20 ms to the source of the newest one.
-func (x *Latcher) speak(hz float64) {
+func (x *Latcher) speak(pcmu codec.Coder, hz float64) {
 	var target netip.AddrPort
+	tone := make([]int16, 160)
 	packet := append([]byte{0x80, 0}, make([]byte, 170)...)
 	binary.BigEndian.PutUint32(packet[8:], 0x1a7c4e12)
 	b := make([]byte, 1500)
@@ -164,9 +170,10 @@ func (x *Latcher) speak(hz float64) {
 		}
 		binary.BigEndian.PutUint16(packet[2:], uint16(n))
 		binary.BigEndian.PutUint32(packet[4:], n*160)
-		for i := range packet[12:] {
-			packet[12+i] = mulaw(8000 * math.Sin(2*math.Pi*hz*float64(n*160+uint32(i))/soundRate))
+		for i := range tone {
+			tone[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(n*160+uint32(i))/soundRate))
 		}
+		pcmu.Encode(packet[12:], tone)
 		select {
 		case <-x.calling():
 		default:
@@ -182,19 +189,6 @@ func (x *Latcher) calling() <-chan struct{} {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.over
-}
-
-// mulaw is a sample in G.711's mu-law.
-func mulaw(sample float64) byte {
-	sign := byte(0x80)
-	if sample < 0 {
-		sign, sample = 0, -sample
-	}
-	v, segment := int(sample)+132, byte(7)
-	for mask := 0x4000; segment > 0 && v&mask == 0; mask >>= 1 {
-		segment--
-	}
-	return ^(segment<<4 | byte(v>>(segment+3))&15) ^ sign ^ 0x80
 }
 
 // HangUp ends the call by a BYE along the call's route, to where the last
