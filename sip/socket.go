@@ -2,14 +2,10 @@ package sip
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 
-	"ramble/internal/leaf/stun"
 	"ramble/sip/locate"
-	"ramble/sip/wire"
 )
 
 // Bounds on connections that others make, and on patience with a socket that
@@ -19,37 +15,6 @@ const (
 	maxConns        = 64
 	maxReadErrors   = 20
 )
-
-// readDatagrams reads the UDP socket until Close. Errors of single datagrams
-// (ICMP on some systems, oversize on Windows) do not end it.
-func (s *Stack) readDatagrams() {
-	buf := make([]byte, wire.MaxMessage+1)
-	for failures := 0; ; {
-		n, from, err := s.pc.ReadFrom(buf)
-		if s.isClosed() {
-			return
-		}
-		if err != nil {
-			if failures++; failures >= maxReadErrors || errors.Is(err, net.ErrClosed) {
-				s.fail(fmt.Errorf("%w: reading: %w", ErrTransport, err))
-				return
-			}
-			continue
-		}
-		failures = 0
-		to := addrPort(from)
-		if stun.Is(buf[:n]) {
-			if s.stun != nil {
-				s.stun.Receive(buf[:n], to)
-			}
-			continue
-		}
-		if n > wire.MaxMessage || !to.IsValid() || isKeepAlive(buf[:n]) {
-			continue
-		}
-		s.receive(buf[:n:n], datagram{s, to})
-	}
-}
 
 // isKeepAlive matches CRLFs, lone NULs and the like, which some peers send to
 // hold a NAT open.
@@ -63,32 +28,6 @@ func isKeepAlive(b []byte) bool {
 		}
 	}
 	return true
-}
-
-// accept takes connections of others until Close.
-func (s *Stack) accept() {
-	for failures := 0; ; {
-		conn, err := s.ln.Accept()
-		if s.isClosed() {
-			if err == nil {
-				conn.Close()
-			}
-			return
-		}
-		if err != nil {
-			if failures++; failures >= maxReadErrors || errors.Is(err, net.ErrClosed) {
-				s.fail(fmt.Errorf("%w: accepting: %w", ErrTransport, err))
-				return
-			}
-			continue
-		}
-		failures = 0
-		if f := newStream(s, conn, conn, "", false); !s.admitConn(f) {
-			conn.Close()
-		} else {
-			s.serve(f)
-		}
-	}
 }
 
 // admitConn counts a connection in, or not when there are too many.
@@ -163,7 +102,7 @@ func (s *Stack) flowTo(ctx context.Context, to netip.AddrPort, name string) (flo
 	if s.isClosed() {
 		return nil, ErrStackClosed
 	}
-	if s.pc != nil {
+	if s.transport == locate.UDP {
 		return datagram{s, to}, nil
 	}
 	s.mu.Lock()
@@ -209,7 +148,7 @@ func (s *Stack) serverFlow() (flow, error) {
 		return nil, ErrStackClosed
 	case !s.o.Server.Addr.IsValid():
 		return nil, fmt.Errorf("%w: the account has no server", ErrTransport)
-	case s.pc != nil:
+	case s.transport == locate.UDP:
 		return datagram{s, s.o.Server.Addr}, nil
 	}
 	select {

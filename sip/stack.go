@@ -36,9 +36,9 @@ type StackOptions struct {
 	Local     netip.Addr    // the path address
 	Interface string        // the path's interface, for pinning
 	Port      uint16        // to listen on; 0: any
-	Sockets   Sockets
-	Auth      *Credentials // for requests within incoming calls; nil: none
-	Dialogs   *Dialogs     // shared by the account's stacks; nil: this stack's own
+	Sockets   Sockets       // *Ports, where stacks may have one port
+	Auth      *Credentials  // for requests within incoming calls; nil: none
+	Dialogs   *Dialogs      // shared by the account's stacks; nil: this stack's own
 	// Sessions is shared by the account's stacks, so that a stack on a new path
 	// resumes the TLS session of the one before it; nil: each starts anew.
 	Sessions  tls.ClientSessionCache
@@ -66,8 +66,8 @@ type Stack struct {
 	dialogs   *Dialogs
 	log       *slog.Logger
 	parser    *wire.Parser
-	pc        net.PacketConn // UDP
-	ln        net.Listener   // TCP
+	port      *port          // UDP and TCP
+	pc        net.PacketConn // the port's, UDP
 	server    *stream        // TCP and TLS, when there is a Server
 
 	ctx    context.Context // ends with Close
@@ -143,26 +143,24 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
 	switch s.transport {
 	case locate.UDP:
-		if s.pc, err = s.o.Sockets.ListenPacket(ctx, at, s.o.Interface); err != nil {
+		if s.port, err = portsOf(s.o.Sockets).join(ctx, s, at); err != nil {
 			return openError(ctx, "listen on", at, err)
 		}
-		s.local = addrPort(s.pc.LocalAddr())
-		s.hearUnreachable(s.pc)
+		s.local, s.pc = s.port.key.local, s.port.pc
 		if s.o.STUN.IsValid() {
 			s.stun = s.stunClient(s.o.STUN)
 		}
 		return nil
 	case locate.TCP:
-		if s.ln, err = s.o.Sockets.Listen(ctx, at, s.o.Interface); err != nil {
+		if s.port, err = portsOf(s.o.Sockets).join(ctx, s, at); err != nil {
 			return openError(ctx, "listen on", at, err)
 		}
-		s.local = addrPort(s.ln.Addr())
+		s.local = s.port.key.local
 		if !s.o.Server.Addr.IsValid() {
 			return nil
 		}
 		if s.server, err = s.connect(ctx, s.o.Server.Addr, ""); err != nil {
-			s.ln.Close()
-			return err
+			return errors.Join(err, s.port.leave(s))
 		}
 		s.conns[s.server.key()] = s.server
 		return nil
@@ -202,10 +200,11 @@ func openError(ctx context.Context, what string, at netip.AddrPort, err error) e
 func (s *Stack) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	if s.pc != nil {
+	switch {
+	case s.port == nil:
+	case s.transport == locate.UDP:
 		s.spawn("sip udp", s.readDatagrams)
-	}
-	if s.ln != nil {
+	default:
 		s.spawn("sip accept", s.accept)
 	}
 	if s.server != nil {
@@ -250,11 +249,8 @@ func (s *Stack) Close() error {
 	s.cancel()
 	s.log.Debug("the path is closed", "local", s.local, "dropped", s.drops())
 	var err error
-	if s.pc != nil {
-		err = s.pc.Close()
-	}
-	if s.ln != nil {
-		err = errors.Join(err, s.ln.Close())
+	if s.port != nil {
+		err = s.port.leave(s)
 	}
 	for _, f := range conns {
 		f.Close()

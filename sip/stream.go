@@ -81,6 +81,18 @@ func (f *stream) send(b []byte) error {
 	return nil
 }
 
+// addressee is the stack that a message is for: on a connection that others
+// made to a port that stacks share, perhaps another one.
+func (f *stream) addressee(msg []byte) *Stack {
+	if f.ours || f.st.port == nil {
+		return f.st
+	}
+	if s := addressee(f.st.port.sharers(), msg, f.to); s != nil {
+		return s
+	}
+	return f.st
+}
+
 var errFraming = errors.New("the stream carries no SIP messages")
 
 // read serves the connection until it ends. Whole messages go to the stack;
@@ -123,7 +135,7 @@ func (f *stream) read() error {
 			if msg == nil {
 				break
 			}
-			if !f.st.receive(msg, f) {
+			if !f.addressee(msg).receive(msg, f) {
 				return errFraming
 			}
 			trusted, started = true, time.Now()

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 )
 
@@ -14,14 +13,6 @@ import (
 // get. fn must not block.
 type hearer interface {
 	OnUnreachable(fn func(to netip.AddrPort, err error))
-}
-
-// hearUnreachable has the socket tell of what it could not deliver. Where it
-// cannot, silence has to do.
-func (s *Stack) hearUnreachable(pc net.PacketConn) {
-	if h, ok := pc.(hearer); ok {
-		h.OnUnreachable(s.unreachable)
-	}
 }
 
 // unreachable ends the requests that are under way to a peer which an ICMP

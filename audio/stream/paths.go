@@ -89,6 +89,17 @@ func (p *paths) adopt(l *leg) (old []*leg) {
 	return old
 }
 
+// Renew has the newest pair count as a path of its own from now on: the network
+// is taken for another one, and the sockets stay. What is heard on it next is
+// told with the new generation.
+func (s *Stream) Renew(generation uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.paths.newest()
+	l.generation, l.heard, l.sent, l.told, l.report = generation, false, false, false, Heard{}
+	s.paths.heardAt, s.paths.retireAt = time.Time{}, time.Time{}
+}
+
 // Began says that a roam began: until the next Heard, the longest pause each
 // way counts as its gap. Calling it again meanwhile changes nothing.
 func (s *Stream) Began() {

@@ -11,6 +11,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
+	"ramble/sip"
 )
 
 // Engine is the actor. Make one with New, Run it, and Join it at any time.
@@ -68,7 +69,7 @@ func New(p Parts) *Engine {
 	o.Log, o.Guard = p.Log, p.Guard
 	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
 	e.watcher = netwatch.New(o)
-	e.parts.Sockets = sensing{Sockets: p.Sockets, look: e.watcher.Look}
+	e.parts.Sockets = sip.NewPorts(sensing{Sockets: p.Sockets, look: e.watcher.Look}) // shared by the stacks of all accounts
 	if p.History != nil {
 		e.recorder = newRecorder(e, p.History)
 	}

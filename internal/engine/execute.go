@@ -126,7 +126,13 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 	stun := c.acct.stunFor(source)
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface, stun)
-		if !e.post(func() { c.mediaMoved(act, sock, err) }) && sock != nil {
+		if !e.post(func() {
+			if err != nil && c.sits(source, iface) {
+				c.mediaStay(act)
+				return
+			}
+			c.mediaMoved(act, sock, err)
+		}) && sock != nil {
 			_ = sock.Close()
 		}
 	})

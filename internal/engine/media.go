@@ -167,6 +167,24 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Transport, err error) {
 	e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "RTP " + sock.RTP().String()})
 }
 
+// sits reports whether the call's sockets are on that address and interface, so
+// that they serve where no others are to be had: a small range of ports is used
+// up by the calls of before.
+func (c *call) sits(source netip.Addr, iface string) bool {
+	return c.stream != nil && c.sock != nil && c.sock.RTP().Addr() == source.Unmap() && c.sock.Interface() == iface
+}
+
+// mediaStay moves the media of a call to another epoch on the sockets that they
+// have.
+func (c *call) mediaStay(act roam.MoveMedia) {
+	if c.over() || act.Epoch < c.mediaEpoch {
+		return
+	}
+	c.mediaEpoch = act.Epoch
+	c.stream.Renew(uint64(act.Epoch))
+	c.e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "media stay at " + c.sock.RTP().String()})
+}
+
 func (c *call) switchMedia() {
 	if c.stream != nil {
 		c.stream.Switch()

@@ -196,6 +196,7 @@ type listener struct {
 	n       *Network
 	ready   *sync.Cond
 	queue   []*conn
+	limit   deadline
 	stopped bool
 }
 
@@ -225,9 +226,19 @@ func (l *listener) Accept() (net.Conn, error) {
 			c := l.queue[0]
 			l.queue = l.queue[1:]
 			return c, nil
+		case l.limit.passed:
+			return nil, l.fail("accept", netip.AddrPort{}, os.ErrDeadlineExceeded)
 		}
 		l.ready.Wait()
 	}
+}
+
+// SetDeadline is as that of *net.TCPListener.
+func (l *listener) SetDeadline(t time.Time) error {
+	l.n.mu.Lock()
+	defer l.n.mu.Unlock()
+	l.limit.at(&l.n.mu, t, l.ready.Broadcast)
+	return nil
 }
 
 func (l *listener) Addr() net.Addr { return l.addr(l.local) }
@@ -252,6 +263,7 @@ func (l *listener) shut() {
 		}
 	}
 	l.queue = nil
+	l.limit.stop()
 	delete(l.host.listeners, l)
 	l.ready.Broadcast()
 }
