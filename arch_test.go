@@ -53,7 +53,7 @@ func plan() map[string][]string {
 		"audio/path":            {"internal/leaf/stun"},
 		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path", "internal/leaf/stun"},
 		"audio/desk":            {"audio"},
-		"internal/engine":       {"internal/leaf/phone", "internal/leaf/words", "internal/engine/roam", "netwatch", "sip", "sip/locate", "sip/sdp", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/history", "internal/capture"},
+		"internal/engine":       {"internal/leaf/phone", "internal/leaf/words", "internal/engine/roam", "netwatch", "sip", "sip/locate", "sip/sdp", "sip/wire", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/history", "internal/capture"},
 		"internal/app/ground":   {},
 		"internal/app/demo":     {"sip/siptest", "sip/sdp", "audio", "audio/codec", "netwatch", "netwatch/netwatchtest", "internal/app/ground"},
 		"internal/app/drill":    {"internal/leaf/phone", "internal/leaf/words", "internal/app/demo", "internal/app/ground", "sip/siptest"},

@@ -1,11 +1,10 @@
 package engine
 
 import (
-	"strings"
-
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/locate"
+	"ramble/sip/wire"
 )
 
 // target turns what a person typed into a URI: a URI, user@host, or a name or
@@ -14,26 +13,7 @@ func target(typed string, acct *sip.Account) (sip.URI, error) {
 	bad := func(why string) (sip.URI, error) {
 		return sip.URI{}, &phone.Error{Code: phone.ErrUsage, Text: "cannot call " + quote(typed) + ": " + why, Hint: "give a number, a name, user@host or sip:user@host"}
 	}
-	s := strings.TrimSpace(typed)
-	if rest, ok := strings.CutPrefix(s, "tel:"); ok {
-		s = rest
-	}
-	if !strings.Contains(s, "@") && !hasScheme(s) {
-		if isNumber(s) {
-			s = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(s)
-		}
-		if s == "" {
-			return bad("there is nothing to call")
-		}
-		if strings.ContainsAny(s, " <>\"") {
-			return bad("it has spaces or brackets")
-		}
-		s += "@" + acct.AOR.HostPort()
-	}
-	if !hasScheme(s) {
-		s = "sip:" + s
-	}
-	u, err := sip.ParseURI(s)
+	u, err := wire.Dialled(typed, acct.AOR.HostPort())
 	if err != nil {
 		return bad(err.Error())
 	}
@@ -41,25 +21,6 @@ func target(typed string, acct *sip.Account) (sip.URI, error) {
 		return bad("sips: asks for encryption on the whole way, and this account has none")
 	}
 	return u, nil
-}
-
-func hasScheme(s string) bool {
-	s = strings.ToLower(s)
-	return strings.HasPrefix(s, "sip:") || strings.HasPrefix(s, "sips:")
-}
-
-func isNumber(s string) bool {
-	digits := 0
-	for _, r := range s {
-		switch {
-		case r >= '0' && r <= '9', r == '*', r == '#':
-			digits++
-		case strings.ContainsRune("+ -().", r):
-		default:
-			return false
-		}
-	}
-	return digits > 0
 }
 
 // nextHop is where an account's requests go: its outbound proxy, its

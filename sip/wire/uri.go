@@ -104,6 +104,10 @@ func ParseURI(s string) (URI, error) {
 	return u, err
 }
 
+func foreignScheme(scheme string) error {
+	return fmt.Errorf("%s: addresses are not supported; write it like sip:alice@example.com", scheme)
+}
+
 // leftOut is what a URI had that URI does not keep.
 type leftOut struct{ password, headers bool }
 
@@ -127,7 +131,7 @@ func parseURI(s string) (URI, leftOut, error) {
 		case "sip", "sips":
 			u.Scheme, s = strings.ToLower(scheme), rest
 		case "tel", "mailto", "http", "https", "file", "urn", "xmpp", "im", "h323":
-			return URI{}, left, fmt.Errorf("%s: addresses are not supported; write it like sip:alice@example.com", scheme)
+			return URI{}, left, foreignScheme(scheme)
 		}
 	}
 	if user, rest, ok := strings.Cut(s, "@"); ok {
