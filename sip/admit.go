@@ -42,7 +42,7 @@ func (s *Stack) admit(m *wire.Message, src netip.AddrPort) *wire.Flaw {
 	callID, _ := m.Get("Call-ID")
 	toTag := m.Tag("To")
 	if toTag != "" {
-		if c := s.dialogs.find(callID, toTag); c != nil && c.remoteTag() == m.Tag("From") && c.mayComeFrom(src) {
+		if s.dialogs.believes(callID, toTag, m.Tag("From")) {
 			return nil
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
+	"ramble/sip/sdp"
 	"ramble/sip/wire"
 )
 
@@ -109,9 +111,7 @@ func TestStrangers(t *testing.T) {
 			ph := open(t, acct, nowhere())
 			a := newAttacker(t, ph.st.Local())
 			a.send(request("INVITE", a))
-			if err := event[Incoming](ph).Call.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
-				t.Error(err)
-			}
+			event[incoming](ph).Call.Reject(486)
 		}
 	})
 	t.Run("hear 404 for an unknown user", func(t *testing.T) {
@@ -146,31 +146,33 @@ func TestStrangers(t *testing.T) {
 		forged.branch = "z9hG4bKforged"
 		forged.sendAs("CANCEL", 1, "")
 		p.expect("SIP/2.0 481", "CANCEL")
-		if c.isOver() {
+		if ask(c, c.IsOver) {
 			t.Fatal("the call ended")
 		}
 		l.send("BYE", "")
-		event[Ended](ph)
+		event[ended](ph)
 	})
 	t.Run("with the right tags are believed only where the route set is empty", func(t *testing.T) {
 		st := open(t, account(), nowhere()).st
 		for _, tc := range []struct {
 			name   string
-			d      dialog
+			d      dialog.Dialog
 			let    bool
 			source string
 		}{
-			{"direct, from anywhere", dialog{}, true, "203.0.113.9:5060"},
-			{"routed, from a stranger", dialog{routes: []string{"<sip:192.0.2.1;lr>"}}, false, "203.0.113.9:5060"},
-			{"routed, from the proxy", dialog{routes: []string{"<sip:192.0.2.1;lr>"}}, true, "192.0.2.1:5060"},
-			{"by the server as the peer, from a stranger", dialog{viaServer: true}, false, "203.0.113.9:5060"},
+			{"direct, from anywhere", dialog.Dialog{}, true, "203.0.113.9:5060"},
+			{"routed, from a stranger", dialog.Dialog{Routes: []string{"<sip:192.0.2.1;lr>"}}, false, "203.0.113.9:5060"},
+			{"routed, from the proxy", dialog.Dialog{Routes: []string{"<sip:192.0.2.1;lr>"}}, true, "192.0.2.1:5060"},
+			{"by the server as the peer, from a stranger", dialog.Dialog{Server: true}, false, "203.0.113.9:5060"},
 		} {
 			c := newCall(account(), nil)
-			c.d = tc.d
-			c.d.callID, c.d.localTag, c.d.remoteTag = wire.RandomToken(), "ours", "theirs"
+			tc.d.RemoteTag = "theirs"
+			c.m = dialog.Answering(dialog.Config{Session: ownerOf(st.dialogs).options().Session}, tc.d, dialog.Request{Seq: 1})
+			c.id.callID, c.id.tag = wire.RandomToken(), "ours"
 			st.dialogs.add(c, st.now())
+			st.dialogs.look(c)
 			m := &wire.Message{Start: "BYE sip:alice@x SIP/2.0", Headers: []wire.Header{{Name: "From", Value: "<sip:b@x>;tag=theirs"},
-				{Name: "To", Value: "<sip:a@x>;tag=ours"}, {Name: "Call-ID", Value: c.d.callID}}}
+				{Name: "To", Value: "<sip:a@x>;tag=ours"}, {Name: "Call-ID", Value: c.id.callID}}}
 			if got := st.admit(m, netip.MustParseAddrPort(tc.source)) == nil; got != tc.let {
 				t.Errorf("%s: %v", tc.name, got)
 			}
@@ -204,8 +206,8 @@ func TestCredentialsStayHome(t *testing.T) {
 				if _, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
 					t.Fatal(err)
 				}
-				c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-				ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+				c := newTalker(ph, bob())
+				ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 				server.expect("INVITE").reply(200, "OK", "bobtag", sdpB, p.contact())
 				p.expect("ACK")
 				if _, err := wait(t, ans); err != nil {
@@ -217,8 +219,8 @@ func TestCredentialsStayHome(t *testing.T) {
 					}
 					return true
 				})
-				for _, method := range []Method{Reinvite, Update} {
-					_, err := c.Modify(ctxOf(t), method, []byte(sdpA))
+				for _, method := range []dialog.Method{dialog.Reinvite, dialog.Update} {
+					err := c.Modify(ctxOf(t), method, sdp.SendRecv)
 					var re *ResponseError
 					if !errors.As(err, &re) || re.Code != code {
 						t.Errorf("got %v", err)
@@ -240,7 +242,7 @@ func TestCredentialsStayHome(t *testing.T) {
 			return true
 		})
 		ph := open(t, account(), p.server())
-		_, err := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
+		_, err := newTalker(ph, bob()).Invite(ctxOf(t), ph.st, nil)
 		var re *ResponseError
 		if !errors.As(err, &re) || re.Code != 407 {
 			t.Errorf("got %v", err)
@@ -276,8 +278,8 @@ func TestCredentialsStayHome(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 2 {
-			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			c := newTalker(ph, bob())
+			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 			m := p.expect("INVITE")
 			if i == 0 {
 				if strings.Contains(m.text, "uthorization:") {

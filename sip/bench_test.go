@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"testing"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
-	"ramble/sip/wire"
+	"ramble/sip/sdp"
 )
 
 func BenchmarkRegister(b *testing.B) {
@@ -29,7 +30,7 @@ func BenchmarkRegister(b *testing.B) {
 
 func BenchmarkModify(b *testing.B) {
 	for _, transport := range []locate.Transport{locate.UDP, locate.TCP} {
-		for _, method := range []Method{Reinvite, Update} {
+		for _, method := range []dialog.Method{dialog.Reinvite, dialog.Update} {
 			b.Run(transport.String()+"/"+method.String(), func(b *testing.B) {
 				p := newPeer(b, transport)
 				p.setAuto(func(m *message) bool {
@@ -39,13 +40,13 @@ func BenchmarkModify(b *testing.B) {
 					return true
 				})
 				ph := open(b, account(), p.server())
-				c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-				if _, err := c.Invite(context.Background(), ph.st, []byte(sdpA), nil); err != nil {
+				c := newTalker(ph, bob())
+				if _, err := c.Invite(context.Background(), ph.st, nil); err != nil {
 					b.Fatal(err)
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := c.Modify(context.Background(), method, []byte(sdpA)); err != nil {
+					if err := c.Modify(context.Background(), method, sdp.SendRecv); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -68,8 +69,8 @@ func BenchmarkCall(b *testing.B) {
 	ph := open(b, account(), p.server())
 	b.ReportAllocs()
 	for b.Loop() {
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-		if _, err := c.Invite(context.Background(), ph.st, []byte(sdpA), nil); err != nil {
+		c := newTalker(ph, bob())
+		if _, err := c.Invite(context.Background(), ph.st, nil); err != nil {
 			b.Fatal(err)
 		}
 		if err := c.Bye(context.Background()); err != nil {

@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
-	"ramble/sip/wire"
 )
 
 // dialled is a call of ours that the peer answered.
-func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*Call, *leg) {
+func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*talker, *leg) {
 	t.Helper()
-	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+	c := newTalker(ph, bob())
+	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 	m := p.expect("INVITE")
 	m.reply(180, "Ringing", "bobtag", "", p.contact())
 	m.reply(200, "OK", "bobtag", sdpB, append([]string{p.contact(), "Allow: INVITE, ACK, BYE, UPDATE"}, vary...)...)
@@ -21,10 +21,13 @@ func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*Call, *leg) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(a.SDP) != sdpB || a.Code != 200 {
-		t.Fatalf("answer %d %q", a.Code, a.SDP)
+	if a.Remote.Port() != 4002 {
+		t.Fatalf("media at %v", a.Remote)
 	}
 	ack := p.expect("ACK")
+	for ack.value("Call-ID") != m.value("Call-ID") { // one of a call before
+		ack = p.expect("ACK")
+	}
 	if ack.cseq() != m.cseq() || ack.Tag("To") != "bobtag" {
 		t.Fatalf("the ACK does not fit: %s", ack.text)
 	}
@@ -32,16 +35,14 @@ func dialled(t *testing.T, ph *phone, p *peer, vary ...string) (*Call, *leg) {
 }
 
 // called is a call of the peer that the phone answered.
-func called(t *testing.T, ph *phone, p *peer, extra ...string) (*Call, *leg) {
+func called(t *testing.T, ph *phone, p *peer, extra ...string) (*talker, *leg) {
 	t.Helper()
 	l := p.call(ph.st.Local())
 	l.send("INVITE", sdpB, extra...)
-	c := event[Incoming](ph).Call
-	if err := c.Ring(ctxOf(t), 180); err != nil {
-		t.Fatal(err)
-	}
+	c := event[incoming](ph).Call
+	c.Ring(180)
 	p.expect("SIP/2.0 180")
-	accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+	accepted := errJob(func() error { return c.Accept(ctxOf(t)) })
 	ok := p.expect("SIP/2.0 200", "INVITE")
 	l.answeredBy(ok)
 	l.send("ACK", "")
@@ -80,20 +81,22 @@ func TestOutgoingCall(t *testing.T) {
 			c, l := dialled(t, ph, p)
 			l.send("BYE", "", `Reason: Q.850;cause=16;text="all said"`)
 			p.expect("SIP/2.0 200", "BYE")
-			if e := event[Ended](ph); e.Call != c || e.Reason != "all said" || e.Code != 200 {
+			if e := c.over(t); e.Text != "all said" || e.By != dialog.Peer {
 				t.Fatalf("got %+v", e)
 			}
-			<-c.Over()
+			if !ask(c, c.IsOver) {
+				t.Error("it is not over")
+			}
 		})
 		t.Run("shows its progress", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			c := newTalker(ph, bob())
 			seen := make(chan Progress, 4)
 			ans := job(func() (Answer, error) {
-				return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(p Progress) { seen <- p })
+				return c.Invite(ctxOf(t), ph.st, func(p Progress) { seen <- p })
 			})
 			m := p.expect("INVITE")
-			m.reply(183, "Session\x1b[2J", "tag1", sdpB, p.contact())
-			if g := <-seen; g.Code != 183 || string(g.SDP) != sdpB || g.ToTag != "tag1" || strings.Contains(g.Reason, "\x1b") {
+			m.reply(183, "Session Progress", "tag1", sdpB, p.contact())
+			if g := <-seen; g.Code != 183 || !g.Early || g.ToTag != "tag1" {
 				t.Errorf("got %+v", g)
 			}
 			m.reply(486, "Busy Here", "tag1", "")
@@ -105,50 +108,58 @@ func TestOutgoingCall(t *testing.T) {
 			p.expect("ACK")
 		})
 		t.Run("is cancelled while it rings", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			rang := make(chan struct{})
+			c, ans := invite(t, ph, func(Progress) { close(rang) })
 			inv := p.expect("INVITE")
 			inv.reply(180, "Ringing", "x", "", p.contact())
-			cancelled := errJob(func() error { return c.Cancel(ctxOf(t)) })
+			<-rang
+			hungUp := errJob(func() error { return c.Bye(ctxOf(t)) })
 			m := p.expect("CANCEL")
 			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.Tag("To") != "" {
 				t.Errorf("the CANCEL does not fit its INVITE:\n%s\n%s", inv.text, m.text)
 			}
 			m.reply(200, "OK", "x", "")
 			inv.reply(487, "Request Terminated", "x", "")
-			if _, err := wait(t, cancelled); err != nil {
+			if _, err := wait(t, hungUp); err != nil {
 				t.Error(err)
 			}
-			if _, err := wait(t, ans); !errors.Is(err, ErrCancelled) {
-				t.Errorf("got %v", err)
+			if e := c.over(t); e.How != dialog.HungUp || e.By != dialog.Us {
+				t.Errorf("got %+v", e)
 			}
 			p.expect("ACK")
+			_, _ = wait(t, ans)
 		})
 		t.Run("is answered while the CANCEL is under way, and hung up", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			rang := make(chan struct{})
+			c, ans := invite(t, ph, func(Progress) { close(rang) })
 			inv := p.expect("INVITE")
 			inv.reply(180, "Ringing", "x", "", p.contact())
-			cancelled := errJob(func() error { return c.Cancel(ctxOf(t)) })
+			<-rang
+			hungUp := errJob(func() error { return c.Bye(ctxOf(t)) })
 			m := p.expect("CANCEL")
 			inv.reply(200, "OK", "x", sdpB, p.contact())
 			p.expect("ACK")
-			p.expect("BYE").reply(200, "OK", "", "")
+			bye := p.expect("BYE")
 			m.reply(481, "Call/Transaction Does Not Exist", "x", "")
-			if _, err := wait(t, ans); !errors.Is(err, ErrCancelled) {
-				t.Errorf("got %v", err)
+			bye.reply(200, "OK", "", "")
+			if _, err := wait(t, hungUp); err != nil {
+				t.Error(err)
 			}
-			_, _ = wait(t, cancelled)
+			if e := c.over(t); e.How != dialog.HungUp || e.By != dialog.Us {
+				t.Errorf("got %+v", e)
+			}
+			_, _ = wait(t, ans)
 		})
 		t.Run("is not redirected by itself", func(t *testing.T) {
-			c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			c := newTalker(ph, bob())
+			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 			p.expect("INVITE").reply(302, "Moved", "x", "", "Contact: <sip:evil@192.0.2.9>")
 			_, err := wait(t, ans)
 			var re *RedirectError
 			if !errors.As(err, &re) || len(re.Contacts) != 1 || re.Contacts[0] != "sip:evil@192.0.2.9" {
 				t.Fatalf("got %v", err)
 			}
+			p.expect("ACK")
 		})
 		t.Run("of two forks that answer, the second is hung up", func(t *testing.T) {
 			c, first := dialled(t, ph, p)
@@ -174,8 +185,10 @@ func TestOutgoingCall(t *testing.T) {
 				t.Errorf("ACK again to %q", m.Tag("To"))
 			}
 			first.send("BYE", "")
-			event[Ended](ph)
-			<-c.Over()
+			c.over(t)
+			if !ask(c, c.IsOver) {
+				t.Error("it is not over")
+			}
 		})
 	})
 }
@@ -189,14 +202,12 @@ func TestIncomingCall(t *testing.T) {
 			if uri, name := c.Peer(); uri != "sip:peer@example.test" || name != "Peer" {
 				t.Errorf("peer %q %q", uri, name)
 			}
-			if string(c.Offer()) != sdpB {
+			if string(ask(c, c.Offer)) != sdpB {
 				t.Errorf("offer %q", c.Offer())
 			}
 			l.send("BYE", "")
 			p.expect("SIP/2.0 200", "BYE")
-			if e := event[Ended](ph); e.Call != c {
-				t.Fatal("another call ended")
-			}
+			c.over(t)
 		})
 		t.Run("is answered, and we hang up", func(t *testing.T) {
 			c, l := called(t, ph, p)
@@ -213,18 +224,15 @@ func TestIncomingCall(t *testing.T) {
 		t.Run("is cancelled by the caller", func(t *testing.T) {
 			l := p.call(ph.st.Local())
 			l.send("INVITE", sdpB)
-			c := event[Incoming](ph).Call
+			c := event[incoming](ph).Call
 			l.send("CANCEL", "", `Reason: SIP;cause=200;text="answered elsewhere"`)
 			p.expect("SIP/2.0 200", "CANCEL")
 			m := p.expect("SIP/2.0 487")
-			if m.Tag("To") != c.d.localTag {
-				t.Errorf("the 487 has tag %q, the call %q", m.Tag("To"), c.d.localTag)
+			if m.Tag("To") != c.id.tag {
+				t.Errorf("the 487 has tag %q, the call %q", m.Tag("To"), c.id.tag)
 			}
-			if e := event[Ended](ph); e.Call != c || !e.Cancelled || e.Code != 200 || e.Reason != "answered elsewhere" {
+			if e := c.over(t); e.How != dialog.Cancelled || e.Code != 200 || e.Text != "answered elsewhere" {
 				t.Fatalf("got %+v", e)
-			}
-			if err := c.Accept(ctxOf(t), []byte(sdpA)); !errors.Is(err, ErrEnded) {
-				t.Errorf("Accept after CANCEL: %v", err)
 			}
 			l.answeredBy(m)
 			l.branchACK()
@@ -232,37 +240,35 @@ func TestIncomingCall(t *testing.T) {
 		t.Run("is declined", func(t *testing.T) {
 			l := p.call(ph.st.Local())
 			l.send("INVITE", sdpB)
-			c := event[Incoming](ph).Call
-			if err := c.Reject(ctxOf(t), 603, "Decline"); err != nil {
-				t.Fatal(err)
-			}
+			c := event[incoming](ph).Call
+			c.Reject(603)
 			l.answeredBy(p.expect("SIP/2.0 603"))
 			l.branchACK()
 		})
 		t.Run("without an offer gets ours, and its answer is told", func(t *testing.T) {
 			l := p.call(ph.st.Local())
 			l.send("INVITE", "")
-			c := event[Incoming](ph).Call
+			c := event[incoming](ph).Call
 			if c.Offer() != nil {
 				t.Error("an offer from nowhere")
 			}
-			accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+			accepted := errJob(func() error { return c.Accept(ctxOf(t)) })
 			l.answeredBy(p.expect("SIP/2.0 200", "INVITE"))
 			l.send("ACK", sdpB)
-			if e := event[Answered](ph); e.Call != c || string(e.SDP) != sdpB {
+			if e := event[applied](ph); e.Call != c || e.Negotiated.Remote.RTP.Port() != 4002 {
 				t.Errorf("got %+v", e)
 			}
 			if _, err := wait(t, accepted); err != nil {
 				t.Fatal(err)
 			}
 			l.send("BYE", "")
-			event[Ended](ph)
+			c.over(t)
 		})
 		t.Run("is repeated until the ACK comes", func(t *testing.T) {
 			l := p.call(ph.st.Local())
 			l.send("INVITE", sdpB)
-			c := event[Incoming](ph).Call
-			accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+			c := event[incoming](ph).Call
+			accepted := errJob(func() error { return c.Accept(ctxOf(t)) })
 			p.expect("SIP/2.0 200", "INVITE")
 			l.answeredBy(p.expect("SIP/2.0 200", "INVITE"))
 			l.send("ACK", "")
@@ -270,20 +276,18 @@ func TestIncomingCall(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.send("BYE", "")
-			event[Ended](ph)
+			c.over(t)
 		})
 		t.Run("of too many at once, the last hears busy", func(t *testing.T) {
-			var calls []*Call
+			var calls []*talker
 			for range 4 {
 				p.call(ph.st.Local()).send("INVITE", sdpB)
-				calls = append(calls, event[Incoming](ph).Call)
+				calls = append(calls, event[incoming](ph).Call)
 			}
 			p.call(ph.st.Local()).send("INVITE", sdpB)
 			p.expect("SIP/2.0 486")
 			for _, c := range calls {
-				if err := c.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
-					t.Error(err)
-				}
+				c.Reject(486)
 			}
 		})
 	})

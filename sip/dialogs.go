@@ -1,8 +1,12 @@
 package sip
 
 import (
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
+
+	"ramble/sip/dialog"
 )
 
 // afterlife is how long an ended call stays known, so that what its peer sends
@@ -11,7 +15,9 @@ import (
 const afterlife = 32 * time.Second
 
 // Dialogs knows an account's calls. All stacks of the account share it: a call
-// that moved to a new stack still hears a BYE that arrives at the old one.
+// that moved to a new stack still hears a BYE that arrives at the old one. It is
+// where the readers of the stacks and the owner of the calls meet; its lock
+// guards the table, no state of a call.
 type Dialogs struct {
 	mu    sync.Mutex
 	calls map[dialogKey]*entry
@@ -24,16 +30,27 @@ type dialogKey struct{ callID, localTag string }
 type entry struct {
 	call *Call
 	gone time.Time // when the call ended; zero while it lives
+	// believed are the peer's tags of a call without a proxy, whose requests may
+	// come from anywhere: the peer may have roamed.
+	believed []string
+	// theirs is what is known of a call of theirs; nil: it is ours.
+	theirs *theirs
+}
+
+// theirs is a call of theirs as the readers know it.
+type theirs struct {
+	tag   string // of From
+	src   netip.Addr
+	rings bool
 }
 
 // NewDialogs returns an empty table.
 func NewDialogs() *Dialogs { return &Dialogs{calls: map[dialogKey]*entry{}} }
 
 // Len is how many calls live.
-func (d *Dialogs) Len() int {
+func (d *Dialogs) Len() (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
 	for _, e := range d.calls {
 		if e.gone.IsZero() {
 			n++
@@ -41,6 +58,8 @@ func (d *Dialogs) Len() int {
 	}
 	return n
 }
+
+func (c *Call) key() dialogKey { return dialogKey{c.id.callID, c.id.tag} }
 
 func (d *Dialogs) add(c *Call, now time.Time) {
 	d.mu.Lock()
@@ -50,14 +69,34 @@ func (d *Dialogs) add(c *Call, now time.Time) {
 			delete(d.calls, k)
 		}
 	}
-	d.calls[dialogKey{c.d.callID, c.d.localTag}] = &entry{call: c}
+	e := &entry{call: c}
+	if c.first != nil {
+		e.theirs = &theirs{tag: c.first.raw.Tag("From"), src: c.first.flow.remote().Addr()}
+	}
+	d.calls[c.key()] = e
 }
 
-func (d *Dialogs) bury(callID, localTag string, now time.Time) {
+func (d *Dialogs) bury(c *Call, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e := d.calls[dialogKey{callID, localTag}]; e != nil && e.gone.IsZero() {
+	if e := d.calls[c.key()]; e != nil && e.gone.IsZero() {
 		e.gone = now
+	}
+}
+
+// look keeps what the readers need to know of a call true.
+func (d *Dialogs) look(c *Call) {
+	var tags []string
+	if c.m.Direct() {
+		tags = c.m.Tags()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.calls[c.key()]; e != nil {
+		e.believed = tags
+		if e.theirs != nil {
+			e.theirs.rings = c.m.State() == dialog.Ringing
+		}
 	}
 }
 
@@ -69,6 +108,44 @@ func (d *Dialogs) find(callID, localTag string) *Call {
 		return e.call
 	}
 	return nil
+}
+
+// believes says whether a request with these tags is believed although its
+// source is not trusted: only where the route set is empty, so that the peer
+// itself sends it, from wherever it roamed to.
+func (d *Dialogs) believes(callID, localTag, remoteTag string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.calls[dialogKey{callID, localTag}]
+	return e != nil && e.gone.IsZero() && slices.Contains(e.believed, remoteTag)
+}
+
+// ringing is how many calls wait for an answer here: all, and those from src.
+func (d *Dialogs) ringing(src netip.Addr) (all, from int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.calls {
+		if e.gone.IsZero() && e.theirs != nil && e.theirs.rings {
+			all++
+			if e.theirs.src == src {
+				from++
+			}
+		}
+	}
+	return all, from
+}
+
+// merged finds a living call of theirs that the same INVITE already made by
+// another way (RFC 3261 8.2.2.2).
+func (d *Dialogs) merged(callID, fromTag string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, e := range d.calls {
+		if k.callID == callID && e.gone.IsZero() && e.theirs != nil && e.theirs.tag == fromTag {
+			return true
+		}
+	}
+	return false
 }
 
 // knows says whether a Call-ID belongs to a living call.
@@ -83,36 +160,10 @@ func (d *Dialogs) knows(callID string) bool {
 	return false
 }
 
-// merged finds a living incoming call that the same INVITE already made by
-// another way (RFC 3261 8.2.2.2).
-func (d *Dialogs) merged(callID, fromTag string) bool {
-	for _, c := range d.living() {
-		if !c.outgoing && c.d.callID == callID && c.remoteTag() == fromTag {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *Dialogs) living() []*Call {
+// lives says whether a call with our tag lives.
+func (d *Dialogs) lives(callID, localTag string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var out []*Call
-	for _, e := range d.calls {
-		if e.gone.IsZero() {
-			out = append(out, e.call)
-		}
-	}
-	return out
-}
-
-// ringing is how many incoming calls wait for an answer.
-func (d *Dialogs) ringing() int {
-	n := 0
-	for _, c := range d.living() {
-		if c.isRinging() {
-			n++
-		}
-	}
-	return n
+	e := d.calls[dialogKey{callID, localTag}]
+	return e != nil && e.gone.IsZero()
 }

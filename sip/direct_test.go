@@ -6,83 +6,48 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
+	"ramble/sip/sdp"
 	"ramble/sip/wire"
 )
 
 func TestGivingUp(t *testing.T) {
-	invite := func(t *testing.T, ph *phone, ctx context.Context) (*Call, <-chan result[Answer]) {
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-		return c, job(func() (Answer, error) { return c.Invite(ctx, ph.st, []byte(sdpA), nil) })
-	}
-	t.Run("an INVITE whose context ends while it rings is cancelled", func(t *testing.T) {
-		p := newPeer(t, locate.UDP)
-		ph := open(t, account(), p.server())
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		rang := make(chan struct{})
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-		ans := job(func() (Answer, error) {
-			return c.Invite(ctx, ph.st, []byte(sdpA), func(Progress) { close(rang) })
-		})
-		p.expect("INVITE").reply(180, "Ringing", "x", "", p.contact())
-		<-rang
-		cancel()
-		if _, err := wait(t, ans); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
-		p.expect("CANCEL").reply(200, "OK", "x", "")
-		<-c.Over()
-	})
 	t.Run("a 2xx that comes after we gave up is acknowledged and hung up", func(t *testing.T) {
 		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		_, ans := invite(t, ph, ctx)
+		c, _ := invite(t, ph, nil)
 		m := p.expect("INVITE")
-		cancel()
-		_, _ = wait(t, ans)
+		c.feed(dialog.Hangup{})
+		if e := c.over(t); e.How != dialog.HungUp || e.By != dialog.Us {
+			t.Errorf("got %+v", e)
+		}
 		m.reply(200, "OK", "late", sdpB, p.contact())
 		p.expect("ACK")
 		p.expect("BYE").reply(200, "OK", "", "")
 		m.reply(200, "OK", "late", sdpB, p.contact())
 		p.expect("ACK")
-	})
-	t.Run("Cancel before any answer waits as long as its context", func(t *testing.T) {
-		p := newPeer(t, locate.UDP)
-		ph := open(t, account(), p.server())
-		c, ans := invite(t, ph, ctxOf(t))
-		p.expect("INVITE")
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
-		if err := c.Cancel(ctx); !errors.Is(err, ErrTimeout) {
-			t.Errorf("got %v", err)
-		}
-		if _, err := wait(t, ans); !errors.Is(err, ErrCancelled) {
-			t.Errorf("got %v", err)
-		}
 		if n := p.count("CANCEL"); n != 0 {
 			t.Error("a CANCEL before a provisional response (RFC 3261 9.1)")
 		}
 	})
-	t.Run("methods in the wrong state say so", func(t *testing.T) {
+	t.Run("wishes that the state has no room for do nothing", func(t *testing.T) {
 		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-		for name, err := range map[string]error{
-			"Bye": c.Bye(ctxOf(t)), "Ring": c.Ring(ctxOf(t), 180), "Accept": c.Accept(ctxOf(t), []byte(sdpA)),
-			"Reject": c.Reject(ctxOf(t), 486, "Busy Here"),
-		} {
-			if !errors.Is(err, ErrWrongState) {
-				t.Errorf("%s: %v", name, err)
-			}
+		c := newTalker(ph, bob())
+		c.Ring(180)
+		c.Reject(486)
+		c.feed(dialog.Accept{Wish: wish(sdp.SendRecv)})
+		if err := c.Modify(ctxOf(t), dialog.Reinvite, sdp.SendRecv); !dialog.WrongState(err) {
+			t.Errorf("got %v", err)
 		}
-		c.Drop()
-		if _, err := c.Modify(ctxOf(t), Reinvite, []byte(sdpA)); !errors.Is(err, ErrEnded) {
-			t.Errorf("Modify: %v", err)
+		c.feed(dialog.Drop{})
+		if !ask(c, c.IsOver) {
+			t.Error("it is not over")
+		}
+		if all, _ := p.soFar(); len(all) != 0 {
+			t.Errorf("sent %v", all)
 		}
 	})
 }
@@ -94,8 +59,8 @@ func TestDirectCall(t *testing.T) {
 			acct := account()
 			acct.Transport = transport
 			ph := open(t, acct, locate.Server{}, func(o *StackOptions) { o.Lookup = names{"bob.example": {p.addr.Addr()}} })
-			c := NewCall(acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "bob.example", Port: p.addr.Port()})
-			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			c := newTalker(ph, wire.URI{Scheme: "sip", User: "bob", Host: "bob.example", Port: p.addr.Port()})
+			ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 			p.expect("INVITE").reply(200, "OK", "b", sdpB, p.contact())
 			p.expect("ACK")
 			if _, err := wait(t, ans); err != nil {
@@ -111,7 +76,7 @@ func TestDirectCall(t *testing.T) {
 			acct := account()
 			acct.Transport = transport
 			ph := open(t, acct, locate.Server{}, func(o *StackOptions) { o.Lookup = names{} })
-			_, err := NewCall(acct, nil, wire.URI{Scheme: "sip", User: "b", Host: "nowhere.example"}).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
+			_, err := newTalker(ph, wire.URI{Scheme: "sip", User: "b", Host: "nowhere.example"}).Invite(ctxOf(t), ph.st, nil)
 			var re *locate.ResolveError
 			if !errors.As(err, &re) {
 				t.Errorf("got %v", err)
@@ -123,15 +88,15 @@ func TestDirectCall(t *testing.T) {
 func TestProxyAsksWithinACall(t *testing.T) {
 	p := newPeer(t, locate.UDP)
 	ph := open(t, account(), p.server())
-	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
-	p.expect("INVITE").reply(200, "OK", "b", sdpB, "Contact: <sip:bob@192.0.2.44>", "Record-Route: <sip:"+p.addr.String()+";lr>")
+	c := newTalker(ph, bob())
+	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
+	p.expect("INVITE").reply(200, "OK", "b", sdpB, "Contact: <sip:bob@192.0.2.44>", "Record-Route: <sip:"+p.addr.String()+";lr>", "Allow: UPDATE")
 	p.expect("ACK")
 	if _, err := wait(t, ans); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		up := job(func() (Answer, error) { return c.Modify(ctxOf(t), Update, []byte(sdpA)) })
+		up := errJob(func() error { return c.Modify(ctxOf(t), dialog.Update, sdp.SendRecv) })
 		m := p.expect("UPDATE")
 		if i == 0 {
 			m.reply(407, "Proxy Authentication Required", "", "", `Proxy-Authenticate: Digest realm="example.test", nonce="n", qop="auth"`)
@@ -141,12 +106,15 @@ func TestProxyAsksWithinACall(t *testing.T) {
 			t.Errorf("round %d: %s", i, m.text)
 		}
 		m.reply(200, "OK", "", sdpB, "Contact: <sip:bob@192.0.2.44>")
-		if a, err := wait(t, up); err != nil || a.RoundTrips != 2-i {
-			t.Errorf("%d round trips, %v", a.RoundTrips, err)
+		if _, err := wait(t, up); err != nil {
+			t.Error(err)
+		}
+		if n := p.count("UPDATE"); n != 2+i {
+			t.Errorf("%d UPDATEs after round %d", n, i)
 		}
 	}
 	t.Run("a 401 from beyond the proxy is not answered", func(t *testing.T) {
-		up := job(func() (Answer, error) { return c.Modify(ctxOf(t), Update, []byte(sdpA)) })
+		up := errJob(func() error { return c.Modify(ctxOf(t), dialog.Update, sdp.SendRecv) })
 		p.expect("UPDATE").reply(401, "Unauthorized", "", "", `WWW-Authenticate: Digest realm="example.test", nonce="evil"`)
 		_, err := wait(t, up)
 		var re *ResponseError

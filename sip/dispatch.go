@@ -104,6 +104,7 @@ func (s *Stack) response(res *sipgo.Response, f flow) {
 		s.strayResponse(res, f)
 		return
 	}
+	ct.tell(res)
 	select {
 	case ct.in <- res:
 	default:
@@ -118,40 +119,32 @@ func (s *Stack) strayResponse(res *sipgo.Response, f flow) {
 	from := res.From()
 	if res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE && from != nil && res.CallID() != nil {
 		if c := s.dialogs.find(res.CallID().Value(), wire.TagOf(from.Params)); c != nil {
-			c.lateAnswer(s, res)
+			s.emit(Heard{call: c, st: s, res: res})
 			return
 		}
 	}
 	s.drop("response without a transaction", f.remote(), res.StartLine())
 }
 
-// handle is the table of methods. Each handler answers its transaction, now or
-// through the call that it starts.
+// handle answers a request, or has its call do so.
 func (s *Stack) handle(in *inbound) {
 	toTag := in.raw.Tag("To")
 	if toTag == "" { // an INVITE: answerable has dealt with all else
-		s.incoming(in)
+		s.invited(in)
 		return
 	}
 	callID, _ := in.raw.Get("Call-ID")
 	c := s.dialogs.find(callID, toTag)
-	if c == nil || !c.matches(in) {
+	switch {
+	case c == nil:
 		s.refuse(in, 481, "Call/Transaction Does Not Exist")
-		return
-	}
-	switch in.req.Method {
-	case sipgo.INVITE:
-		c.onInvite(in)
-	case sipgo.UPDATE:
-		c.onUpdate(in)
-	case sipgo.BYE:
-		c.onBye(in)
-	case sipgo.PRACK:
-		c.onPrack(in)
-	case sipgo.OPTIONS:
+	case in.req.Method == sipgo.OPTIONS && s.dialogs.lives(callID, toTag):
 		s.options(in)
 	default:
-		s.notAllowed(in)
+		if in.req.Method == sipgo.INVITE {
+			in.onCancel(func(cancel *inbound) { s.emit(Heard{st: s, in: cancel, of: in}) })
+		}
+		s.emit(Heard{call: c, st: s, in: in})
 	}
 }
 
@@ -178,8 +171,8 @@ func (s *Stack) refuse(in *inbound, code int, reason string, headers ...wire.Hea
 // ack takes an ACK to its call. It reports false when it fits none.
 func (s *Stack) ack(in *inbound) bool {
 	callID, _ := in.raw.Get("Call-ID")
-	if c := s.dialogs.find(callID, in.raw.Tag("To")); c != nil && c.matches(in) {
-		c.onACK(in)
+	if c := s.dialogs.find(callID, in.raw.Tag("To")); c != nil {
+		s.emit(Heard{call: c, st: s, in: in})
 		return true
 	}
 	return false

@@ -102,14 +102,16 @@ func (s *Stack) mayRing(m *wire.Message, src netip.AddrPort, callID string) *wir
 	if _, n := m.Get("Replaces"); n > 0 && !full {
 		return nil // no line more than before
 	}
-	busy := s.dialogs.ringing() >= s.o.MaxCalls
-	if src.Addr() != s.o.Server.Addr.Addr() {
-		busy = busy || s.dialogs.ringingFrom(src.Addr()) >= ringingFrom
-	}
-	if busy || full {
+	if full || s.busy(src.Addr()) {
 		return &wire.Flaw{Code: 486, Reason: "Busy Here"}
 	}
 	return nil
+}
+
+// busy says whether enough calls ring here, for this source.
+func (s *Stack) busy(src netip.Addr) bool {
+	all, from := s.dialogs.ringing(src)
+	return all >= s.o.MaxCalls || src != s.o.Server.Addr.Addr() && from >= ringingFrom
 }
 
 // means says whether a request is for this phone (RFC 3261 8.2.2.1). A user
@@ -139,15 +141,4 @@ func (s *Stack) means(m *wire.Message, src netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// ringingFrom is how many calls from an address wait for an answer.
-func (d *Dialogs) ringingFrom(src netip.Addr) int {
-	n := 0
-	for _, c := range d.living() {
-		if c.first != nil && c.first.in.flow.remote().Addr() == src && c.isRinging() {
-			n++
-		}
-	}
-	return n
 }

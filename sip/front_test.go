@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
@@ -42,8 +43,8 @@ func TestFloodOfRefusals(t *testing.T) {
 	}
 	l.send("BYE", "")
 	p.expect("SIP/2.0 200", "BYE")
-	event[Ended](ph)
-	if !c.isOver() {
+	c.over(t)
+	if !ask(c, c.IsOver) {
 		t.Error("the call goes on")
 	}
 }
@@ -82,26 +83,24 @@ func TestRingingLinesBySource(t *testing.T) {
 	acct.AllowAny = true
 	ph := open(t, acct, nowhere())
 	one := newAttacker(t, ph.st.Local())
-	var calls []*Call
+	var calls []*talker
 	for range ringingFrom {
 		one.send(request("INVITE", one))
-		calls = append(calls, event[Incoming](ph).Call)
+		calls = append(calls, event[incoming](ph).Call)
 	}
 	one.send(request("INVITE", one))
 	if got := one.answer(); !strings.HasPrefix(got, "SIP/2.0 486 ") {
 		t.Errorf("the third was answered %q", got)
 	}
-	if n := ph.st.dialogs.ringingFrom(netip.MustParseAddr("127.0.0.2")); n != 0 {
+	if _, n := ph.st.dialogs.ringing(netip.MustParseAddr("127.0.0.2")); n != 0 {
 		t.Errorf("%d lines of another address", n)
 	}
-	if err := calls[0].Reject(ctxOf(t), 486, "Busy Here"); err != nil {
-		t.Fatal(err)
-	}
+	calls[0].Reject(486)
 	if got := one.answer(); !strings.HasPrefix(got, "SIP/2.0 486 ") {
 		t.Errorf("answered %q", got)
 	}
 	one.send(request("INVITE", one))
-	event[Incoming](ph)
+	event[incoming](ph)
 }
 
 func TestTrunk(t *testing.T) {
@@ -112,9 +111,7 @@ func TestTrunk(t *testing.T) {
 	l := p.call(ph.st.Local())
 	l.target = "sip:+49301234567@trunk.example.test"
 	l.send("INVITE", sdpB)
-	if err := event[Incoming](ph).Call.Reject(ctxOf(t), 603, "Decline"); err != nil {
-		t.Error(err)
-	}
+	event[incoming](ph).Call.Reject(603)
 	p.expect("SIP/2.0 603", "INVITE")
 }
 
@@ -125,8 +122,7 @@ func TestTrunkAnswersItsServer(t *testing.T) {
 	acct := account()
 	acct.Trunk = true
 	ph := open(t, acct, p.server())
-	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+	_, ans := invite(t, ph, nil)
 	p.expect("INVITE").reply(401, "Unauthorized", "x", "", `WWW-Authenticate: Digest realm="asterisk", nonce="n", qop="auth", algorithm=MD5`)
 	p.expect("ACK")
 	m := p.expect("INVITE")
@@ -164,12 +160,12 @@ func TestOldTransactions(t *testing.T) {
 	l := p.call(ph.st.Local())
 	l.seq, l.branch = 1, "old.1"
 	l.sendAs("INVITE", 1, sdpB)
-	event[Incoming](ph)
+	c := event[incoming](ph).Call
 	l.sendAs("INVITE", 1, sdpB)
 	l.sendAs("CANCEL", 1, "")
 	p.expect("SIP/2.0 200", "CANCEL")
 	p.expect("SIP/2.0 487", "INVITE")
-	if e := event[Ended](ph); !e.Cancelled {
+	if e := c.over(t); e.How != dialog.Cancelled {
 		t.Errorf("got %+v", e)
 	}
 	if n := ph.st.dialogs.Len(); n != 0 {
@@ -223,23 +219,17 @@ func TestOfferAmongParts(t *testing.T) {
 	}
 	p := newPeer(t, locate.UDP)
 	ph := open(t, account(), p.server())
-	c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-	ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+	c, ans := invite(t, ph, nil)
 	m := p.expect("INVITE")
 	m.replyAs("multipart/mixed;boundary=x", 200, "OK", "bobtag", several(sdpB), p.contact(), "Allow: INVITE, ACK, BYE, UPDATE")
 	got, err := wait(t, ans)
-	if err != nil || string(got.SDP) != sdpB {
-		t.Fatalf("%q, %v", got.SDP, err)
+	if err != nil || got.Remote.Port() != 4002 {
+		t.Fatalf("%v, %v", got.Remote, err)
 	}
 	p.expect("ACK")
 	l := m.legOf("bobtag")
 	l.kind = "multipart/mixed;boundary=x"
-	l.send("UPDATE", several(sdpA))
-	e := event[Offered](ph)
-	if string(e.Offer) != sdpA {
-		t.Errorf("%q", e.Offer)
-	}
-	if err := e.Answer(ctxOf(t), []byte(sdpB)); err != nil {
-		t.Error(err)
+	l.send("UPDATE", several(strings.Replace(sdpB, "4002", "4004", 1)))
+	for e := event[applied](ph); e.Call != c || e.Negotiated.Remote.RTP.Port() != 4004; e = event[applied](ph) {
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"ramble/internal/proof/needs"
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
+	"ramble/sip/sdp"
 	"ramble/sip/wire"
 )
 
@@ -39,20 +41,18 @@ func TestIPv6(t *testing.T) {
 			}
 			p.setAuto(nil)
 			c, l := dialled(t, ph, p)
-			ans := job(func() (Answer, error) { return c.Modify(ctxOf(t), Reinvite, []byte(sdpA)) })
+			ans := errJob(func() error { return c.Modify(ctxOf(t), dialog.Reinvite, sdp.SendRecv) })
 			p.expect("INVITE sip:peer@[::1]:").reply(200, "OK", "", sdpB, p.contact())
 			p.expect("ACK")
 			if _, err := wait(t, ans); err != nil {
 				t.Error(err)
 			}
 			l.send("BYE", "")
-			event[Ended](ph)
+			event[ended](ph)
 			in := *l
 			in.callID, in.remote, in.target = wire.RandomToken(), "<sip:alice@example.test>", got.Contact
 			in.send("INVITE", sdpB)
-			if err := event[Incoming](ph).Call.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
-				t.Error(err)
-			}
+			event[incoming](ph).Call.Reject(486)
 			p.expect("SIP/2.0 486", "INVITE")
 		})
 	}
@@ -62,7 +62,7 @@ func TestIPv6(t *testing.T) {
 		srv.Host = "::1"
 		ph := open(t, believing(ca), srv, func(o *StackOptions) { o.Local = netip.IPv6Loopback() })
 		c, _ := dialled(t, ph, p, "Record-Route: <sip:192.0.2.1;lr>")
-		ans := job(func() (Answer, error) { return c.Modify(ctxOf(t), Reinvite, []byte(sdpA)) })
+		ans := errJob(func() error { return c.Modify(ctxOf(t), dialog.Reinvite, sdp.SendRecv) })
 		again := p.expect("INVITE")
 		if r := again.value("Route"); r != "<sip:192.0.2.1;lr>" {
 			t.Errorf("the route is %s", r)

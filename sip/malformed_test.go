@@ -71,7 +71,7 @@ func TestMalformed(t *testing.T) {
 		l.remote = strings.Replace(l.remote, ";tag=", " ;  tag= ", 1)
 		l.send("BYE", "")
 		p.expect("SIP/2.0 200", "BYE")
-		event[Ended](ph)
+		event[ended](ph)
 	})
 	t.Run("a body that is no SDP hears 415", func(t *testing.T) {
 		acct := account()

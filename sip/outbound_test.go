@@ -14,7 +14,7 @@ import (
 
 // contactInDialog is the Contact that a call of the stack would say.
 func contactInDialog(ph *phone) string {
-	return NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"}).capabilities(ph.st)[0].Value
+	return newTalker(ph, bob()).capabilities(ph.st)[0].Value
 }
 
 func TestTheContactOfDialogsIsTheRegisteredOne(t *testing.T) {

@@ -16,7 +16,7 @@ type phone struct {
 	st     *Stack
 	acct   *Account
 	auth   *Credentials
-	events chan Event
+	events chan any
 	done   chan struct{}
 }
 
@@ -29,14 +29,28 @@ func account() *Account {
 // open starts a stack towards a server; vary may change the options.
 func open(t testing.TB, acct *Account, srv locate.Server, vary ...func(*StackOptions)) *phone {
 	t.Helper()
-	ph := &phone{t: t, acct: acct, auth: NewCredentials(acct, nil), events: make(chan Event, 256), done: make(chan struct{})}
+	ph := &phone{t: t, acct: acct, auth: NewCredentials(acct, nil), events: make(chan any, 1024), done: make(chan struct{})}
 	o := StackOptions{Account: acct, Auth: ph.auth, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{},
-		KeepAlive: -1, UserAgent: "test", Events: func(e Event) { ph.events <- e }}
+		KeepAlive: -1, UserAgent: "test", Dialogs: NewDialogs()}
 	for _, f := range vary {
 		f(&o)
 	}
 	if o.Auth != nil {
 		ph.auth = o.Auth
+	}
+	if o.Dialogs == nil {
+		o.Dialogs = NewDialogs()
+	}
+	l := ownerOf(o.Dialogs)
+	if o.Events == nil {
+		o.Events = func(e Event) {
+			switch e.(type) {
+			case Heard, Arrived:
+				l.post(func() { l.take(ph, e) })
+			default:
+				ph.events <- e
+			}
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -62,23 +76,6 @@ func (ph *phone) close() {
 	case <-ph.done:
 	case <-time.After(patience):
 		ph.t.Error("Run did not return after Close")
-	}
-}
-
-// event waits for the next event of a kind and skips others.
-func event[E Event](ph *phone) E {
-	ph.t.Helper()
-	timeout := time.After(patience)
-	for {
-		select {
-		case e := <-ph.events:
-			if want, ok := e.(E); ok {
-				return want
-			}
-		case <-timeout:
-			var want E
-			ph.t.Fatalf("no %T came", want)
-		}
 	}
 }
 

@@ -5,17 +5,18 @@ import (
 	"strings"
 	"testing"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
-	"ramble/sip/wire"
+	"ramble/sip/sdp"
 )
 
 // ringsReliably has a call of ours answered by 183 with SDP that wants a PRACK.
-func ringsReliably(t *testing.T, ph *phone, p *peer) (c *Call, inv *message, ans <-chan result[Answer], progress chan Progress) {
+func ringsReliably(t *testing.T, ph *phone, p *peer) (c *talker, inv *message, ans <-chan result[Answer], progress chan Progress) {
 	t.Helper()
 	progress = make(chan Progress, 8)
-	c = NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
+	c = newTalker(ph, bob())
 	ans = job(func() (Answer, error) {
-		return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(p Progress) { progress <- p })
+		return c.Invite(ctxOf(t), ph.st, func(p Progress) { progress <- p })
 	})
 	inv = p.expect("INVITE")
 	if !strings.Contains(inv.value("Supported"), "100rel") {
@@ -64,11 +65,11 @@ func TestReliableProgress(t *testing.T) {
 			next := open(t, old.acct, p.server(), share)
 			c, inv, ans, _ := ringsReliably(t, old, p)
 			p.expect("PRACK").reply(200, "OK", "", "")
-			if !c.EarlyUpdate() {
-				t.Fatal("UPDATE should be possible")
+			if row := ask(c, c.Row); row != dialog.CallingEarly {
+				t.Fatalf("UPDATE should be possible: row %d", row)
 			}
-			c.Move(next.st)
-			up := job(func() (Answer, error) { return c.Modify(ctxOf(t), Update, []byte(sdpA)) })
+			c.MoveTo(next.st)
+			up := errJob(func() error { return c.Modify(ctxOf(t), dialog.Update, sdp.SendRecv) })
 			m := p.expect("UPDATE")
 			if m.Tag("To") != "bobtag" || !strings.Contains(m.value("Via"), next.st.Local().String()) ||
 				m.value("Contact") != "<"+next.st.Contact(next.acct)+">" {
@@ -80,10 +81,6 @@ func TestReliableProgress(t *testing.T) {
 			}
 			l := inv.legOf("bobtag")
 			l.send("UPDATE", sdpB)
-			e := event[Offered](old)
-			if err := e.Answer(ctxOf(t), []byte(sdpA)); err != nil {
-				t.Fatal(err)
-			}
 			p.expect("SIP/2.0 200", "UPDATE")
 			inv.reply(200, "OK", "bobtag", "", p.contact())
 			if ack := p.expect("ACK"); !strings.Contains(ack.value("Via"), next.st.Local().String()) {
@@ -97,18 +94,18 @@ func TestReliableProgress(t *testing.T) {
 	t.Run("without it no UPDATE is sent before the answer, and theirs hears 500", func(t *testing.T) {
 		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := newTalker(ph, bob())
 		rang := make(chan struct{}, 1)
 		ans := job(func() (Answer, error) {
-			return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(Progress) { rang <- struct{}{} })
+			return c.Invite(ctxOf(t), ph.st, func(Progress) { rang <- struct{}{} })
 		})
 		inv := p.expect("INVITE")
 		inv.reply(183, "Session Progress", "bobtag", sdpB, p.contact(), "Allow: UPDATE")
 		<-rang
-		if c.EarlyUpdate() {
-			t.Error("the answer was not reliable")
+		if row := ask(c, c.Row); row != dialog.CallingOut {
+			t.Errorf("the answer was not reliable: row %d", row)
 		}
-		if _, err := c.Modify(ctxOf(t), Update, []byte(sdpA)); err == nil {
+		if err := c.Modify(ctxOf(t), dialog.Update, sdp.SendRecv); err == nil {
 			t.Error("it was sent")
 		}
 		l := inv.legOf("bobtag")
@@ -130,10 +127,8 @@ func TestRingingReliably(t *testing.T) {
 		l := p.call(ph.st.Local())
 		l.send("INVITE", sdpB, "Require: 100rel")
 		invite := l.seq
-		c := event[Incoming](ph).Call
-		if err := c.Ring(ctxOf(t), 180); err != nil {
-			t.Fatal(err)
-		}
+		c := event[incoming](ph).Call
+		c.Ring(180)
 		m := p.expect("SIP/2.0 180")
 		if !strings.Contains(m.value("Require"), "100rel") || m.value("RSeq") == "" {
 			t.Fatalf("not reliable: %s", m.text)
@@ -146,7 +141,7 @@ func TestRingingReliably(t *testing.T) {
 		p.expect("SIP/2.0 481", "PRACK")
 		l.send("PRACK", "", "RAck: "+m.value("RSeq")+" "+strconv.Itoa(invite)+" INVITE")
 		p.expect("SIP/2.0 200", "PRACK")
-		accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+		accepted := errJob(func() error { return c.Accept(ctxOf(t)) })
 		p.expect("SIP/2.0 200", "INVITE")
 		l.sendAs("ACK", invite, "")
 		if _, err := wait(t, accepted); err != nil {

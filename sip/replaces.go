@@ -3,6 +3,7 @@ package sip
 import (
 	"strings"
 
+	"ramble/sip/dialog"
 	"ramble/sip/wire"
 )
 
@@ -40,40 +41,29 @@ func parseReplaces(v string) (replaces, bool) {
 	return r, wire.IsWord(r.callID) && wire.IsWord(r.toTag) && wire.IsWord(r.fromTag)
 }
 
-// Replacements prepares calls to target that take this one's place at the peer
-// (RFC 3891), one for each dialog that the peer may hold: the answered one, or
-// what rings, the newest first, three at most. Invite them one after the other:
-// 481 says that the peer does not hold that dialog, or did not answer it; 420
-// that it cannot. Replaceable says whether an answered call's peer can.
-func (c *Call) Replacements(target wire.URI) []*Call {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var tags []string
-	if c.state == up {
-		tags = append(tags, c.d.remoteTag)
-	}
-	for i := len(c.earlies) - 1; c.state == calling && i >= 0 && len(tags) < maxReplacements; i-- {
-		tags = append(tags, c.earlies[i].d.remoteTag)
-	}
-	var out []*Call
-	for _, tag := range tags {
-		n := NewCall(c.acct, c.auth, target)
-		n.replaces = replaces{callID: c.d.callID, toTag: tag, fromTag: c.d.localTag}.String()
-		n.peer.Name = c.peer.Name
-		out = append(out, n)
+// Replacements prepares calls that take this one's place at the peer (RFC 3891),
+// one for each dialog that the peer may hold: the answered one, or what rings,
+// the newest first, three at most. Dial them one after the other: 481 says that
+// the peer does not hold that dialog, or did not answer it; 420 that it cannot.
+// Replaceable says whether an answered call's peer can. options makes those of
+// each.
+func (c *Call) Replacements(options func() CallOptions) (out []*Call) {
+	tags := c.m.Tags()
+	for _, tag := range tags[:min(len(tags), maxReplacements)] {
+		r := replaces{callID: c.id.callID, toTag: tag, fromTag: c.id.tag}
+		out = append(out, newOutgoing(c.acct, c.auth, options(), r.String(), c.peer.Name))
 	}
 	return out
 }
 
 // Replaceable says whether the peer said that it knows Replaces.
 func (c *Call) Replaceable() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state == up && c.supports.replaces
+	return (c.m.State() == dialog.Up || c.m.State() == dialog.Accepted) && c.m.Supports("replaces")
 }
 
 // replaced finds the call that an INVITE wants to take the place of (RFC 3891
-// 3). A flaw says how the INVITE is refused; neither: it replaces nothing.
+// 3). A flaw says how the INVITE is refused; neither: it replaces nothing. It
+// runs on the goroutine that owns the calls.
 func (s *Stack) replaced(in *inbound, from wire.Address) (*Call, *wire.Flaw) {
 	all := in.raw.All("Replaces")
 	if len(all) == 0 {
@@ -88,22 +78,17 @@ func (s *Stack) replaced(in *inbound, from wire.Address) (*Call, *wire.Flaw) {
 	if c == nil {
 		return nil, gone
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	state, ours := c.state, c.d.remoteTag == r.fromTag
-	for _, e := range c.earlies {
-		ours = ours || state == calling && e.d.remoteTag == r.fromTag
-	}
+	state := c.m.State()
 	switch {
-	case !ours:
+	case !c.m.Had(r.fromTag):
 		return nil, gone
 	case !sameParty(c.peer.URI, from.URI):
 		return nil, &wire.Flaw{Code: 403, Reason: "Forbidden"}
-	case state == leaving, state == ended && c.wasUp:
+	case state >= dialog.Leaving && c.m.Passed():
 		return nil, &wire.Flaw{Code: 603, Reason: "Decline"}
-	case state == up && r.earlyOnly:
+	case (state == dialog.Up || state == dialog.Accepted) && r.earlyOnly:
 		return nil, &wire.Flaw{Code: 486, Reason: "Busy Here"}
-	case state == up, state == calling:
+	case state == dialog.Up, state == dialog.Accepted, state == dialog.Calling:
 		return c, nil
 	}
 	return nil, gone // it rings here, which is not theirs to pick up, or it is over
@@ -128,6 +113,5 @@ func (s *Stack) mayReplace(m *wire.Message) bool {
 	if !ok {
 		return false
 	}
-	c := s.dialogs.find(r.callID, r.toTag)
-	return c != nil && !c.isOver() && c.remoteTag() == r.fromTag && c.isDirect()
+	return s.dialogs.believes(r.callID, r.toTag, r.fromTag)
 }

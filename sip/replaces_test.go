@@ -1,14 +1,15 @@
 package sip
 
 import (
-	"errors"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
-	"ramble/sip/wire"
+	"ramble/sip/sdp"
 )
 
 func TestReplacing(t *testing.T) {
@@ -17,18 +18,18 @@ func TestReplacing(t *testing.T) {
 			p := newPeer(t, transport)
 			ph := open(t, account(), p.server())
 			c, _ := dialled(t, ph, p, "Supported: replaces, timer")
-			if !c.Replaceable() {
+			if !ask(c, c.Replaceable) {
 				t.Error("the peer said that it can")
 			}
-			list := c.Replacements(wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
+			list := c.replacements()
 			if len(list) != 1 {
 				t.Fatalf("%d calls", len(list))
 			}
 			n := list[0]
-			ans := job(func() (Answer, error) { return n.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+			ans := job(func() (Answer, error) { return n.Invite(ctxOf(t), ph.st, nil) })
 			m := p.expect("INVITE")
 			r, ok := parseReplaces(m.value("Replaces"))
-			if !ok || r.callID != c.CallID() || r.toTag != "bobtag" || r.fromTag != c.d.localTag || m.value("Require") != "replaces" ||
+			if !ok || r.callID != c.CallID() || r.toTag != "bobtag" || r.fromTag != c.id.tag || m.value("Require") != "replaces" ||
 				m.value("Call-ID") == c.CallID() || !strings.HasPrefix(m.Start, "INVITE sip:bob@example.test ") {
 				t.Errorf("got %s", m.text)
 			}
@@ -37,7 +38,7 @@ func TestReplacing(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.expect("ACK")
-			again := job(func() (Answer, error) { return n.Modify(ctxOf(t), Reinvite, []byte(sdpA)) })
+			again := errJob(func() error { return n.Modify(ctxOf(t), dialog.Reinvite, sdp.SendRecv) })
 			m = p.expect("INVITE")
 			if m.value("Replaces") != "" || m.value("Require") != "" {
 				t.Errorf("a re-INVITE replaces nothing: %s", m.text)
@@ -51,10 +52,10 @@ func TestReplacing(t *testing.T) {
 	t.Run("what rings: the newest fork first", func(t *testing.T) {
 		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
+		c := newTalker(ph, bob())
 		rang := make(chan struct{}, 2)
 		job(func() (Answer, error) {
-			return c.Invite(ctxOf(t), ph.st, []byte(sdpA), func(Progress) { rang <- struct{}{} })
+			return c.Invite(ctxOf(t), ph.st, func(Progress) { rang <- struct{}{} })
 		})
 		m := p.expect("INVITE")
 		m.reply(180, "Ringing", "one", "", p.contact())
@@ -62,9 +63,13 @@ func TestReplacing(t *testing.T) {
 		<-rang
 		<-rang
 		var tags []string
-		for _, n := range c.Replacements(wire.URI{Scheme: "sip", User: "bob", Host: "example.test"}) {
-			r, _ := parseReplaces(n.replaces)
+		for _, n := range c.replacements() {
+			ans := job(func() (Answer, error) { return n.Invite(ctxOf(t), ph.st, nil) })
+			m := p.expect("INVITE")
+			r, _ := parseReplaces(m.value("Replaces"))
 			tags = append(tags, r.toTag)
+			m.reply(481, "No", "z", "")
+			_, _ = wait(t, ans)
 		}
 		if strings.Join(tags, " ") != "two one" {
 			t.Errorf("got %q", tags)
@@ -76,18 +81,18 @@ func TestBeingReplaced(t *testing.T) {
 	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)
 		ph := open(t, account(), p.server())
-		names := func(c *Call, l *leg) string {
-			return "Replaces: " + replaces{callID: l.callID, toTag: c.d.localTag, fromTag: c.d.remoteTag}.String()
+		names := func(c *talker, l *leg) string {
+			return "Replaces: " + replaces{callID: l.callID, toTag: c.id.tag, fromTag: c.tags()[0]}.String()
 		}
 		t.Run("by the peer: the engine hears which call it is", func(t *testing.T) {
 			c, l := called(t, ph, p)
 			n := p.call(ph.st.Local())
 			n.send("INVITE", sdpB, names(c, l), "Require: replaces")
-			in := event[Incoming](ph)
-			if in.Replaces != c {
+			in := event[incoming](ph)
+			if in.Replaces != c.Call {
 				t.Fatalf("it replaces %v", in.Replaces)
 			}
-			done := errJob(func() error { return in.Call.Accept(ctxOf(t), []byte(sdpA)) })
+			done := errJob(func() error { return in.Call.Accept(ctxOf(t)) })
 			n.answeredBy(p.expect("SIP/2.0 200", "INVITE"))
 			n.send("ACK", "")
 			if _, err := wait(t, done); err != nil {
@@ -98,14 +103,14 @@ func TestBeingReplaced(t *testing.T) {
 			c, l := called(t, ph, p)
 			ringing := p.call(ph.st.Local())
 			ringing.send("INVITE", sdpB)
-			rings := event[Incoming](ph).Call
+			rings := event[incoming](ph).Call
 			over, lOver := called(t, ph, p)
 			lOver.send("BYE", "")
 			p.expect("SIP/2.0 200", "BYE")
-			event[Ended](ph) // the 200 goes first, and the next request comes by another connection
+			over.over(t) // the 200 goes first, and the next request comes by another connection
 			for _, tt := range []struct{ name, header, code string }{
 				{"another dialog", "Replaces: x;to-tag=a;from-tag=b", "481"},
-				{"the wrong tag", "Replaces: " + l.callID + ";to-tag=" + c.d.localTag + ";from-tag=b", "481"},
+				{"the wrong tag", "Replaces: " + l.callID + ";to-tag=" + c.id.tag + ";from-tag=b", "481"},
 				{"no tags", "Replaces: " + l.callID, "400"},
 				{"two of them", names(c, l) + "\r\n" + names(c, l), "400"},
 				{"early-only, but answered", names(c, l) + ";early-only", "486"},
@@ -123,7 +128,7 @@ func TestBeingReplaced(t *testing.T) {
 			other.local = `<sip:mallory@example.test>;tag=m`
 			other.send("INVITE", sdpB, names(c, l))
 			p.expect("SIP/2.0 403", "INVITE")
-			if c.isOver() {
+			if ask(c, c.IsOver) {
 				t.Error("the call is over")
 			}
 		})
@@ -139,11 +144,11 @@ func TestBeingReplaced(t *testing.T) {
 		n.send("INVITE", sdpB)
 		stranger.expect("SIP/2.0 403")
 		n = stranger.call(ph.st.Local())
-		n.send("INVITE", sdpB, "Replaces: "+replaces{callID: l.callID, toTag: c.d.localTag, fromTag: "guessed"}.String())
+		n.send("INVITE", sdpB, "Replaces: "+replaces{callID: l.callID, toTag: c.id.tag, fromTag: "guessed"}.String())
 		stranger.expect("SIP/2.0 403")
 		n = stranger.call(ph.st.Local())
-		n.send("INVITE", sdpB, "Replaces: "+replaces{callID: l.callID, toTag: c.d.localTag, fromTag: c.d.remoteTag}.String())
-		if in := event[Incoming](ph); in.Replaces != c {
+		n.send("INVITE", sdpB, "Replaces: "+replaces{callID: l.callID, toTag: c.id.tag, fromTag: c.tags()[0]}.String())
+		if in := event[incoming](ph); in.Replaces != c.Call {
 			t.Fatal("it replaces nothing")
 		}
 	})
@@ -158,20 +163,20 @@ func TestSettlingALostOffer(t *testing.T) {
 			old := open(t, account(), p.server(), share)
 			next := open(t, old.acct, p.server(), share)
 			c, _ := dialled(t, old, p)
-			lost := job(func() (Answer, error) { return c.Modify(ctxOf(t), Reinvite, []byte(sdpA)) })
+			c.feed(dialog.Want{Wish: wish(sdp.SendOnly), Urgency: dialog.Soon})
 			inv := p.expect("INVITE")
-			if c.Unfinished() {
-				t.Error("it is still in progress")
+			if row := ask(c, c.Row); row != dialog.Offering {
+				t.Errorf("it is still in progress: row %d", row)
 			}
 			old.close()
-			if _, err := wait(t, lost); !errors.Is(err, ErrStackClosed) {
-				t.Fatalf("got %v", err)
+			lost := dialog.Quiet
+			for until := time.Now().Add(patience); lost != dialog.OfferLost && time.Now().Before(until); lost = ask(c, c.Row) {
+				runtime.Gosched()
 			}
-			c.Move(next.st)
-			if !c.Unfinished() {
-				t.Error("the server may hold it")
+			if lost != dialog.OfferLost {
+				t.Errorf("the server may hold it: row %d", lost)
 			}
-			settled := errJob(func() error { return c.Settle(ctxOf(t)) })
+			c.MoveTo(next.st)
 			m := p.expect("CANCEL")
 			if m.value("Via") != inv.value("Via") || m.cseq() != inv.cseq() || m.Tag("To") != "bobtag" {
 				t.Errorf("the CANCEL does not fit: %s", m.text)
@@ -186,11 +191,8 @@ func TestSettlingALostOffer(t *testing.T) {
 			if ack := p.expect("ACK"); ack.cseq() != inv.cseq() {
 				t.Errorf("got %s", ack.text)
 			}
-			_, err := wait(t, settled)
-			var re *ResponseError
-			if answered != errors.As(err, &re) || c.Unfinished() {
-				t.Errorf("got %v, unfinished %v", err, c.Unfinished())
-			}
+			p.expect("INVITE").reply(200, "OK", "", sdpB, p.contact())
+			p.expect("ACK")
 		}
 	})
 }
@@ -204,17 +206,16 @@ func TestAnswerRepeatedByTheNewPath(t *testing.T) {
 		next := open(t, old.acct, p.server(), share)
 		l := p.call(old.st.Local())
 		l.send("INVITE", sdpB)
-		c := event[Incoming](old).Call
-		accepted := errJob(func() error { return c.Accept(ctxOf(t), []byte(sdpA)) })
+		c := event[incoming](old).Call
+		accepted := errJob(func() error { return c.Accept(ctxOf(t)) })
 		p.expect("SIP/2.0 200", "INVITE")
 		old.close()
-		c.Move(next.st)
-		moved := strings.Replace(sdpA, "4000", "4444", 1)
-		if !c.Reanswer([]byte(moved)) {
-			t.Fatal("the answer waits for its ACK")
-		}
+		c.MoveTo(next.st)
+		moved := wish(sdp.SendRecv)
+		moved.At.RTP = netip.MustParseAddrPort("127.0.0.1:4444")
+		c.feed(dialog.Want{Wish: moved, Urgency: dialog.Now})
 		var m *message
-		for m == nil || string(m.Body) != moved {
+		for m == nil || !strings.Contains(string(m.Body), "m=audio 4444 ") {
 			m = p.expect("SIP/2.0 200", "INVITE")
 		}
 		if m.value("Contact") != "<"+next.st.Contact(next.acct)+">" {
@@ -226,45 +227,6 @@ func TestAnswerRepeatedByTheNewPath(t *testing.T) {
 		if _, err := wait(t, accepted); err != nil {
 			t.Fatal(err)
 		}
-		select {
-		case <-c.Acknowledged():
-		case <-time.After(patience):
-			t.Error("it is acknowledged")
-		}
-		if c.Reanswer([]byte(sdpA)) {
-			t.Error("nothing waits any more")
-		}
+		p.expect("INVITE").reply(200, "OK", "", sdpB, p.contact()) // the refresh follows
 	})
-}
-
-func TestAbandoning(t *testing.T) {
-	p := newPeer(t, locate.UDP)
-	dialogs := NewDialogs()
-	share := func(o *StackOptions) { o.Dialogs = dialogs }
-	old := open(t, account(), p.server(), share)
-	next := open(t, old.acct, p.server(), share)
-	c := NewCall(old.acct, old.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-	rang := make(chan struct{}, 2)
-	ans := job(func() (Answer, error) {
-		return c.Invite(ctxOf(t), old.st, []byte(sdpA), func(Progress) { rang <- struct{}{} })
-	})
-	m := p.expect("INVITE")
-	m.reply(180, "Ringing", "bobtag", "", p.contact())
-	<-rang
-	old.close()
-	if _, err := wait(t, ans); !errors.Is(err, ErrStackClosed) {
-		t.Fatalf("got %v", err)
-	}
-	c.Move(next.st)
-	done := errJob(func() error { return c.Abandon(ctxOf(t)) })
-	p.expect("CANCEL").reply(481, "Call/Transaction Does Not Exist", "x", "")
-	if bye := p.expect("BYE"); bye.Tag("To") != "bobtag" {
-		t.Errorf("got %s", bye.text)
-	} else {
-		bye.reply(200, "OK", "", "")
-	}
-	_, _ = wait(t, done)
-	if !c.isOver() {
-		t.Error("it is not over")
-	}
 }

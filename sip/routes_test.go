@@ -22,8 +22,8 @@ func TestServiceRoute(t *testing.T) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	t.Run("is taken by new calls, to the server that gave it", func(t *testing.T) {
-		c := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "bob", Host: "example.test"})
-		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+		c := newTalker(ph, bob())
+		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 		m := p.expect("INVITE sip:bob@example.test")
 		if got := strings.Join(m.All("Route"), " "); got != "<sip:one.example.test;lr> <sip:two.example.test;lr> <sip:three.example.test;lr>" {
 			t.Error(got)
@@ -54,11 +54,11 @@ func TestAssertedIdentity(t *testing.T) {
 		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
 		p.call(ph.st.Local()).send("INVITE", sdpB, header)
-		c := event[Incoming](ph).Call
+		c := event[incoming](ph).Call
 		if uri, name := c.Peer(); uri != "sip:+442079460000@example.test" || name != "Mr. Boss" {
 			t.Errorf("%q %q", name, uri)
 		}
-		c.Reject(ctxOf(t), 486, "Busy Here")
+		c.Reject(486)
 	})
 	t.Run("of anybody else is not heard", func(t *testing.T) {
 		acct := account()
@@ -66,10 +66,10 @@ func TestAssertedIdentity(t *testing.T) {
 		ph := open(t, acct, nowhere())
 		a := newAttacker(t, ph.st.Local())
 		a.send(request("INVITE", a, header))
-		c := event[Incoming](ph).Call
+		c := event[incoming](ph).Call
 		if uri, _ := c.Peer(); uri != "sip:mallory@example.test" {
 			t.Error(uri)
 		}
-		c.Reject(ctxOf(t), 486, "Busy Here")
+		c.Reject(486)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
@@ -62,13 +63,11 @@ func TestTLS(t *testing.T) {
 		p.setAuto(nil)
 		_, l := dialled(t, ph, p)
 		l.send("BYE", "")
-		event[Ended](ph)
+		event[ended](ph)
 		in := *l
 		in.callID, in.remote, in.target = wire.RandomToken(), "<sip:alice@example.test>", got.Contact
 		in.send("INVITE", sdpB)
-		if err := event[Incoming](ph).Call.Reject(ctxOf(t), 486, "Busy Here"); err != nil {
-			t.Error(err)
-		}
+		event[incoming](ph).Call.Reject(486)
 		p.expect("SIP/2.0 486", "INVITE")
 		if _, n := p.soFar(); n != 1 {
 			t.Errorf("%d connections", n)
@@ -276,12 +275,12 @@ func TestTLSResumes(t *testing.T) {
 
 func TestSecureAddresses(t *testing.T) {
 	ca := newAuthority(t, "Test CA")
-	bob := wire.URI{Scheme: "sips", User: "bob", Host: "example.test"}
+	secure := wire.URI{Scheme: "sips", User: "bob", Host: "example.test"}
 	t.Run("a sips: address is never called without TLS", func(t *testing.T) {
 		both(t, func(t *testing.T, transport locate.Transport) {
 			p := newPeer(t, transport)
 			ph := open(t, account(), p.server())
-			_, err := NewCall(ph.acct, ph.auth, bob).Invite(ctxOf(t), ph.st, []byte(sdpA), nil)
+			_, err := newTalker(ph, secure).Invite(ctxOf(t), ph.st, nil)
 			if !errors.Is(err, ErrNotSecure) || p.count("INVITE") != 0 {
 				t.Errorf("got %v", err)
 			}
@@ -298,8 +297,8 @@ func TestSecureAddresses(t *testing.T) {
 	t.Run("a call to a sips: address has a sips: Contact, and a peer that names sip: ends it nowhere else", func(t *testing.T) {
 		p := tlsPeer(t, ca.server([]string{"example.test"}))
 		ph := open(t, believing(ca), p.server())
-		c := NewCall(ph.acct, ph.auth, bob)
-		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, []byte(sdpA), nil) })
+		c := newTalker(ph, secure)
+		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
 		m := p.expect("INVITE sips:bob@example.test")
 		if want := "<sips:alice@" + ph.st.Local().String() + ">"; m.value("Contact") != want {
 			t.Errorf("%q, want %q", m.value("Contact"), want)
@@ -332,7 +331,7 @@ func TestAnotherDomainAtTheSameAddress(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := tlsPeer(t, ca.server(tc.proves))
 			ph := open(t, believing(ca), p.server(), func(o *StackOptions) { o.Lookup = names{"second.test": {p.addr.Addr()}} })
-			f, _, err := ph.st.hop(ctxOf(t), dialog{target: "sip:bob@second.test:" + p.addr.String()[len("127.0.0.1:"):]})
+			f, _, err := ph.st.hop(ctxOf(t), dialog.Dialog{Target: "sip:bob@second.test:" + p.addr.String()[len("127.0.0.1:"):]})
 			if tc.shares {
 				if err != nil || f != flow(ph.st.server) {
 					t.Errorf("got %v, %v", f, err)

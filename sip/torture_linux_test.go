@@ -67,7 +67,7 @@ type rack struct {
 	t    *testing.T
 	ph   *phone
 	p    *peer
-	call *Call
+	call *talker
 	leg  *leg
 	addr netip.Addr
 	log  *syncBuffer
@@ -99,7 +99,7 @@ func (w *rack) finish() {
 	if w.call == nil {
 		return
 	}
-	if w.call.isOver() {
+	if ask(w.call, w.call.IsOver) {
 		w.t.Fatal("the call is over")
 	}
 	w.leg.send("BYE", "")
@@ -124,16 +124,12 @@ func (w *rack) play(t *testing.T, tc torture, want string) {
 	for _, step := range strings.Split(want, ", ") {
 		switch step {
 		case rings:
-			c := event[Incoming](w.ph).Call
-			if err := c.Ring(ctxOf(t), 180); err != nil {
-				t.Fatal(err)
-			}
+			c := event[incoming](w.ph).Call
+			c.Ring(180)
 			if m := line.answer(); !strings.HasPrefix(m.Start, "SIP/2.0 180 ") {
 				t.Errorf("answered %q, want 180", m.Start)
 			}
-			if err := c.Reject(ctxOf(t), 603, "Decline"); err != nil {
-				t.Fatal(err)
-			}
+			c.Reject(603)
 			m := line.answer()
 			if !strings.HasPrefix(m.Start, "SIP/2.0 603 ") {
 				t.Errorf("answered %q, want 603", m.Start)

@@ -9,6 +9,7 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
+	"ramble/sip/dialog"
 	"ramble/sip/wire"
 )
 
@@ -31,10 +32,12 @@ const (
 type clientTx struct {
 	tx   *sipgo.ClientTx
 	flow flow
-	in   chan *sipgo.Response // from the reader to pump
+	in   chan *sipgo.Response  // from the reader to pump
+	hear func(*sipgo.Response) // on the reader's goroutine, each response once; nil: see await
 
-	mu  sync.Mutex
-	err error // why it failed, when the reader knows better than sipgo
+	mu    sync.Mutex
+	err   error // why it failed, when the reader knows better than sipgo
+	final bool  // a final response was heard
 }
 
 // fail ends the transaction with a reason.
@@ -49,12 +52,16 @@ func (ct *clientTx) fail(err error) {
 
 // begin sends a request and keeps its transaction until it is terminated. The
 // request must not be changed afterwards.
-func (s *Stack) begin(req *sipgo.Request, f flow) (*clientTx, error) {
+//
+// hear, which may be nil, gets the responses in the order in which they are
+// read, before any request that came behind them is handled; then the
+// transaction keeps only timers and repetitions, see tend.
+func (s *Stack) begin(req *sipgo.Request, f flow, hear func(*sipgo.Response)) (*clientTx, error) {
 	key, err := sipgo.ClientTxKeyMake(req)
 	if err != nil {
 		return nil, err
 	}
-	ct := &clientTx{tx: sipgo.NewClientTx(key, req, f, s.log), flow: f, in: make(chan *sipgo.Response, responseQueue)}
+	ct := &clientTx{tx: sipgo.NewClientTx(key, req, f, s.log), flow: f, hear: hear, in: make(chan *sipgo.Response, responseQueue)}
 	ct.tx.OnTerminate(func(string, error) {
 		s.mu.Lock()
 		delete(s.clients, key)
@@ -132,9 +139,48 @@ func (s *Stack) await(ctx context.Context, ct *clientTx, req *sipgo.Request, pro
 	}
 }
 
+// tell hands a response to whoever hears the transaction: one final response,
+// and none after it.
+func (ct *clientTx) tell(res *sipgo.Response) {
+	if ct.hear == nil {
+		return
+	}
+	ct.mu.Lock()
+	over := ct.final
+	ct.final = ct.final || !res.IsProvisional()
+	ct.mu.Unlock()
+	if !over {
+		ct.hear(res)
+	}
+}
+
+// isFinal says whether a final response was told.
+func (ct *clientTx) isFinal() bool {
+	ct.mu.Lock()
+	defer ct.mu.Unlock()
+	return ct.final
+}
+
+// tend keeps the timers of a transaction whose responses are heard elsewhere. It
+// returns when there is nothing left to repeat; an error says that no final
+// response came. A 2xx to an INVITE that comes again finds its call.
+func (s *Stack) tend(ct *clientTx, req *sipgo.Request) error {
+	res, err := s.await(context.Background(), ct, req, nil)
+	switch {
+	case err != nil && ct.isFinal():
+		return nil
+	case err != nil:
+		return err
+	case req.Method != sipgo.INVITE || res.IsSuccess():
+		// Timer K only absorbs repetitions, which find nobody anyway.
+		ct.tx.Terminate()
+	}
+	return nil
+}
+
 // exchange runs a whole non-INVITE transaction.
 func (s *Stack) exchange(ctx context.Context, req *sipgo.Request, f flow, provisional func(*sipgo.Response)) (*sipgo.Response, error) {
-	ct, err := s.begin(req, f)
+	ct, err := s.begin(req, f, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +228,10 @@ type inbound struct {
 	flow flow // to whom responses go
 	key  string
 	tx   *sipgo.ServerTx
+
+	// What the goroutine that owns the calls has made of it.
+	call *Call
+	id   dialog.ID
 }
 
 // reply answers a request. Where a tag is due and the request has none, tag is

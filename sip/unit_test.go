@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
 
@@ -85,54 +83,13 @@ func TestOpen(t *testing.T) {
 	t.Run("a message over 1300 bytes does not go over UDP", func(t *testing.T) {
 		p := newPeer(t, locate.UDP)
 		ph := open(t, account(), p.server())
-		big := []byte(sdpA + strings.Repeat("a=x-filler:0123456789\r\n", 60))
-		_, err := NewCall(ph.acct, ph.auth, wire.URI{Scheme: "sip", User: "b", Host: "example.test"}).Invite(ctxOf(t), ph.st, big, nil)
+		_, err := newTalker(ph, wire.URI{Scheme: "sip", User: strings.Repeat("long", 100), Host: "example.test"}).Invite(ctxOf(t), ph.st, nil)
 		if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "1300") {
 			t.Errorf("got %v", err)
 		}
 		if n := ph.st.dialogs.Len(); n != 0 {
 			t.Errorf("%d calls", n)
 		}
-	})
-}
-
-func TestUntilACK(t *testing.T) {
-	t.Run("repeats at 0.5, 1, 2, 4, 4 ... s and gives up after 32", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			c := newCall(account(), nil)
-			ti := &theirInvite{acked: make(chan struct{}), expired: make(chan struct{})}
-			start := time.Now()
-			var at []string
-			err := c.untilACK(t.Context(), ti, func() error { at = append(at, time.Since(start).String()); return nil })
-			if want := "0s 500ms 1.5s 3.5s 7.5s 11.5s 15.5s 19.5s 23.5s 27.5s 31.5s"; strings.Join(at, " ") != want {
-				t.Errorf("sent at %v", at)
-			}
-			if !errors.Is(err, ErrTimeout) || time.Since(start) != 32*time.Second {
-				t.Errorf("%v after %v", err, time.Since(start))
-			}
-			<-ti.expired
-			c.kill()
-		})
-	})
-}
-
-func TestOfferPatience(t *testing.T) {
-	t.Run("an offer that nobody settles is refused after 30 s, once", func(t *testing.T) {
-		p := newPeer(t, locate.UDP)
-		ph := open(t, account(), p.server())
-		_, l := dialled(t, ph, p)
-		l.send("UPDATE", sdpB)
-		e := event[Offered](ph)
-		e.timer.Reset(0)
-		p.expect("SIP/2.0 500", "UPDATE")
-		if err := e.Answer(ctxOf(t), []byte(sdpA)); !errors.Is(err, ErrCancelled) {
-			t.Errorf("got %v", err)
-		}
-		l.send("UPDATE", sdpB)
-		if err := event[Offered](ph).Refuse(488); err != nil {
-			t.Error(err)
-		}
-		p.expect("SIP/2.0 488", "UPDATE")
 	})
 }
 

@@ -34,7 +34,6 @@ type account struct {
 	kept       map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
 	named      []named                   // Contacts that REGISTERs named, the newest last
 	roam       *roamPart                 // in progress
-	owed       []*goodbye                // ends that their peers have not confirmed
 	unverified bool                      // nobody checks the server's certificate
 	listing    listing
 	view       phone.Account

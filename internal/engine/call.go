@@ -13,68 +13,79 @@ import (
 	"ramble/sip/sdp"
 )
 
-// call is one call at run time. It outlives stacks, paths and media sockets.
+// call is one call at run time. It outlives stacks, paths, media sockets and
+// dialogs.
 type call struct {
-	e     *Engine
-	acct  *account
-	sip   *sip.Call
-	sdp   *sdp.Local
-	offer *sdp.Session // theirs, while it waits for an answer
+	e    *Engine
+	acct *account
+	sip  *sip.Call // its dialog
+	ear
+	placing
+	want      sdp.Direction // what the user wishes for
+	act       *roam.Repair  // asked for and not reported yet
+	waiting   bool          // it waits for our question to a STUN server
+	replacing *replacing    // an INVITE of ours that is to take the dialog's place; nil: none
+	answering bool
+	silenced  bool
+	ringUntil time.Time // incoming: the INVITE is good until then
+	rangAt    time.Time // outgoing: when it began to ring; zero until then
+	rowTold   roam.Call // what the policy knows
+	view      phone.Call
+}
 
+// book is all calls, those that are over for a while too, and their dialogs.
+type book struct {
+	calls    map[phone.CallID]*call
+	order    []phone.CallID // calls by number
+	lastCall phone.CallID
+	lastDial phone.Dial
+	talks    talks
+}
+
+// ear is a call's sound and what was agreed on about it.
+type ear struct {
 	sock       *path.Transport // newest; the stream owns it once there is one
 	stream     *stream.Stream
 	stopStream context.CancelFunc
 	mediaPath  netwatch.Path
 	mediaEpoch roam.Epoch // of the newest sockets
 	mapping    mapping
-
-	want       sdp.Direction // what we wish for
-	asked      sdp.Direction // what we last offered or answered with
-	agreed     sdp.Direction // what both sides settled on, seen from here
+	terms      sdp.Negotiated // as agreed last
+	agreed     sdp.Direction  // what both sides settled on, seen from here
 	remoteHold bool
-	modifying  bool               // a re-INVITE or UPDATE of ours is out
-	repairing  bool               // and it is a repair's own
-	confirming int                // offers of theirs that are answered and not yet acknowledged
-	glares     int                // in a row, of a hold or resume
-	syncAt     time.Time          // not before: the wait after a glare; zero: none
-	abort      context.CancelFunc // of the modification that is out
-	theirs     *sip.Offered       // waits until the loop has heard of the answer to ours, see offered
-	act        *roam.Repair       // asked for and not reported yet
-	repairNext *roam.Repair       // waits until our modification is back, or our question to a STUN server
-	placing    int                // counts INVITEs of ours, so that an older one knows
-	anew       *roam.Repair       // the unanswered INVITE went out anew, nothing was heard of it yet
-	ghosts     []*sip.Call        // INVITEs that were lost with their path, oldest first
-	answered   bool               // a reliable provisional response held the answer
-	replacing  context.CancelFunc // of our INVITE with Replaces that is out
-	parted     *sip.Ended         // the end of the old dialog, heard while replacing
-	silenced   bool
 	silent     bool // no audio arrives although it should; the policy knows
-	answering  bool
-	accepting  bool      // and our 200 is out
-	ringUntil  time.Time // incoming: the INVITE is good until then
-	target     sip.URI
-
-	view     phone.Call
-	rangAt   time.Time // outgoing: when it began to ring; zero until then
-	looked   time.Time
-	reported time.Time
+	looked     time.Time
+	reported   time.Time
 }
 
 func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
 	e.lastCall++
 	uri, name := s.Peer()
 	c := &call{
-		e: e, acct: a, sip: s, want: sdp.SendRecv, asked: sdp.SendRecv, agreed: sdp.SendRecv,
+		e: e, acct: a, sip: s, want: sdp.SendRecv, ear: ear{agreed: sdp.SendRecv},
 		view: phone.Call{
 			ID: e.lastCall, Account: a.cfg.Name, Direction: d, Peer: uri, Name: name,
 			SIPCallID: s.CallID(), Started: time.Now(),
 		},
 	}
-	c.sdp = c.newSession()
+	e.own(s, a, c)
 	e.calls[c.view.ID] = c
 	e.order = append(e.order, c.view.ID)
 	e.forgetOld()
 	return c
+}
+
+// options are what a dialog of the call is made of.
+func (c *call) options() sip.CallOptions {
+	o := c.acct.options()
+	o.Target = c.target
+	return o
+}
+
+func (a *account) options() sip.CallOptions {
+	l := sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs())
+	l.Prefer(a.e.parts.Frame)
+	return sip.CallOptions{Session: l, Between: a.cfg.Policy.Between, Keep: a.grace()}
 }
 
 // forgetOld keeps the list of ended calls short.
@@ -113,38 +124,6 @@ func (e *Engine) liveCalls() []*call {
 // changed tells of the call.
 func (c *call) changed() { c.e.tell(phone.CallChanged{Call: c.view}) }
 
-// row is the call as the roaming policy sees it.
-func (c *call) row() roam.Call {
-	r := roam.Call{
-		ID: roam.CallID(c.view.ID), OwnsCallID: c.sip.OwnsCallID(),
-		AudioDue: c.agreed.Receives() && !c.remoteHold,
-	}
-	isUp := c.view.State == phone.Up
-	switch {
-	case isUp && c.modifying && !c.repairing:
-		r.State = roam.OfferPending
-	case isUp && !c.modifying && c.sip.Unfinished():
-		r.State, r.OfferLost = roam.OfferPending, true
-	case isUp && c.confirming > 0, c.accepting:
-		r.State = roam.AnswerDue
-	case isUp:
-		r.State = roam.Idle
-	case c.view.Direction == phone.Incoming:
-		r.State = roam.RingingHere
-	default:
-		r.State, r.Early = roam.Calling, c.stream != nil && c.sip.EarlyUpdate()
-	}
-	r.Replaceable = r.State != roam.Calling && c.sip.Replaceable()
-	return r
-}
-
-// tellMachine keeps the policy's picture of the call true.
-func (c *call) tellMachine() {
-	if !c.over() {
-		c.e.step(c.acct, roam.CallChanged{Call: c.row()})
-	}
-}
-
 // dial places a call.
 func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
 	a, err := e.account(cmd.Account)
@@ -163,39 +142,27 @@ func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
 			other.hold(true) // one conversation at a time
 		}
 	}
-	c := e.newCall(a, sip.NewCall(a.sip, a.auth, to), phone.Outgoing)
+	o := a.options()
+	o.Target = to
+	c := e.newCall(a, sip.NewCall(a.sip, a.auth, o), phone.Outgoing)
 	c.target = to
 	e.lastDial = cmd
 	e.current = c.view.ID
-	e.step(a, roam.CallAdded{Call: c.row()})
+	c.rowTold = c.row()
+	e.step(a, roam.CallAdded{Call: c.rowTold})
 	c.changed()
 	c.place()
 	return c.view.ID, nil
 }
 
-// ask runs fn on the loop and waits for what it says; false also once the loop
-// has ended. For jobs only.
-func ask[T any](e *Engine, fn func() (T, bool)) (T, bool) {
-	type said struct {
-		v  T
-		ok bool
+// place opens media and sends the INVITE.
+func (c *call) place() {
+	st, err := c.acct.stackFor()
+	if err != nil {
+		c.end(failedBy(phone.RequestFailed, 0, err))
+		return
 	}
-	answer := make(chan said, 1)
-	accepted := e.post(func() {
-		v, ok := fn()
-		answer <- said{v, ok}
-	})
-	if !accepted {
-		var zero T
-		return zero, false
-	}
-	s := <-answer // the loop runs all that it accepted
-	return s.v, s.ok
-}
-
-// describe makes an offer with the present media address.
-func (c *call) describe(d sdp.Direction) []byte {
-	return c.sdp.Offer(c.transport(), d)
+	c.invite(st)
 }
 
 // end is the end of the call on our side: no more sound, no more repairs. How
@@ -209,9 +176,7 @@ func (c *call) end(how phone.End) {
 	c.ended(how)
 	c.view.Recovering, c.view.KeepUntil = false, time.Time{}
 	c.view.Held = phone.HeldByNone
-	if c.replacing != nil {
-		c.replacing()
-	}
+	c.endReplacing()
 	c.dropGhosts()
 	c.changed()
 	e := c.e
@@ -223,4 +188,12 @@ func (c *call) end(how phone.End) {
 		e.current = e.successor()
 	}
 	e.watchPeers()
+}
+
+// grace is how long calls and their ends are kept after.
+func (a *account) grace() time.Duration {
+	if d := a.cfg.Policy.KeepFor; d > 0 {
+		return d
+	}
+	return roam.DefaultPolicy().KeepFor
 }

@@ -7,7 +7,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
-	"ramble/sip"
+	"ramble/sip/dialog"
 )
 
 type netwatchState = netwatch.State
@@ -203,24 +203,16 @@ func (c *call) digits(digits string) error {
 }
 
 func (c *call) refresh(update bool) error {
-	m := sip.Reinvite
+	by := dialog.Reinvite
 	if update {
-		if m = sip.Update; !c.sip.PeerAllows("UPDATE") {
+		if by = dialog.Update; !c.sip.PeerAllows("UPDATE") {
 			return wrongState(c, "update", "the other side does not allow UPDATE; use a re-INVITE")
 		}
 	}
-	if c.modifying {
+	if c.sip.Row() == dialog.Offering {
 		return wrongState(c, "refresh", "a change of it is under way")
 	}
-	c.modify(m, func(err error) {
-		if err != nil {
-			text, hint := sip.Explain(err)
-			c.e.say(phone.Warn, m.String()+" failed: "+text, hint)
-			return
-		}
-		c.e.say(phone.Info, m.String()+" answered 200 OK", "")
-	})
-	c.tellMachine()
+	c.e.feed(c.sip, dialog.Want{Wish: c.wish(), Urgency: dialog.Once, By: by})
 	return nil
 }
 

@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"time"
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/dialog"
 )
 
 // This file turns the ways in which a call ends into facts.
@@ -15,16 +18,47 @@ import (
 // on how far the call has come.
 func byUser() phone.End { return phone.End{By: phone.ByUs, Cause: phone.HungUp} }
 
+// endBy ends the call as its dialog tells.
+func (c *call) endBy(e dialog.Ended) {
+	c.view.NeedsRedial = c.view.NeedsRedial || e.How == dialog.Unknown
+	c.end(c.endOf(e))
+}
+
+// endOf is the end of a dialog as facts for people.
+func (c *call) endOf(e dialog.Ended) phone.End {
+	switch e.How {
+	case dialog.HungUp, dialog.Cancelled:
+		return byPeer(e)
+	case dialog.Rejected, dialog.NotSent:
+		if dialog.NoAnswer(e.Err) {
+			return c.notInvited(errors.Join(sip.ErrTimeout, e.Err))
+		}
+		return c.notInvited(e.Err)
+	case dialog.Unconfirmed:
+		return phone.End{By: phone.ByPeer, Cause: phone.Unconfirmed, Code: 504}
+	case dialog.Unacknowledged:
+		return notAccepted(errors.Join(sip.ErrTimeout, e.Err))
+	case dialog.Unknown:
+		return phone.End{By: phone.ByPeer, Cause: phone.LostToPeer, Code: e.Code}
+	case dialog.Unusable:
+		return failedBy(phone.Unusable, e.Code, e.Err)
+	case dialog.Vanished:
+		return phone.End{By: phone.ByPeer, Cause: phone.CallerGone, Code: 481}
+	case dialog.Expired:
+		return phone.End{By: phone.ByNetwork, Cause: phone.Expired}
+	case dialog.Adrift, dialog.Dropped:
+	}
+	return failedBy(phone.RequestFailed, e.Code, e.Err)
+}
+
 // byPeer is the other side's BYE or CANCEL.
-func byPeer(ev sip.Ended) phone.End {
-	end := phone.End{By: phone.ByPeer, Cause: phone.HungUp, Code: ev.Code, Phrase: ev.Reason}
+func byPeer(e dialog.Ended) phone.End {
+	end := phone.End{By: phone.ByPeer, Cause: phone.HungUp, Code: cmp.Or(e.Code, 200), Phrase: e.Text}
 	switch {
-	case ev.Cancelled && ev.Code == 200: // RFC 3326: another fork was answered
+	case e.How == dialog.Cancelled && e.Code == 200: // RFC 3326: another fork was answered
 		end.By, end.Cause, end.Phrase = phone.ByServer, phone.Elsewhere, ""
-	case ev.Cancelled && ev.Code == 504:
-		end.Cause, end.Phrase = phone.Unconfirmed, ""
-	case ev.Cancelled:
-		end.Cause = phone.Cancelled
+	case e.How == dialog.Cancelled:
+		end.Cause, end.Code = phone.Cancelled, cmp.Or(e.Code, 487)
 	}
 	return end
 }
@@ -108,4 +142,33 @@ func (c *call) ended(how phone.End) {
 	how.In = v.State
 	v.State, v.Ended, v.End, v.Code = phone.Ended, time.Now(), how, how.Code
 	v.Reason, v.Hint = "", ""
+}
+
+// failure is a signalling error as the policy takes it, with what is known.
+func failure(err error) roam.Failure {
+	f := sorted(err)
+	f.Fault = fault(err)
+	return f
+}
+
+// sorted sorts a signalling error by what the policy can do about it.
+func sorted(err error) roam.Failure {
+	f := roam.Failure{}
+	var res *sip.ResponseError
+	var refused *sip.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		f.Kind, f.Code = roam.Refused, refused.Response.Code
+	case errors.As(err, &res):
+		f.Kind, f.Code, f.RetryAfter = roam.Answered, res.Code, res.RetryAfter
+	case errors.Is(err, sip.ErrStackClosed), errors.Is(err, sip.ErrCancelled), errors.Is(err, context.Canceled):
+		f.Kind = roam.Cancelled
+	case errors.Is(err, sip.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		f.Kind = roam.TimedOut
+	case errors.Is(err, sip.ErrTransport):
+		f.Kind = roam.Transport
+	default:
+		f.Kind = roam.Unreachable
+	}
+	return f
 }

@@ -24,14 +24,11 @@ type Engine struct {
 
 	watcher  *netwatch.Watcher
 	accounts []*account
-	calls    map[phone.CallID]*call
-	order    []phone.CallID // calls by number
+	book
 	current  phone.CallID
-	lastCall phone.CallID
 	roams    timelines
 	past     phone.Past // read once, at the start
 	recorder *recorder  // nil without a history
-	lastDial phone.Dial
 	network  phone.Network
 	refused  phone.Refused
 	audio    phone.Audio
@@ -58,7 +55,7 @@ func New(p Parts) *Engine {
 		parts:   p,
 		mailbox: newMailbox(),
 		stopped: make(chan struct{}),
-		calls:   map[phone.CallID]*call{},
+		book:    book{calls: map[phone.CallID]*call{}},
 		audio:   phone.Audio(p.Audio),
 		network: phone.Network{Watching: p.Watching, Since: time.Now()},
 	}

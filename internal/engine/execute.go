@@ -1,12 +1,12 @@
 package engine
 
 import (
-	"context"
 	"time"
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
+	"ramble/sip/dialog"
 )
 
 // execute carries out one action of an account's machine. What takes time
@@ -52,7 +52,8 @@ func (e *Engine) execute(a *account, act roam.Action) {
 			c.view.NeedsRedial = true
 			lost := c.sip
 			c.end(phone.End{By: phone.ByPeer, Cause: phone.LostToPeer, Code: act.Code})
-			lost.Drop() // without a word: there is nobody to say it to
+			e.own(lost, a, nil)
+			e.feed(lost, dialog.Drop{}) // without a word: there is nobody to say it to
 		}
 	case roam.KeepCalls:
 		e.keepCalls(a, act.Until)
@@ -109,31 +110,4 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 func (e *Engine) networkSeen(s netwatch.State) {
 	e.network.Interfaces = e.interfaces(s)
 	e.dirty = true
-}
-
-// mediaJobLimit bounds opening a pair of sockets, which waits for nothing.
-const mediaJobLimit = 5 * time.Second
-
-// moveMedia carries out roam.MoveMedia.
-func (c *call) moveMedia(act roam.MoveMedia) {
-	e := c.e
-	source, iface := act.Path.Source, act.Path.Interface
-	if remote := c.view.RemoteMedia.Addr(); remote.IsValid() {
-		if p := e.pathTo(remote); p.Valid() {
-			source, iface = p.Source, p.Interface
-		}
-	}
-	stun := c.acct.stunFor(source)
-	e.job("open media", mediaJobLimit, func(ctx context.Context) {
-		sock, err := e.openMedia(ctx, source, iface, stun)
-		if !e.post(func() {
-			if err != nil && c.sits(source, iface) {
-				c.mediaStay(act)
-				return
-			}
-			c.mediaMoved(act, sock, err)
-		}) && sock != nil {
-			_ = sock.Close()
-		}
-	})
 }

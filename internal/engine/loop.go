@@ -21,6 +21,7 @@ func (e *Engine) loop(ctx context.Context) {
 	defer timer.Stop()
 	asked := ctx.Done()
 	var last <-chan time.Time // the farewell's end
+	late := false             // which has come
 	for {
 		timer.Reset(e.untilNext())
 		select {
@@ -34,13 +35,13 @@ func (e *Engine) loop(ctx context.Context) {
 			asked = nil
 			e.quit("stopped")
 		case <-last:
-			e.leaving = 0
+			late = true
 		}
 		if e.quitting && last == nil {
 			last = time.After(farewell)
 		}
 		e.retune()
-		if e.quitting && e.leaving == 0 {
+		if e.quitting && (late || e.leaving == 0 && !e.owes()) {
 			e.tell(phone.Closed{Reason: e.closed})
 			e.publish()
 			e.dropAll()
@@ -63,17 +64,22 @@ func (e *Engine) untilNext() time.Duration {
 	for _, a := range e.accounts {
 		sooner(a.machine.Next())
 		sooner(a.resolveAt)
-		sooner(a.nextGoodbye())
 	}
 	sooner(e.tone.until)
 	sooner(e.readyBy)
 	if e.recorder != nil {
 		sooner(e.recorder.until)
 	}
+	sooner(e.nextTalk())
 	for _, c := range e.calls {
+		if c.replacing != nil {
+			sooner(c.replacing.until)
+		}
+		if c.ready != nil {
+			sooner(c.until)
+		}
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
-			sooner(c.syncAt)
 			sooner(c.mapping.due)
 		}
 		if c.view.State == phone.Ringing && !c.answering {
@@ -98,8 +104,8 @@ func (e *Engine) tick(now time.Time) {
 		if !a.resolveAt.IsZero() && !now.Before(a.resolveAt) {
 			a.resolve()
 		}
-		a.sayDue(now)
 	}
+	e.tickTalks(now)
 	for _, id := range e.order {
 		c := e.calls[id]
 		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
@@ -110,9 +116,9 @@ func (e *Engine) tick(now time.Time) {
 			c.lookAtMapping(now)
 		}
 		c.ringOut(now)
-		if !c.syncAt.IsZero() && !now.Before(c.syncAt) {
-			c.syncAt = time.Time{}
-			c.sync()
+		c.replacingLate(now)
+		if c.ready != nil && !now.Before(c.until) {
+			c.dialWhenReady()
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/sdp"
 )
@@ -56,17 +57,20 @@ func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 
 // mapping is what is known of where a call's media are seen from outside.
 type mapping struct {
-	said    netip.AddrPort  // where our last description said they are
 	due     time.Time       // the STUN server is asked again then; zero: never
 	asked   *path.Transport // about which a question is out; nil: none is
 	awaited bool            // a repair waits for the answer
 }
 
 // transport is what a description of ours says about where its media are.
-func (c *call) transport() sdp.Transport {
-	t := sdp.Transport(c.sock.Announced())
-	c.mapping.said = t.RTP
-	return t
+func (c *call) transport() sdp.Transport { return sdp.Transport(c.sock.Announced()) }
+
+// noteMedia has whatever the call's dialog says next say where its media are by
+// now.
+func (c *call) noteMedia() {
+	if c.sock != nil && !c.over() {
+		c.e.feed(c.sip, dialog.Want{Wish: c.wish()})
+	}
 }
 
 // lookAtMappings asks about all calls at once: the mapping of the account's
@@ -129,11 +133,12 @@ func (c *call) mappingSeen(sock *path.Transport, seen path.Seen, err error) {
 		e.parts.Log.Info("STUN for media in use", "account", c.acct.cfg.Name, "err", err)
 	} else {
 		sock.Announce(seen)
+		c.noteMedia()
 	}
-	if next := c.repairNext; next != nil && !c.modifying && !c.awaitsMapping() {
-		c.repair(*next)
+	if c.waiting && c.act != nil && !c.awaitsMapping() {
+		c.repair(*c.act)
 	}
-	if err == nil && sock == c.sock && seen.RTP != m.said {
-		e.step(c.acct, roam.MediaMapped{Call: roam.CallID(c.view.ID), From: m.said, To: seen.RTP})
+	if said := c.sip.Said().At.RTP; err == nil && sock == c.sock && seen.RTP != said {
+		e.step(c.acct, roam.MediaMapped{Call: roam.CallID(c.view.ID), From: said, To: seen.RTP})
 	}
 }

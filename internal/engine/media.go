@@ -50,7 +50,7 @@ func (c *call) negotiated(n sdp.Negotiated) {
 	c.view.RemoteMedia = n.Remote.RTP
 	c.view.Codec = n.Codec.String()
 	c.remoteHold = n.Held
-	c.agreed = n.Direction
+	c.agreed, c.terms = n.Direction, n
 	c.showHold()
 	if m := c.mediaTerms(n); c.stream != nil {
 		c.stream.Update(m)
@@ -163,6 +163,7 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Transport, err error) {
 		}
 	}
 	c.sock = sock
+	c.noteMedia()
 	c.changed()
 	e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "RTP " + sock.RTP().String()})
 }
@@ -278,4 +279,31 @@ func (e *Engine) watchPeers() {
 		}
 	}
 	e.watcher.SetPeers(peers)
+}
+
+// mediaJobLimit bounds opening a pair of sockets, which waits for nothing.
+const mediaJobLimit = 5 * time.Second
+
+// moveMedia carries out roam.MoveMedia.
+func (c *call) moveMedia(act roam.MoveMedia) {
+	e := c.e
+	source, iface := act.Path.Source, act.Path.Interface
+	if remote := c.view.RemoteMedia.Addr(); remote.IsValid() {
+		if p := e.pathTo(remote); p.Valid() {
+			source, iface = p.Source, p.Interface
+		}
+	}
+	stun := c.acct.stunFor(source)
+	e.job("open media", mediaJobLimit, func(ctx context.Context) {
+		sock, err := e.openMedia(ctx, source, iface, stun)
+		if !e.post(func() {
+			if err != nil && c.sits(source, iface) {
+				c.mediaStay(act)
+				return
+			}
+			c.mediaMoved(act, sock, err)
+		}) && sock != nil {
+			_ = sock.Close()
+		}
+	})
 }

@@ -3,23 +3,23 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"ramble/audio/path"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/dialog"
 	"ramble/sip/sdp"
 )
 
 // This file places calls, and places them anew when their path goes before
-// they are answered.
+// they are answered. It also gives a call another dialog (RFC 3891), because one
+// side or both lost the way of the old one: the row, the sound and the sockets
+// stay.
 
 const (
-	// inviteLimit bounds an outgoing call that nobody answers: Timer C is three
-	// minutes in RFC 3261 16.6.
-	inviteLimit = 3 * time.Minute
 	// settlePatience bounds the wait for the answer to a CANCEL by a new path;
 	// what follows does not depend on it.
 	settlePatience = time.Second
@@ -27,119 +27,117 @@ const (
 	maxGhosts = 3
 )
 
-// place opens media and sends the INVITE.
-func (c *call) place() {
-	st, err := c.acct.stackFor()
-	if err != nil {
-		c.end(failedBy(phone.RequestFailed, 0, err))
-		return
-	}
-	first := c.sip
-	c.invite(st, func(context.Context) []*sip.Call { return []*sip.Call{first} })
+// placing is a call of ours on its way to an answer.
+type placing struct {
+	target sip.URI
+	count  int          // counts INVITEs of ours, so that an older one knows
+	ready  *stack       // on which the next one goes; nil: its media are not there yet
+	list   []*sip.Call  // what is dialled next if the present one does not help
+	ghosts []*sip.Call  // INVITEs that were lost with their path, oldest first
+	until  time.Time    // CANCELs of ghosts are waited for until then
+	anew   *roam.Repair // the INVITE went out anew, nothing was heard of it yet
 }
 
-// invite opens media and sends an INVITE for each candidate, until one is
-// answered other than by 481 and the like. prepare, which runs on the job,
-// names the candidates, of which the last one replaces nothing.
-func (c *call) invite(st *stack, prepare func(context.Context) []*sip.Call) {
+// invite opens media on a stack's path; the INVITE follows.
+func (c *call) invite(st *stack) {
 	e, a := c.e, c.acct
 	source, iface := a.path.Source, a.path.Interface
 	stun := a.stunFor(source)
-	c.placing++
-	placing, ghosts := c.placing, append([]*sip.Call(nil), c.ghosts...)
-	e.job("INVITE", inviteLimit, func(ctx context.Context) {
-		list := prepare(ctx)
+	c.count++
+	c.ready = nil
+	n := c.count
+	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface, stun)
-		if err != nil {
-			e.post(func() {
-				if a.stacks[a.machine.Epoch()] == st { // else the path went, and it is placed anew
-					c.end(failedBy(phone.NoSocket, 0, err))
-				}
-			})
-			return
-		}
-		if !c.takeSocket(placing, sock) {
+		if !e.post(func() { c.mediaForInvite(n, st, sock, err) }) && sock != nil {
 			_ = sock.Close()
-			return
-		}
-		for i, candidate := range list {
-			offer, ok := ask(e, func() ([]byte, bool) { return c.offerOf(placing, candidate) })
-			if !ok {
-				return
-			}
-			ans, err := candidate.Invite(ctx, st.Stack, offer, func(p sip.Progress) {
-				e.post(func() { c.progress(candidate, p) })
-			})
-			if i < len(list)-1 && notReplaced(err) {
-				c.cannotReplace(ctx, err, ghosts)
-				continue
-			}
-			e.post(func() { c.invited(candidate, ans, err) })
-			return
 		}
 	})
 }
 
-// takeSocket gives a call that is placed its media socket.
-func (c *call) takeSocket(placing int, sock *path.Transport) bool {
-	_, ok := ask(c.e, func() (struct{}, bool) {
-		if c.over() || c.placing != placing || c.view.State == phone.Up {
-			return struct{}{}, false
+func (c *call) mediaForInvite(n int, st *stack, sock *path.Transport, err error) {
+	a := c.acct
+	switch {
+	case err != nil:
+		if !c.over() && a.stacks[a.machine.Epoch()] == st { // else the path went, and it is placed anew
+			c.end(failedBy(phone.NoSocket, 0, err))
 		}
-		if c.sock != nil && c.stream == nil {
-			_ = c.sock.Close()
+		return
+	case c.over() || c.count != n || c.view.State == phone.Up:
+		_ = sock.Close()
+		return
+	}
+	if c.sock != nil && c.stream == nil {
+		_ = c.sock.Close()
+	}
+	c.sock, c.view.LocalMedia, c.ready = sock, sock.RTP(), st
+	c.dialWhenReady()
+}
+
+// dialWhenReady dials once the media are there and the CANCELs of what was lost
+// are answered.
+func (c *call) dialWhenReady() {
+	if c.over() || c.ready == nil {
+		return
+	}
+	if time.Now().Before(c.until) && slices.ContainsFunc(c.ghosts, func(g *sip.Call) bool { return !g.IsOver() }) {
+		return
+	}
+	c.until = time.Time{}
+	if len(c.ghosts) > 0 {
+		c.list = nil
+		for _, g := range slices.Backward(c.ghosts) {
+			c.list = append(c.list, g.Replacements(c.options)...)
 		}
-		c.sock, c.view.LocalMedia = sock, sock.RTP()
-		return struct{}{}, true
-	})
-	return ok
-}
-
-// offerOf makes a candidate the call's dialog, with a session of its own.
-func (c *call) offerOf(placing int, candidate *sip.Call) ([]byte, bool) {
-	if c.over() || c.placing != placing || c.view.State == phone.Up {
-		return nil, false
+		c.list = append(c.list, sip.NewCall(c.acct.sip, c.acct.auth, c.options()))
 	}
-	if c.sip != candidate {
-		c.sip = candidate
-		c.view.SIPCallID = candidate.CallID()
-		c.sdp, c.answered = c.newSession(), false
+	st := c.ready
+	c.ready = nil
+	c.dialNext(st)
+}
+
+// dialNext dials the next of the list.
+func (c *call) dialNext(st *stack) {
+	if len(c.list) > 0 {
+		c.sip, c.list = c.list[0], c.list[1:]
+		c.view.SIPCallID = c.sip.CallID()
 	}
-	return c.describe(c.want), true
+	c.e.own(c.sip, c.acct, c)
+	c.e.told(c.sip, c.sip.Dial(time.Now(), st.Stack, c.wish()))
 }
 
-// newSession is our half of a dialog's session.
-func (c *call) newSession() *sdp.Local {
-	l := sdp.NewLocal(c.acct.path.Source, uint64(time.Now().UnixNano()), c.acct.codecs())
-	l.Prefer(c.e.parts.Frame)
-	return l
-}
-
-// notReplaced says that the peer did not answer the INVITE that was to be
-// replaced, or cannot replace it: then a plain one follows (RFC 3891 3).
+// notReplaced says that a plain INVITE is to follow one that was to replace
+// another (RFC 3891 3): the peer did not answer that one, cannot replace it, or
+// takes it for over; or a server on the way says no. What a person said stands.
 func notReplaced(err error) bool {
 	var res *sip.ResponseError
-	if !errors.As(err, &res) {
+	var refused *sip.RefusedError
+	if !errors.As(err, &res) || errors.As(err, &refused) {
 		return false
 	}
 	switch res.Code {
-	case 403, 420, 481:
-		return true
+	case 486, 600, 607:
+		return false
 	}
-	return false
+	return true
 }
 
-// cannotReplace ends what a phone may hold that does not know Replaces, so that
-// it does not have the call twice.
-func (c *call) cannotReplace(ctx context.Context, err error, ghosts []*sip.Call) {
-	if failure(err).Code == 481 {
-		return // it holds nothing
+// notTaken hears that the present INVITE came to nothing; false: that is the
+// end of the call.
+func (c *call) notTaken(e dialog.Ended) bool {
+	if len(c.list) == 0 || e.How != dialog.Rejected || !notReplaced(e.Err) {
+		return false
 	}
-	ctx, done := context.WithTimeout(ctx, settlePatience)
-	defer done()
-	for _, g := range ghosts {
-		g.HangUpForks(ctx)
+	st, err := c.acct.stackFor()
+	if err != nil {
+		return false
 	}
+	if e.Code != 481 { // a phone that does not know Replaces must not have the call twice
+		for _, g := range c.ghosts {
+			c.e.feed(g, dialog.PartForks{})
+		}
+	}
+	c.dialNext(st)
+	return true
 }
 
 // inviteAnew takes the place of an INVITE that was lost with its path. The
@@ -148,34 +146,26 @@ func (c *call) cannotReplace(ctx context.Context, err error, ghosts []*sip.Call)
 // (RFC 3261 9.2); so where it rang, the peer is asked to replace what it holds,
 // and only if it holds nothing it rings again. The row stays the same.
 func (c *call) inviteAnew(act *roam.Repair, st *stack) {
-	a := c.acct
+	e := c.e
 	if c.ghosts = append(c.ghosts, c.sip); len(c.ghosts) > maxGhosts {
-		c.ghosts[0].Drop()
+		e.feed(c.ghosts[0], dialog.Drop{})
 		c.ghosts = c.ghosts[1:]
 	}
-	ghosts := append([]*sip.Call(nil), c.ghosts...)
 	c.view.State = phone.Dialing
 	if c.stream != nil { // early media of the old dialog
-		c.e.parts.Desk.Remove(int(c.view.ID))
+		e.parts.Desk.Remove(int(c.view.ID))
 		c.stopStream()
 		c.stream, c.sock = nil, nil
 	}
 	c.changed()
-	c.anew = act
-	target := c.target
-	c.invite(st, func(ctx context.Context) []*sip.Call {
-		var list []*sip.Call
-		for _, g := range ghosts {
-			g.Move(st.Stack)
-			settle, done := context.WithTimeout(ctx, settlePatience)
-			_ = g.Cancel(settle) // whatever it says, see above
-			done()
-		}
-		for i := len(ghosts) - 1; i >= 0; i-- {
-			list = append(list, ghosts[i].Replacements(target)...)
-		}
-		return append(list, sip.NewCall(a.sip, a.auth, target))
-	})
+	c.anew, c.ready, c.list = act, nil, nil
+	c.until = time.Now().Add(settlePatience)
+	c.sip = sip.NewCall(c.acct.sip, c.acct.auth, c.options())
+	for _, g := range slices.Clone(c.ghosts) {
+		e.moveTo(g, st)
+		e.feed(g, dialog.Hangup{Spare: true})
+	}
+	c.invite(st)
 }
 
 // placedAnew reports the first word heard of an INVITE that was sent anew.
@@ -186,114 +176,196 @@ func (c *call) placedAnew() {
 	}
 }
 
-// progress hears a provisional response.
-func (c *call) progress(of *sip.Call, p sip.Progress) {
-	if c.over() || c.sip != of || c.view.State == phone.Up {
-		return
-	}
-	c.view.Code, c.view.Reason = p.Code, p.Reason
-	c.placedAnew()
-	if p.Code > 100 && c.rangAt.IsZero() {
-		c.rangAt = time.Now()
-	}
-	switch {
-	case p.Code == 100:
-		c.view.State = max(c.view.State, phone.Trying)
-	case len(p.SDP) > 0:
-		c.early(p)
-	default:
-		if c.view.State != phone.Early {
-			c.view.State = phone.Ringing
-		}
-	}
-	c.changed()
-	c.tellMachine()
-}
-
-// early takes what a provisional response says of the media: the answer where
-// it is reliable, else a preview of it.
-func (c *call) early(p sip.Progress) {
-	remote, err := sdp.Parse(p.SDP)
-	if err != nil {
-		return
-	}
-	var n sdp.Negotiated
-	if p.Reliable {
-		n, err = c.sdp.Accept(remote)
-		c.answered = c.answered || err == nil
-	} else {
-		n, err = c.sdp.Preview(remote)
-	}
-	if err == nil {
-		c.view.State = phone.Early
-		c.negotiated(n)
-		c.nextOffer()
-	}
-}
-
-func (c *call) acceptAnswer(body []byte) (sdp.Negotiated, error) {
-	remote, err := sdp.Parse(body)
-	if err != nil {
-		return sdp.Negotiated{}, err
-	}
-	return c.sdp.Accept(remote)
-}
-
-// invited hears the final answer to the INVITE.
-func (c *call) invited(of *sip.Call, ans sip.Answer, err error) {
-	if c.sip != of {
-		return // a newer INVITE took its place
-	}
-	if c.over() {
-		if err == nil { // answered while we hung up: the 2xx crossed our CANCEL
-			c.bye()
-		}
-		return
-	}
-	if err != nil {
-		if errors.Is(err, sip.ErrStackClosed) {
-			return // the path went under it: the policy places it anew, or ends it
-		}
-		c.dropGhosts()
-		c.end(c.notInvited(err))
-		return
-	}
-	c.placedAnew()
-	c.dropGhosts()
-	if len(ans.SDP) > 0 && !c.answered { // else it repeats what a reliable 183 said (RFC 3262 5)
-		n, err := c.acceptAnswer(ans.SDP)
-		if err != nil {
-			c.up()
-			c.hangup(failedBy(phone.Unusable, 0, err))
-			return
-		}
-		c.negotiated(n)
-	}
-	c.answered = false
-	c.up() // after the media, so that the first "up" names the codec
-	c.nextOffer()
-	c.tellMachine()
-	c.sync()
-}
-
 // dropGhosts forgets the INVITEs that were lost: what took their place was
 // answered. A 2xx that still comes to one is acknowledged and hung up.
 func (c *call) dropGhosts() {
-	for _, g := range c.ghosts {
+	ghosts := c.ghosts
+	c.ghosts, c.list = nil, nil
+	for _, g := range ghosts {
 		if g != c.sip {
-			g.Drop()
+			c.e.own(g, c.acct, nil)
+			c.e.feed(g, dialog.Drop{})
 		}
 	}
-	c.ghosts = nil
 }
 
-func (c *call) up() {
-	c.view.State, c.view.Code, c.view.Reason, c.view.Hint = phone.Up, 200, "", ""
-	if c.view.Answered.IsZero() {
-		c.view.Answered = time.Now()
+// replaceLimit bounds one INVITE with Replaces: phones answer it unasked.
+const replaceLimit = 4 * time.Second
+
+var errNotReplaceable = errors.New("there is no dialog to replace")
+
+// replacing is an INVITE of ours that asks to take the call's dialog over.
+type replacing struct {
+	by     *sip.Call
+	act    *roam.Repair
+	until  time.Time
+	terms  *sdp.Negotiated
+	parted *dialog.Ended // the end of the old dialog, heard meanwhile
+}
+
+// replace asks the peer, at its address of record, to take a new dialog for the
+// one whose refresh stays unanswered: it may have moved as well.
+func (c *call) replace(act *roam.Repair, st *stack) {
+	e := c.e
+	e.feed(c.sip, dialog.Forgo{}) // the refresh that nobody answers
+	c.endReplacing()
+	target, err := sip.ParseURI(c.view.Peer)
+	list := c.sip.Replacements(func() sip.CallOptions {
+		o := c.acct.options()
+		o.Target = target
+		return o
+	})
+	if err != nil || len(list) == 0 || c.sock == nil {
+		c.outcome(act, "", errors.Join(errNotReplaceable, err))
+		return
 	}
-	c.view.SIPCallID = c.sip.CallID()
-	c.mediaPath = netwatch.Path{}
-	c.e.current = c.view.ID
+	next := list[0]
+	c.replacing = &replacing{by: next, act: act, until: time.Now().Add(replaceLimit)}
+	e.own(next, c.acct, c)
+	e.told(next, next.Dial(time.Now(), st.Stack, c.wish()))
+}
+
+// hearReplacing hears of it.
+func (c *call) hearReplacing(act dialog.Action) {
+	r := c.replacing
+	switch act := act.(type) {
+	case dialog.Apply:
+		r.terms = &act.Negotiated
+	case dialog.Established:
+		c.replaced(r)
+	case dialog.Ended:
+		c.replacing = nil
+		c.e.own(r.by, c.acct, nil)
+		c.notReplaced(r, act.Err)
+	default: // how it rings there is of no interest, and the rest is not ours
+	}
+}
+
+// replaced takes over the dialog that the peer accepted for the old one, which
+// it hangs up where it can (RFC 3891 3).
+func (c *call) replaced(r *replacing) {
+	old := c.adopt(r.by)
+	c.e.own(old, c.acct, nil)
+	c.e.feed(old, dialog.Drop{})
+	if r.terms != nil {
+		c.negotiated(*r.terms)
+	}
+	c.outcome(r.act, "INVITE with Replaces 200 OK", nil)
+}
+
+// notReplaced: it came to nothing.
+func (c *call) notReplaced(r *replacing, err error) {
+	if r.parted != nil { // it was no more than a hang-up
+		c.endBy(*r.parted)
+		return
+	}
+	if err == nil {
+		err = sip.ErrTimeout
+	}
+	c.outcome(r.act, "", err)
+}
+
+// endReplacing gives up an INVITE that is to replace the dialog.
+func (c *call) endReplacing() (r *replacing) {
+	if r = c.replacing; r == nil {
+		return nil
+	}
+	c.replacing = nil
+	c.e.own(r.by, c.acct, nil)
+	c.e.feed(r.by, dialog.Hangup{})
+	return r
+}
+
+// replacingLate ends it when nobody answers.
+func (c *call) replacingLate(now time.Time) {
+	if c.replacing == nil || now.Before(c.replacing.until) {
+		return
+	}
+	c.notReplaced(c.endReplacing(), sip.ErrTimeout)
+}
+
+// hungUp hears the end of the call's dialog. While an INVITE of ours asks to
+// replace it, that may be the peer doing so: its BYE to the old dialog (RFC 3891
+// 3) can overtake its 2xx to the new one.
+func (c *call) hungUp(e dialog.Ended) {
+	switch {
+	case c.replacing != nil && c.view.State == phone.Up && e.By == dialog.Peer:
+		c.replacing.parted = &e
+	case c.notTaken(e):
+	default:
+		c.endBy(e)
+	}
+}
+
+// adopt makes a dialog the call's own and returns the one before.
+func (c *call) adopt(next *sip.Call) (old *sip.Call) {
+	old = c.sip
+	c.sip = next
+	c.e.own(next, c.acct, c)
+	c.replacing, c.answering, c.waiting = nil, false, false
+	c.view.SIPCallID = next.CallID()
 	c.changed()
+	return old
+}
+
+// takenOver answers an INVITE that replaces the call: the peer moved while we
+// did, or never heard our answer. It is answered unasked where the call is up
+// or our answer to it is out; where it still rings there, it is the peer that
+// answers by this.
+func (c *call) takenOver(next *sip.Call) {
+	e := c.e
+	refuse := func(code int) { e.reject(c.acct, next, code) }
+	switch {
+	case c.over() || c.sock == nil:
+		refuse(603)
+		return
+	case c.replacing != nil && c.sip.OwnsCallID(): // both at once: who made the Call-ID wins
+		refuse(491)
+		return
+	}
+	e.own(next, c.acct, nil)
+	acts := next.Step(time.Now(), dialog.Accept{Wish: c.wish()})
+	if next.State() != dialog.Accepted {
+		return // it refused an offer that cannot be used
+	}
+	c.endReplacing()
+	act, up, unheard := c.act, c.view.State == phone.Up, c.sip.State() == dialog.Accepted
+	c.count++ // whatever is being placed
+	old := c.adopt(next)
+	e.own(old, c.acct, nil)
+	switch {
+	case up: // RFC 3891 3; once, since its address is most likely gone
+		e.feed(old, dialog.Hangup{Once: true})
+	case unheard:
+		e.feed(old, dialog.Drop{})
+	default:
+		e.feed(old, dialog.Hangup{})
+	}
+	e.told(next, acts)
+	if !up {
+		c.up()
+	}
+	e.say(phone.Info, c.who()+" took up the call from another address", "")
+	c.tellMachine()
+	if act != nil {
+		// What was asked for was the old dialog's; the refresh comes again, in
+		// the new one.
+		c.outcome(act, "", &replacedError{})
+	}
+}
+
+// replacedError ends a repair whose dialog the peer replaced.
+type replacedError struct{}
+
+func (*replacedError) Error() string { return "the other side replaced the dialog" }
+
+// Unwrap makes it an end of ours: it is tried again at once.
+func (*replacedError) Unwrap() error { return sip.ErrCancelled }
+
+// who is the other side, for people.
+func (c *call) who() string {
+	if c.view.Name != "" {
+		return c.view.Name
+	}
+	return c.view.Peer
 }

@@ -7,6 +7,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
+	"ramble/sip/dialog"
 )
 
 // This file keeps the timelines of roams: one for each change of the network,
@@ -123,6 +124,7 @@ func (e *Engine) recovering(a *account, one phone.CallID) {
 		if c.stream != nil {
 			c.stream.Began()
 		}
+		e.feed(c.sip, dialog.Moving{On: true})
 		if c.view.State == phone.Up {
 			c.view.Recovering = true
 			c.view.Roams++
@@ -192,11 +194,14 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 	a.view.Roaming, a.view.WasIface = false, ""
 	a.view.WasSource = a.path.Source
 	for _, c := range e.liveCalls() {
-		if c.acct == a && c.view.Recovering {
+		if c.acct != a {
+			continue
+		}
+		if c.view.Recovering {
 			c.view.Recovering = false
 			c.changed()
-			c.sync() // what was wished for meanwhile
 		}
+		e.feed(c.sip, dialog.Moving{}) // now comes what was wished for meanwhile
 	}
 	a.changed()
 }

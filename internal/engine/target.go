@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strings"
+
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/locate"
@@ -35,4 +37,14 @@ func nextHop(a *sip.Account) sip.URI {
 	u := a.AOR
 	u.User = ""
 	return u
+}
+
+func quote(s string) string { return "“" + s + "”" }
+
+func (e *Engine) accountNames() string {
+	var names []string
+	for _, a := range e.accounts {
+		names = append(names, a.cfg.Name)
+	}
+	return strings.Join(names, ", ")
 }

@@ -157,3 +157,35 @@ func (e *Engine) wantedTone() audio.ToneKind {
 	}
 	return audio.NoTone
 }
+
+// interfaces is the interface list as people see it.
+func (e *Engine) interfaces(s netwatchState) []phone.Interface {
+	var list []phone.Interface
+	for _, i := range s.Interfaces {
+		v := phone.Interface{Name: i.Name, Up: i.Up, Ignored: i.Ignored}
+		for _, a := range i.Addrs {
+			if !a.Prefix.Addr().IsLinkLocalUnicast() {
+				v.Addresses = append(v.Addresses, a.Prefix.Addr())
+			}
+		}
+		for _, a := range e.accounts {
+			if a.path.Valid() && a.path.Interface == i.Name {
+				v.UsedBy = append(v.UsedBy, a.cfg.Name)
+			}
+			if a.view.WasIface == i.Name && a.view.WasSource.IsValid() && !hasAddr(v.Addresses, a.view.WasSource) {
+				v.Lost = append(v.Lost, a.view.WasSource)
+			}
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func hasAddr(list []netip.Addr, a netip.Addr) bool {
+	for _, x := range list {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}

@@ -162,7 +162,7 @@ func (m *Machine) accept(e Accept) {
 		m.do(Apply{Negotiated: n})
 		m.say(g, body, false)
 	}
-	m.state = Accepted
+	m.state, m.leave.passed = Accepted, true
 	m.retarget(m.main, g.Contact, true)
 }
 
@@ -323,4 +323,14 @@ func (m *Machine) askLater() {
 	if m.state == Ringing {
 		m.arm(askDue, askForLong)
 	}
+}
+
+// Acceptable says whether the offer in their INVITE can be answered; it changes
+// nothing.
+func (m *Machine) Acceptable() error {
+	if m.got == nil || m.got.Body == nil || m.main == nil {
+		return nil
+	}
+	_, _, err := Wish{}.answer(m.main.session.Fork(), m.got.Body)
+	return err
 }

@@ -13,6 +13,7 @@ func (m *Machine) dial(e Dial) {
 		return
 	}
 	m.state, m.want.wish, m.want.said = Calling, e.Wish, e.Wish
+	m.cfg.To.Routes, m.cfg.To.Server = e.Routes, e.Server
 	m.first = &flight{job: inviting, said: e.Wish, path: m.leave.path, Send: Send{ID: m.nextID(), Method: "INVITE", Seq: 1,
 		Dialog: m.cfg.To, Body: e.Wish.offer(m.cfg.Session), Replaces: m.cfg.Replaces}}
 	m.flight = append(m.flight, m.first)
@@ -98,15 +99,14 @@ func (m *Machine) progress(f *flight, r Response) {
 	if fk != nil && !fk.dead {
 		m.main = fk // what was heard last is shown, and moved
 	}
+	if fk != nil && len(r.Body) > 0 && (!fk.answered || r.Header.Reliable != 0) {
+		reliable := r.Header.Reliable != 0
+		if n, err := take(fk.session, r.Body, !reliable); err == nil {
+			fk.answered = fk.answered || reliable
+			m.do(Apply{Negotiated: n, Early: true})
+		}
+	}
 	m.do(Progress{Code: r.Code, Tag: r.Tag, Err: r.Err})
-	if fk == nil || len(r.Body) == 0 || fk.answered && r.Header.Reliable == 0 {
-		return
-	}
-	reliable := r.Header.Reliable != 0
-	if n, err := take(fk.session, r.Body, !reliable); err == nil {
-		fk.answered = fk.answered || reliable
-		m.do(Apply{Negotiated: n, Early: true})
-	}
 }
 
 // takeReliable acknowledges a reliable provisional response. It reports false
@@ -190,7 +190,7 @@ func (m *Machine) won(f *fork, r Response) {
 	if m.first != nil {
 		m.land(m.first)
 	}
-	m.main, m.state = f, Up
+	m.main, m.state, m.leave.passed = f, Up, true
 	m.listen(r.Header)
 	if !f.answered { // else it repeats what a reliable response said (RFC 3262 5)
 		if len(r.Body) == 0 {

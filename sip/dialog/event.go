@@ -49,7 +49,11 @@ type (
 	}
 
 	// Dial sends the first INVITE.
-	Dial struct{ Wish Wish }
+	Dial struct {
+		Wish   Wish
+		Routes []string // to go by, instead of those of Config
+		Server bool     // the next hop is the account's server
+	}
 	// Ring sends a provisional response to theirs.
 	Ring struct{ Code int }
 	// Accept answers it.
@@ -68,7 +72,11 @@ type (
 		// Spare has a lost INVITE cancelled, but what it made ring not hung up:
 		// another call is to take its place (RFC 3891).
 		Spare bool
+		// Once has the BYE sent once: the peer has another dialog by now.
+		Once bool
 	}
+	// Forgo gives up an offer that nobody answers; its end is not told.
+	Forgo struct{}
 	// PartForks hangs up, after all, whatever a lost INVITE made ring.
 	PartForks struct{}
 	// Drop ends it without a word to the peer.
@@ -95,6 +103,7 @@ func (Reject) event()    {}
 func (Want) event()      {}
 func (Hangup) event()    {}
 func (PartForks) event() {}
+func (Forgo) event()     {}
 func (Drop) event()      {}
 func (Ask) event()       {}
 func (Moved) event()     {}

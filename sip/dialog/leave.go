@@ -15,13 +15,14 @@ const (
 
 // leave is a call on its way out, and what else hangs on its paths.
 type leave struct {
-	what  what
-	until time.Time // no new try after it
-	tries int
-	code  int  // of our refusal
-	noes  int  // answers of a caller that does not know that it calls
-	path  int  // counts Moved
-	spare bool // what rings is not hung up: another INVITE may take it over
+	what   what
+	until  time.Time // no new try after it
+	tries  int
+	code   int  // of our refusal
+	noes   int  // answers of a caller that does not know that it calls
+	path   int  // counts Moved
+	passed bool // the call was answered
+	spare  bool // what rings is not hung up: another INVITE may take it over
 }
 
 // Times of an end that is not confirmed.
@@ -86,6 +87,9 @@ func (m *Machine) hangUp(e Hangup) {
 		m.reject(603)
 	case Accepted, Up:
 		m.part(Ended{By: Us, How: HungUp, Passed: true})
+		if e.Once {
+			m.leave.until = m.now
+		}
 	case Leaving, Over:
 	}
 }
@@ -215,7 +219,14 @@ func (m *Machine) cancelNow() {
 		Send: Send{ID: m.nextID(), Method: "CANCEL"}})
 	m.do(Cancel{ID: m.lastID, Of: f.ID})
 	m.arm(leaveDue, leavePatience)
-	if f.gone && !m.leave.spare {
+	if f.gone {
+		m.spareOrHangUp()
+	}
+}
+
+// spareOrHangUp is what becomes of phones that a lost INVITE made ring.
+func (m *Machine) spareOrHangUp() {
+	if !m.leave.spare {
 		m.hangUpForks()
 	}
 }
@@ -267,6 +278,17 @@ func (m *Machine) cancelLater(f *flight, e Failed) {
 // cancelLost: the INVITE that is being given up ended without an answer.
 func (m *Machine) cancelLost(f *flight, e Failed) {
 	if e.Cause != Closed {
+		m.finish(false)
+		return
+	}
+	for _, x := range m.flight {
+		if x.job == cancelling && x.path == m.leave.path && f.path != x.path {
+			m.spareOrHangUp() // the CANCEL was said by the new path already
+			return
+		}
+	}
+	if f.cancel && f.path != m.leave.path { // and answered
+		m.spareOrHangUp()
 		m.finish(false)
 		return
 	}

@@ -40,6 +40,9 @@ type Config struct {
 	To Dialog
 	// Replaces is the dialog whose place it takes; "": none.
 	Replaces string
+	// RSeq is the number before that of our first reliable provisional response
+	// (RFC 3262 3 wants it by chance).
+	RSeq uint32
 	// Keep is how long an end that nobody confirms is repeated; 0: 45 s.
 	Keep time.Duration
 	// Between picks a time from lo to hi; nil picks the middle. The machine has
@@ -96,7 +99,7 @@ func Answering(c Config, to Dialog, invite Request) *Machine {
 	m.main = &fork{Dialog: to, session: m.cfg.Session, theirSeq: invite.Seq, confirmed: true}
 	m.forks = []*fork{m.main}
 	m.listen(invite.Header)
-	m.got = &got{Request: invite, initial: true}
+	m.got = &got{Request: invite, initial: true, rseq: c.RSeq}
 	return m
 }
 
@@ -133,6 +136,8 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 		m.wanted(e)
 	case Hangup:
 		m.hangUp(e)
+	case Forgo:
+		m.forgo()
 	case PartForks:
 		m.hangUpForks()
 	case Drop:

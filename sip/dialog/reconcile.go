@@ -163,7 +163,7 @@ func (m *Machine) changed(f *flight, r Response) {
 	}
 	res := Result{OK: true, Answered: true, Code: r.Code}
 	m.listen(r.Header)
-	if g := m.got; g != nil && g.waits() && m.state == Up {
+	if g := m.got; g != nil && g.waits() {
 		m.heard(g) // a lost ACK: it would not take ours before its own was over
 	}
 	m.retarget(f.fork, r.Contact, false)
@@ -197,6 +197,26 @@ func (m *Machine) changeFailed(f *flight, e Failed) {
 	}
 	m.want.dead = m.want.dead || e.Cause == Closed && f.path == m.leave.path
 	m.refused(f, Result{Cause: e.Cause, Err: e.Err})
+}
+
+// forgo gives up the offer that is out.
+func (m *Machine) forgo() {
+	if m.main == nil {
+		return
+	}
+	f := m.change(m.main)
+	if f == nil {
+		return
+	}
+	m.do(Stop{ID: f.ID})
+	m.land(f)
+	f.gone = true
+	if f.by == Reinvite && f.heard {
+		m.want.lost = f
+	}
+	if f.urgency == Soon {
+		m.want.urgency = max(m.want.urgency, Soon)
+	}
 }
 
 // tell reports the end of an offer that somebody waits for, unless a newer wish
@@ -294,8 +314,16 @@ func (m *Machine) glareWait() time.Duration {
 // Wish is what the call is to be.
 func (m *Machine) Wish() Wish { return m.want.wish }
 
-// Said is what the peer heard of us last and took.
-func (m *Machine) Said() Wish { return m.want.said }
+// Said is what the peer was told of us last: in the offer that is out, else in
+// what it took.
+func (m *Machine) Said() Wish {
+	if m.main != nil {
+		if f := m.change(m.main); f != nil {
+			return f.said
+		}
+	}
+	return m.want.said
+}
 
 // Tags are the dialogs that the peer may hold, by its tags: the one of an
 // answered call, or what our INVITE made ring, the newest first.
@@ -315,6 +343,14 @@ func (m *Machine) Tags() (tags []string) {
 func (m *Machine) Knows(tag string) bool {
 	f := m.forkBy(tag)
 	return f != nil && !f.dead
+}
+
+// Had says whether a tag is, or was, that of a dialog of the call.
+func (m *Machine) Had(tag string) bool { return m.forkBy(tag) != nil }
+
+// Passed says whether the call was answered.
+func (m *Machine) Passed() bool {
+	return m.main != nil && m.main.confirmed && (m.caller || m.got.ok || !m.got.initial)
 }
 
 // Direct says whether the peer is reached without a proxy.
