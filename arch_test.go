@@ -118,6 +118,7 @@ func rules() map[string]func([]source) []string {
 		"sockets are opened in one room":                       socketsInOneRoom,
 		"there is no lock in the engine":                       noLocks,
 		"a switch over a sealed sum is whole, or says why":     wholeSwitches,
+		"rooms that decide hold no sentence":                   noSentences,
 	}
 }
 

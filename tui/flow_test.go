@@ -89,6 +89,7 @@ func TestKeysAskTheEngine(t *testing.T) {
 			phone.SendDTMF{Call: 1, Digits: "5"}, phone.SendDTMF{Call: 1, Digits: "1"}, phone.SendDTMF{Call: 1, Digits: "#"},
 			phone.SendDTMF{Call: 1, Digits: "A"}, phone.SendDTMF{Call: 1, Digits: ","}}},
 		{"# opens the keypad and sends nothing", inCall(), "# 9", []phone.Command{phone.SendDTMF{Call: 1, Digits: "9"}}},
+		{"b is abc in the keypad, and hangs nothing up", inCall(), "# b", []phone.Command{phone.SendDTMF{Call: 1, Digits: "2"}}},
 		{"m still mutes in the keypad", inCall(), "# m", []phone.Command{phone.Mute{Call: 1}}},
 		{"a digit while the call is not answered does nothing", dialing, "5", nil},
 		{"enter redials a call that was lost", lost, "enter", []phone.Command{phone.Redial{Call: 1}}},

@@ -82,6 +82,15 @@ type keypad struct {
 
 const tones = "0123456789*#ABCD,"
 
+// mutes: muting is wanted while one types, and hurts nobody.
+func (m *model) mutes(key string) bool {
+	a := m.set.keys.find(key)
+	return a != nil && a.ID == "mute"
+}
+
+// letters are the digits that a to z stand on (ITU-T E.161).
+const letters = "22233344455566677778889999"
+
 func (o *keypad) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 	s := k.String()
 	switch {
@@ -90,6 +99,8 @@ func (o *keypad) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, true
 	case len(s) == 1 && strings.Contains(tones, s):
 		return o.send(m, s), true
+	case len(s) == 1 && s[0] >= 'a' && s[0] <= 'z' && !m.mutes(s):
+		return o.send(m, string(letters[s[0]-'a'])), true
 	}
 	return nil, false
 }

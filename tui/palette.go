@@ -32,8 +32,8 @@ func (o *palette) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		o.at = min(max(0, len(found)-1), o.at+1)
 	case "enter":
 		m.over = nil
-		if verb, target, ok := strings.Cut(strings.TrimSpace(o.value()), " "); ok && (verb == "dial" || verb == "call") {
-			return m.call(strings.TrimSpace(target)), true
+		if target, ok := o.target(); ok {
+			return m.call(target), true
 		}
 		if o.at < len(found) {
 			return m.run(&found[o.at]), true
@@ -48,6 +48,12 @@ func (o *palette) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 	}
 	return nil, true
+}
+
+// target is who "dial bob" and "call bob" mean.
+func (o *palette) target() (string, bool) {
+	verb, target, ok := strings.Cut(strings.TrimSpace(o.value()), " ")
+	return strings.TrimSpace(target), ok && (verb == "dial" || verb == "call")
 }
 
 // found are the actions that work now and match, the best match first.
@@ -120,7 +126,11 @@ func (o *palette) content(m *model) box {
 			right: []span{{m.look.keyNames(a.Keys), keycap}}, selected: here})
 	}
 	if len(found) == 0 {
-		rows = append(rows, row{left: []span{{"nothing by that name works now; esc closes", faint}}})
+		text := "nothing by that name works now; esc closes"
+		if target, ok := o.target(); ok {
+			text = "enter calls " + target
+		}
+		rows = append(rows, row{left: []span{{text, faint}}})
 	}
 	for len(rows) < show+2 {
 		rows = append(rows, row{}) // the box keeps its size while one types

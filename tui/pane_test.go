@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,6 +199,41 @@ func TestEventsSayWhatChanged(t *testing.T) {
 			phone.Notice{At: noon, What: phone.NetworkChanged{Network: recovering().Network}})
 		if l := d.m.events.lines; len(l) != 1 || l[0].text != "roam 3: address lost, default route moved" {
 			t.Fatalf("told %v", l)
+		}
+	})
+	t.Run("one change of the network writes two lines, and an alarm is none of them", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		began, over := recovering().Roams[0], recoveredState().Roams[0]
+		away, back := alice(), alice()
+		away.State, away.Roaming = phone.NoNetwork, true
+		back.Contact, back.Source = "sip:alice@172.20.10.4:5060", netip.MustParseAddr("172.20.10.4")
+		repaired := bob()
+		repaired.Recovering = true
+		step := over.Steps[0]
+		d.show(inCall(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: alice()}}, phone.Notice{At: noon, What: phone.CallChanged{Call: bob()}})
+		before := len(d.m.events.lines)
+		d.show(inCall(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: away}}, phone.Notice{At: noon, What: phone.RoamChanged{Roam: began}},
+			phone.Notice{At: noon, What: phone.RoamChanged{Roam: began, Step: &step}}, phone.Notice{At: noon, What: phone.CallChanged{Call: repaired}},
+			phone.Notice{At: noon, What: phone.NetworkChanged{Network: recovering().Network}}, phone.Notice{At: noon, What: phone.RoamChanged{Roam: began}},
+			phone.Notice{At: noon, What: phone.RoamChanged{Roam: over}}, phone.Notice{At: noon, What: phone.CallChanged{Call: bob()}},
+			phone.Notice{At: noon, What: phone.RegistrationChanged{Account: back}})
+		lines := d.m.events.lines[before:]
+		if len(lines) != 2 || lines[0].text != "roam 3: address lost, default route moved" || !strings.Contains(lines[1].text, "Recovered in 614 ms") {
+			t.Fatalf("told %v", lines)
+		}
+		for _, l := range lines {
+			if l.role == bad || l.role == busy {
+				t.Errorf("%q alarms, and nothing was lost", l.text)
+			}
+		}
+	})
+	t.Run("a call that was hung up midway was not recovered", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		r := recoveredState().Roams[0]
+		r.Calls = []phone.RoamCall{{Call: 1, HungUp: true, Name: "Bob Example"}}
+		d.show(idle(), phone.Notice{At: noon, What: phone.RoamChanged{Roam: r}})
+		if last := d.m.events.lines[len(d.m.events.lines)-1]; last.text != "roam 3: Done after 614 ms; hung up before it was whole" {
+			t.Errorf("told %q", last.text)
 		}
 	})
 	t.Run("a quiet refresh of a registration is not told", func(t *testing.T) {

@@ -115,7 +115,7 @@ func (m *model) interrupt() bool {
 func (m *model) run(a *Action) tea.Cmd {
 	s := m.situation()
 	if a.Enabled != nil && !a.Enabled(s) {
-		m.say(a.name()+" needs "+either(a.Needs != "", a.Needs, "something else first"), true)
+		m.say(either(a.Short != "", a.Short, a.name())+" needs "+either(a.Needs != "", a.Needs, "something else first"), true)
 		return nil
 	}
 	switch {

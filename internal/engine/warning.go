@@ -61,7 +61,7 @@ func (a *account) heedListing(res sip.Registered) {
 	}
 }
 
-const askOperator = "check how many devices the account may have, and whether another phone uses it; r registers again"
+const askOperator = "check how many devices the account may have, and whether another phone uses it; then register again"
 
 // warning is what stays wrong while all works, for the view.
 func (a *account) warning() string {

@@ -136,7 +136,7 @@ func RoamEnd(r phone.Roam) string {
 		}
 		return text
 	case phone.RoamFailed:
-		return Line(RoamFailed(r), RoamFailure(r))
+		return RoamFailed(r) + because(RoamFailure(r))
 	case phone.RoamSuperseded:
 		return "the network moved again after " + Duration(r.Total)
 	default: // it is in progress
