@@ -73,7 +73,7 @@ func emoji(s string) (size int, whole bool) {
 func skin(r rune) bool { return r >= '\U0001f3fb' && r <= '\U0001f3ff' }
 
 // pictograph says whether a rune is a picture. Digits, which keycaps are made
-// of, are not.
+// of, are not, nor is what stands for something that was replaced.
 func pictograph(r rune) bool {
-	return unicode.Is(unicode.So, r) || (r >= '\U0001f000' && r <= '\U0001faff' && unicode.IsPrint(r))
+	return (unicode.Is(unicode.So, r) && r != utf8.RuneError) || (r >= '\U0001f000' && r <= '\U0001faff' && unicode.IsPrint(r))
 }
