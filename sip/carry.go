@@ -142,7 +142,7 @@ func (c *Call) begin(st *Stack, o *sent, req *sipgo.Request, f flow) error {
 		return err
 	}
 	o.mu.Lock()
-	o.ct = ct
+	o.ct, o.flow = ct, ct.flow // a large request found another way
 	stopped := o.stopped
 	o.mu.Unlock()
 	if stopped {

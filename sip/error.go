@@ -102,7 +102,7 @@ func Explain(err error) (text, hint string) {
 		e = explanation{"A sips: address goes over TLS or not at all (RFC 3261 26.2.2), and this account does not use TLS.",
 			"Set transport = \"tls\" for this account, or dial with sip: if that will do."}
 	case errors.Is(err, ErrTooLarge):
-		e = explanation{"The message is larger than 1300 bytes, more than UDP may carry.", "Set transport = \"tcp\" for this account, or offer fewer codecs."}
+		e = explanation{"The message is larger than 1300 bytes, more than UDP may carry, and the server takes no TCP connection.", "Offer fewer codecs, or ask the server's operator for TCP."}
 	case errors.Is(err, ErrStackClosed):
 		e = explanation{"The network path was replaced while the request was under way.", ""}
 	case errors.Is(err, ErrEnded):

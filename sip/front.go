@@ -73,6 +73,8 @@ func (s *Stack) answerable(m *wire.Message, src netip.AddrPort) *wire.Flaw {
 		return nil
 	case toTag != "":
 		return unknown
+	case method == "NOTIFY" && toTag == "" && s.tellsOfMessages(m, src):
+		return &wire.Flaw{Code: 200, Reason: "OK"}
 	case method == "NOTIFY" || method == "INFO":
 		return unknown // nothing without a subscription (RFC 6665 4.1.3) or a call
 	case !wire.Serves(method):
@@ -85,6 +87,16 @@ func (s *Stack) answerable(m *wire.Message, src netip.AddrPort) *wire.Flaw {
 		return unknown // BYE, UPDATE and PRACK
 	}
 	return s.mayRing(m, src, callID)
+}
+
+// tellsOfMessages says whether the account's server tells of messages that wait
+// (RFC 3842), without having been asked. Servers do, and take a refusal for a
+// phone that is gone.
+func (s *Stack) tellsOfMessages(m *wire.Message, src netip.AddrPort) bool {
+	event, _ := m.Get("Event")
+	name, _, _ := strings.Cut(event, ";")
+	return strings.EqualFold(strings.TrimSpace(name), "message-summary") &&
+		s.o.Server.Addr.IsValid() && src.Addr() == s.o.Server.Addr.Addr()
 }
 
 // mayRing decides about an INVITE that begins a call.

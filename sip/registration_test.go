@@ -386,6 +386,7 @@ func TestRefreshIn(t *testing.T) {
 	for _, tc := range []struct{ granted, want time.Duration }{
 		{time.Hour, 54 * time.Minute}, {10 * time.Minute, 9 * time.Minute}, {2 * time.Minute, 90 * time.Second},
 		{time.Minute, 30 * time.Second}, {30 * time.Second, 15 * time.Second},
+		{time.Second, 5 * time.Second}, {0, 5 * time.Second}, // no flood, whatever a server grants
 	} {
 		if got := refreshIn(tc.granted); got != tc.want {
 			t.Errorf("%v: %v, want %v", tc.granted, got, tc.want)

@@ -57,6 +57,10 @@ func (ct *clientTx) fail(err error) {
 // read, before any request that came behind them is handled; then the
 // transaction keeps only timers and repetitions, see tend.
 func (s *Stack) begin(req *sipgo.Request, f flow, hear func(*sipgo.Response)) (*clientTx, error) {
+	f, err := s.roomFor(req, f)
+	if err != nil {
+		return nil, err
+	}
 	key, err := sipgo.ClientTxKeyMake(req)
 	if err != nil {
 		return nil, err

@@ -250,6 +250,14 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	}
 }
 
+// forgotten registers again at once: an answer says that a call is not known any
+// more, and who forgot it, a server that was restarted, may have forgotten us.
+func (a *account) forgotten() {
+	if a.view.State == phone.Registered && a.machine.Wanted() && !a.e.quitting {
+		a.e.step(a, roam.Forced{What: roam.ForceRegister})
+	}
+}
+
 // unregistered tells how a removal ended.
 func (a *account) unregistered(epoch roam.Epoch, err error) {
 	if err != nil {

@@ -287,7 +287,7 @@ func (e *Engine) quit(why string) {
 	}
 	e.quitting = true
 	for _, a := range e.accounts {
-		if a.view.State != phone.Registered && a.view.State != phone.Registering {
+		if a.view.State != phone.Registered && a.view.State != phone.Registering && len(a.boundBefore("")) == 0 {
 			continue
 		}
 		e.leaving++

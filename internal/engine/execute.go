@@ -54,6 +54,7 @@ func (e *Engine) execute(a *account, act roam.Action) {
 			c.end(phone.End{By: phone.ByPeer, Cause: phone.LostToPeer, Code: act.Code})
 			e.own(lost, a, nil)
 			e.feed(lost, dialog.Drop{}) // without a word: there is nobody to say it to
+			a.forgotten()
 		}
 	case roam.KeepCalls:
 		e.keepCalls(a, act.Until)

@@ -258,3 +258,21 @@ func (m *Machine) recovery(failures int, retryAfter time.Duration) time.Duration
 	}
 	return m.policy.backoff(failures, retryAfter)
 }
+
+// refusedMost and refusedTries bound the wait after a refusal that costs nobody
+// anything: the server's host is there and nothing listens. It is being
+// restarted, and who can call us waits for that. After some five minutes the
+// usual times count.
+const (
+	refusedMost  = 2500 * time.Millisecond
+	refusedTries = 120
+)
+
+// recoveryFrom is recovery after a failure of a kind.
+func (m *Machine) recoveryFrom(f Failure, failures int) time.Duration {
+	wait := m.recovery(failures, f.RetryAfter)
+	if f.Kind == Transport && failures <= refusedTries && !m.reg.outbound {
+		return min(wait, refusedMost)
+	}
+	return wait
+}

@@ -89,7 +89,7 @@ func (m *Machine) begin(ch change) {
 	m.step("path", 0, true, m.path.fact(phone.OnPath))
 	m.stack = stack{from: m.epoch, path: m.path}
 	if wait {
-		m.reopenLater(failures+1, 0)
+		m.reopenLater(failures+1, Failure{})
 	} else {
 		m.open()
 	}

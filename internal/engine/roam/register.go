@@ -159,7 +159,7 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 		m.registerRefused()
 	default:
 		r.failures++
-		wait := m.recovery(r.failures, e.Failure.RetryAfter)
+		wait := m.recoveryFrom(e.Failure, r.failures)
 		r.due = m.now.Add(wait)
 		m.endRegister(false, again(r.last, wait))
 	}

@@ -58,8 +58,8 @@ func (m *Machine) open() {
 }
 
 // reopenLater waits before the next try; it returns for how long.
-func (m *Machine) reopenLater(failures int, retryAfter time.Duration) time.Duration {
-	wait := m.recovery(failures, retryAfter)
+func (m *Machine) reopenLater(failures int, f Failure) time.Duration {
+	wait := m.recoveryFrom(f, failures)
 	m.stack.state, m.stack.failures, m.stack.retryAt = shut, failures, m.now.Add(wait)
 	return wait
 }
@@ -91,7 +91,7 @@ func (m *Machine) openFailed(e OpenFailed) {
 	if !m.present(e.Epoch) || m.stack.state != opening {
 		return
 	}
-	wait := m.reopenLater(m.stack.failures+1, e.Failure.RetryAfter)
+	wait := m.reopenLater(m.stack.failures+1, e.Failure)
 	m.stack.last = e.Failure.fault()
 	m.end("open", 0, false, again(phone.Fact{Kind: phone.MediaFault, Fault: m.stack.last}, wait))
 }
