@@ -321,6 +321,7 @@ type leg struct {
 	to            netip.AddrPort
 	conn          net.Conn
 	branch        string // of the last request
+	contact       string // a whole line; "": the peer's own
 	kind          string // of its bodies; "": SDP
 }
 
@@ -355,7 +356,7 @@ func (l *leg) sendAs(method string, seq int, body string, extra ...string) {
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\n", method, l.target, l.p.transport.Via(), l.p.addr, l.branch)
 	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nMax-Forwards: 70\r\n", l.local, l.remote, l.callID, seq, method)
 	if method == "INVITE" || method == "UPDATE" {
-		b.WriteString(l.p.contact() + "\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n")
+		b.WriteString(cmp.Or(l.contact, l.p.contact()) + "\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n")
 	}
 	for _, h := range extra {
 		b.WriteString(h + "\r\n")
