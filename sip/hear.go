@@ -44,6 +44,7 @@ func (h Heard) Hear(now time.Time) []dialog.Action {
 	case c == nil:
 		return nil
 	case h.in != nil:
+		c.connected(h.in)
 		return c.Step(now, c.requestOf(h))
 	case h.res != nil:
 		return c.Step(now, c.responseOf(h))

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	sipgo "github.com/emiago/sipgo/sip"
+
 	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/wire"
@@ -80,19 +82,44 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 // asserted is who the server says the caller is (RFC 3325 5): its word counts
 // more than the caller's own. From anybody else it is not heard.
 func (s *Stack) asserted(in *inbound, from wire.Address) wire.Address {
+	a, _ := s.identity(in, from, "P-Asserted-Identity")
+	return a
+}
+
+// identity is who the server says is at the other end; false: it says nothing.
+func (s *Stack) identity(in *inbound, was wire.Address, headers ...string) (wire.Address, bool) {
 	if !s.o.Server.Addr.IsValid() || in.flow.remote().Addr() != s.o.Server.Addr.Addr() {
-		return from
+		return was, false
 	}
-	for _, v := range wire.SplitList(valueOf(in, "P-Asserted-Identity"), ',') {
-		a, err := wire.ParseAddress(v)
-		if err != nil {
-			continue
-		}
-		if u, err := wire.ParseURI(a.URI); err == nil {
-			return wire.Address{Name: cmp.Or(a.Name, from.Name), URI: u.Bare()}
+	for _, name := range headers {
+		for _, v := range wire.SplitList(valueOf(in, name), ',') {
+			a, err := wire.ParseAddress(v)
+			if err != nil {
+				continue
+			}
+			if u, err := wire.ParseURI(a.URI); err == nil {
+				return wire.Address{Name: cmp.Or(a.Name, was.Name), URI: u.Bare()}, true
+			}
 		}
 	}
-	return from
+	return was, false
+}
+
+// connected follows a server that put somebody else through, and says so in a
+// request within the call (RFC 3325 5; Remote-Party-ID is older and common). A
+// name that it does not give is not that of the one before.
+func (c *Call) connected(in *inbound) {
+	if in.req.Method != sipgo.INVITE && in.req.Method != sipgo.UPDATE || !c.m.Knows(in.raw.Tag("From")) {
+		return
+	}
+	now, said := in.st.identity(in, wire.Address{}, "P-Asserted-Identity", "Remote-Party-ID")
+	if !said {
+		return
+	}
+	if now.Name == "" && sameParty(now.URI, c.peer.URI) {
+		now.Name = c.peer.Name
+	}
+	c.peer = now
 }
 
 func valueOf(in *inbound, name string) string {

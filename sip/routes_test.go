@@ -60,6 +60,24 @@ func TestAssertedIdentity(t *testing.T) {
 		}
 		c.Reject(486)
 	})
+	t.Run("of the server within the call says who was put through", func(t *testing.T) {
+		p := newPeer(t, locate.UDP)
+		ph := open(t, account(), p.server())
+		c, l := called(t, ph, p)
+		for _, tt := range []struct{ method, body, header, uri, name string }{
+			{"UPDATE", "", `P-Asserted-Identity: "Carol" <sip:carol@example.test>`, "sip:carol@example.test", "Carol"},
+			{"UPDATE", "", `P-Asserted-Identity: <sip:dave@example.test>`, "sip:dave@example.test", ""},
+			{"INVITE", sdpB, `Remote-Party-ID: "Erin" <sip:erin@example.test>;party=called`, "sip:erin@example.test", "Erin"},
+		} {
+			l.send(tt.method, tt.body, tt.header)
+			p.expect("SIP/2.0 200", tt.method)
+			l.send("ACK", "")
+			who := ask(c, func() [2]string { uri, name := c.Peer(); return [2]string{uri, name} })
+			if who != [2]string{tt.uri, tt.name} {
+				t.Errorf("%s: %q", tt.header, who)
+			}
+		}
+	})
 	t.Run("of anybody else is not heard", func(t *testing.T) {
 		acct := account()
 		acct.AllowAny = true

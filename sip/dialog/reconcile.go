@@ -126,7 +126,7 @@ func (m *Machine) settled() {
 	m.want.lost, m.want.settling = nil, 0
 	m.disarm(settleLate)
 	if l != nil && m.state == Up {
-		m.ack(l.fork, l.Seq)
+		m.do(Ack{ID: m.nextID(), Dialog: l.fork.Dialog, Seq: l.Seq})
 	}
 }
 
