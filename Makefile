@@ -3,6 +3,8 @@
 
 GO      ?= go
 FUZZTIME ?= 20s
+SIMULATE ?= 1h
+SEED     ?= $$(date +%s)
 LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
 # Sound by PortAudio needs C and its headers; where pkg-config finds them, the
 # programs made here have it. The binding's use of an id as a pointer is not to
@@ -14,7 +16,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build dead house test ci race sound check lint lab lab-shell matrix bench-roam fuzz golden cover pictures deps clean
+.PHONY: help demo run build dead house test ci race sound check lint lab lab-shell matrix simulate bench-roam fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +75,9 @@ lab:     ## real servers and phones in network namespaces: calls and moves of ev
 matrix:  ## a thousand call repairs in the lab: every state, every move, every transport (root; four minutes)
 	scripts/lab-packages.sh
 	CI=true $(GO) test -count=1 -timeout 30m -v ./internal/proof/lab -run 'TestMatrix$$' -lab.repairs=1000
+
+simulate: ## new random worlds for SIMULATE (1h), seeds from SEED (the clock); a failure is shrunk to a few lines
+	$(GO) test -count=1 -timeout 0 -v ./internal/proof/simulate -run 'TestSimulate$$' -simulate.seed $(SEED) -simulate.for $(SIMULATE)
 
 bench-roam: ## what a move costs ramble and other phones, written into docs/benchmarks.md (root; 20 to 40 minutes)
 	scripts/lab-packages.sh

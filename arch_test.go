@@ -61,6 +61,8 @@ func plan() map[string][]string {
 		"internal/proof/lab":    {"audio/codec", "internal/app/ground", "internal/proof/event"},
 		"internal/proof/needs":  {},
 		"internal/proof/soak":   {"internal/automation", "internal/proof/event", "sip/siptest", "sip/sdp"},
+
+		"internal/proof/simulate": {},
 	}
 }
 
