@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"ramble/internal/engine/line"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
@@ -24,7 +25,7 @@ type account struct {
 	reg     *sip.Registration
 	tls     tls.ClientSessionCache // shared by the stacks: a roam resumes
 
-	servers    servers
+	servers    line.Servers
 	chosen     locate.Server // whose path is the account's; zero while none is known
 	resolving  bool
 	resolveAt  time.Time
@@ -128,7 +129,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 		a.e.watchPeers()
 	}
 	if !a.machine.Wanted() && st.Transport() != locate.UDP { // no REGISTER will tell
-		a.servers.worked(st.Server())
+		a.servers.Worked(st.Server())
 	}
 	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()
 	a.warn(st)
@@ -220,7 +221,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		a.registerFailed(epoch, err)
 		return
 	}
-	a.servers.worked(a.stacks[epoch].Server())
+	a.servers.Worked(a.stacks[epoch].Server())
 	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)

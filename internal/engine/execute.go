@@ -94,7 +94,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 	for _, a := range e.accounts {
 		before := a.machine.Epoch()
 		a.lookAtPath(why, c.At)
-		if len(a.servers.list) == 0 && a.cfg.Enabled {
+		if len(a.servers.List()) == 0 && a.cfg.Enabled {
 			a.resolve()
 		}
 		if slept := sleep(why); slept.Kind != phone.NoFact && e.parts.AfterSleep && a.machine.Epoch() == before {

@@ -260,7 +260,7 @@ func (a *account) watched() (addrs []netip.Addr) {
 	case a.path.Valid():
 		addrs = append(addrs, a.chosen.Addr.Addr())
 	default:
-		for _, s := range a.servers.list {
+		for _, s := range a.servers.List() {
 			addrs = append(addrs, s.Addr.Addr())
 		}
 	}

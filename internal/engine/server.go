@@ -22,8 +22,6 @@ const (
 	// tried again while the network stays as it is; a change of network tries
 	// at once.
 	resolveAgain = 5 * time.Second
-	// passOver is how long a server that failed is tried after all others.
-	passOver = 30 * time.Second
 	// openLimit and registerLimit bound one server when there is no other. The
 	// latter is Timer F (RFC 3261 17.1.2.2).
 	openLimit     = 20 * time.Second
@@ -36,77 +34,6 @@ const (
 	// the next, since those that failed go to the end.
 	maxTries = 5
 )
-
-// servers are an account's, with what was experienced of them. It has no clock.
-type servers struct {
-	list   []locate.Server // as DNS named them, but the last one that worked first
-	failed map[locate.Server]time.Time
-	good   locate.Server // the last one that worked; zero: none yet
-}
-
-// replace takes what DNS says now. The server that worked last stays first, or
-// becomes the last resort where DNS does not name it any more. Servers that do
-// not encrypt never take the place of those that do: it reports false and
-// nothing changes.
-func (s *servers) replace(list []locate.Server) bool {
-	if encrypts(s.list) && !encrypts(list) {
-		return false
-	}
-	s.list = slices.Clone(list)
-	if s.good.Addr.IsValid() {
-		if slices.Contains(list, s.good) {
-			s.worked(s.good)
-		} else {
-			s.list = append(s.list, s.good)
-		}
-	}
-	for srv := range s.failed {
-		if !slices.Contains(s.list, srv) {
-			delete(s.failed, srv)
-		}
-	}
-	return true
-}
-
-func encrypts(list []locate.Server) bool {
-	return slices.ContainsFunc(list, func(s locate.Server) bool { return s.Transport == locate.TLS })
-}
-
-// worked puts a server first.
-func (s *servers) worked(srv locate.Server) {
-	s.good = srv
-	delete(s.failed, srv)
-	if i := slices.Index(s.list, srv); i > 0 {
-		s.list = slices.Insert(slices.Delete(s.list, i, i+1), 0, srv)
-	}
-}
-
-func (s *servers) fail(srv locate.Server, now time.Time) {
-	if s.failed == nil {
-		s.failed = map[locate.Server]time.Time{}
-	}
-	s.failed[srv] = now
-}
-
-func (s *servers) failedLately(srv locate.Server, now time.Time) bool {
-	at, failed := s.failed[srv]
-	return failed && now.Sub(at) < passOver
-}
-
-// order is the list as it is to be tried: those that failed lately last.
-func (s *servers) order(now time.Time) []locate.Server {
-	list := slices.Clone(s.list)
-	slices.SortStableFunc(list, func(a, b locate.Server) int {
-		switch fa, fb := s.failedLately(a, now), s.failedLately(b, now); {
-		case fa == fb:
-			return 0
-		case fb:
-			return -1
-		}
-		return 1
-	})
-	return list
-}
 
 // resolve finds the account's servers beside everything else. The last good
 // addresses stay in use meanwhile: names are never on the critical path of a
@@ -128,15 +55,15 @@ func (a *account) resolved(found []locate.Server, err error) {
 	a.resolving = false
 	if err != nil {
 		a.resolveAt = time.Now().Add(resolveAgain)
-		if len(a.servers.list) == 0 {
+		if len(a.servers.List()) == 0 {
 			text, hint := sip.Explain(err)
 			a.view.State, a.view.Reason, a.view.Hint = phone.RegistrationFailed, text, hint
 			a.changed()
 		}
 		return
 	}
-	first := len(a.servers.list) == 0
-	if !a.servers.replace(found) {
+	first := len(a.servers.List()) == 0
+	if !a.servers.Replace(found) {
 		a.e.say(phone.Warn, a.cfg.Name+": DNS names no encrypted server here, those known from before stay in use",
 			"this network may tamper with DNS; nothing is sent without encryption")
 		return
@@ -155,7 +82,7 @@ func (a *account) resolved(found []locate.Server, err error) {
 // choose picks the first server that a path leads to: on a network with one
 // family only, servers of the other are no choice.
 func (a *account) choose(now time.Time) netwatch.Path {
-	list := a.servers.order(now)
+	list := a.servers.Order(now)
 	if len(list) == 0 {
 		return netwatch.Path{}
 	}
@@ -177,7 +104,7 @@ func (a *account) choose(now time.Time) netwatch.Path {
 // lookAtPath asks for the path towards the server and tells the machine when
 // it is not the one in use.
 func (a *account) lookAtPath(why []phone.Fact, since time.Time) {
-	if !a.cfg.Enabled || len(a.servers.list) == 0 {
+	if !a.cfg.Enabled || len(a.servers.List()) == 0 {
 		return
 	}
 	now := a.choose(time.Now())
@@ -228,7 +155,7 @@ func (a *account) lookAtOld(why []phone.Fact, since time.Time) {
 // until one takes us (RFC 3263 4.3).
 func (a *account) open(act roam.Open) {
 	var list []locate.Server
-	for _, s := range a.servers.order(time.Now()) {
+	for _, s := range a.servers.Order(time.Now()) {
 		if roam.Path(a.e.pathTo(s.Addr.Addr())) == act.Path && len(list) < maxTries {
 			list = append(list, s)
 		}
@@ -281,7 +208,7 @@ func (a *account) stackOptions(act roam.Open, told <-chan struct{}) sip.StackOpt
 		Trace:  a.traced(act.Epoch), KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
 		Guard: e.parts.Guard, Log: e.parts.Log,
 	}
-	for _, s := range a.servers.list {
+	for _, s := range a.servers.List() {
 		o.Trusted = append(o.Trusted, s.Addr.Addr()) // any of them may bring a call
 	}
 	return o
@@ -309,7 +236,7 @@ func openFirst(ctx context.Context, o sip.StackOptions, list []locate.Server, li
 
 func (a *account) failed(dead []locate.Server) {
 	for _, s := range dead {
-		a.servers.fail(s, time.Now())
+		a.servers.Fail(s, time.Now())
 		a.e.parts.Log.Info("server does not answer", "account", a.cfg.Name, "server", s.Addr, "transport", s.Transport)
 	}
 }
@@ -333,8 +260,8 @@ func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) 
 
 // alternative is a server that did not fail lately and can be reached.
 func (a *account) alternative(now time.Time) (locate.Server, bool) {
-	for _, s := range a.servers.order(now) {
-		if !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid() {
+	for _, s := range a.servers.Order(now) {
+		if !a.servers.FailedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid() {
 			return s, true
 		}
 	}
@@ -344,8 +271,8 @@ func (a *account) alternative(now time.Time) (locate.Server, bool) {
 // another says whether there is something to try after a server.
 func (a *account) another(srv locate.Server) bool {
 	now := time.Now()
-	return slices.ContainsFunc(a.servers.list, func(s locate.Server) bool {
-		return s != srv && !a.servers.failedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid()
+	return slices.ContainsFunc(a.servers.List(), func(s locate.Server) bool {
+		return s != srv && !a.servers.FailedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid()
 	})
 }
 

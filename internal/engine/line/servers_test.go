@@ -1,4 +1,4 @@
-package engine
+package line
 
 import (
 	"net/netip"
@@ -15,9 +15,9 @@ func TestServers(t *testing.T) {
 	a, b, c := at(locate.TCP, "192.0.2.1:5060"), at(locate.TCP, "192.0.2.2:5060"), at(locate.UDP, "192.0.2.3:5060")
 	secure := at(locate.TLS, "192.0.2.4:5061")
 	now := time.Unix(1000, 0)
-	expect := func(t *testing.T, s *servers, now time.Time, want ...locate.Server) {
+	expect := func(t *testing.T, s *Servers, now time.Time, want ...locate.Server) {
 		t.Helper()
-		got := s.order(now)
+		got := s.Order(now)
 		for i := range max(len(got), len(want)) {
 			if i >= len(got) || i >= len(want) || got[i] != want[i] {
 				t.Fatalf("got %v, want %v", got, want)
@@ -25,40 +25,40 @@ func TestServers(t *testing.T) {
 		}
 	}
 	t.Run("those that failed lately go last, for a while", func(t *testing.T) {
-		var s servers
-		s.replace([]locate.Server{a, b, c})
-		s.fail(a, now)
+		var s Servers
+		s.Replace([]locate.Server{a, b, c})
+		s.Fail(a, now)
 		expect(t, &s, now.Add(passOver-1), b, c, a)
 		expect(t, &s, now.Add(passOver), a, b, c)
 	})
 	t.Run("the one that worked is first, whatever it failed before and DNS prefers", func(t *testing.T) {
-		var s servers
-		s.replace([]locate.Server{a, b, c})
-		s.fail(b, now)
-		s.worked(b)
+		var s Servers
+		s.Replace([]locate.Server{a, b, c})
+		s.Fail(b, now)
+		s.Worked(b)
 		expect(t, &s, now, b, a, c)
-		s.replace([]locate.Server{c, a, b})
+		s.Replace([]locate.Server{c, a, b})
 		expect(t, &s, now, b, c, a)
 	})
 	t.Run("the one that worked is the last resort when DNS does not name it any more", func(t *testing.T) {
-		var s servers
-		s.replace([]locate.Server{a})
-		s.worked(a)
-		s.replace([]locate.Server{c, b})
+		var s Servers
+		s.Replace([]locate.Server{a})
+		s.Worked(a)
+		s.Replace([]locate.Server{c, b})
 		expect(t, &s, now, c, b, a)
 	})
 	t.Run("no server without encryption takes the place of one with it", func(t *testing.T) {
-		var s servers
-		if !s.replace([]locate.Server{a}) || !s.replace([]locate.Server{secure}) || s.replace([]locate.Server{a}) {
+		var s Servers
+		if !s.Replace([]locate.Server{a}) || !s.Replace([]locate.Server{secure}) || s.Replace([]locate.Server{a}) {
 			t.Error("wrong")
 		}
 		expect(t, &s, now, secure)
 	})
 	t.Run("what is remembered of servers that are gone is forgotten", func(t *testing.T) {
-		var s servers
-		s.replace([]locate.Server{a, b})
-		s.fail(a, now)
-		s.replace([]locate.Server{b})
+		var s Servers
+		s.Replace([]locate.Server{a, b})
+		s.Fail(a, now)
+		s.Replace([]locate.Server{b})
 		if len(s.failed) != 0 {
 			t.Error(s.failed)
 		}
