@@ -91,11 +91,14 @@ func (k *keypad) tick(ts uint32, clock int, length time.Duration, payload *[4]by
 }
 
 // listener hears digits. A digit is known by its timestamp: retransmissions,
-// late copies and a duration without end are one digit.
+// late copies and a duration without end are one digit. Where a sender's clock
+// stands still or goes back, a packet in sequence that begins anew is another one:
+// it is marked, or goes on after an end as another event or a shorter one.
 type listener struct {
 	known    bool
 	event    uint8
 	ts       uint32
+	seq      uint16 // of the newest packet
 	duration uint16
 	pending  bool // seen, not reported
 	extra    uint32
@@ -109,23 +112,29 @@ type digit struct {
 
 // packet takes the payload of an event packet. ok is false where it is not an
 // event that means a digit.
-func (l *listener) packet(ts uint32, marker bool, payload []byte, clock int) (d, earlier digit, ok bool) {
+func (l *listener) packet(ts uint32, seq uint16, marker bool, payload []byte, clock int) (d, earlier digit, ok bool) {
 	if len(payload) < 4 || payload[0] >= uint8(len(digits)) {
 		return digit{}, digit{}, false
 	}
 	event, end := payload[0], payload[1]&0x80 != 0
 	duration := binary.BigEndian.Uint16(payload[2:])
-	if !l.known || int32(ts-l.ts) > 0 {
+	newer := int16(seq-l.seq) > 0
+	copied := end && ts == l.ts && event == l.event && duration == l.duration
+	anew := newer && !copied && (marker || !end && !l.pending && (event != l.event || duration < l.duration))
+	if !l.known || int32(ts-l.ts) > 0 || anew {
 		if l.known && !marker && l.event == event && ts == l.ts+uint32(l.duration) && l.duration > 0x7fff {
 			l.extra += uint32(l.duration) // the next segment of a long one (section 2.5.1.3)
 		} else {
 			earlier = l.flush() // its end was lost
-			*l = listener{known: true, event: event, pending: true}
+			*l = listener{known: true, event: event, pending: true, seq: seq}
 		}
 		l.ts, l.duration = ts, 0
 	}
 	if ts != l.ts || event != l.event {
 		return digit{}, earlier, true // an old copy
+	}
+	if newer {
+		l.seq = seq
 	}
 	l.duration = max(l.duration, duration)
 	if end || int64(l.extra+uint32(l.duration)) >= int64(clock)*int64(longTone)/int64(time.Second) {

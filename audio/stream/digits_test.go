@@ -105,6 +105,61 @@ func TestADigitOfHugeDurationCountsOnce(t *testing.T) {
 	}
 }
 
+// TestDigitsOfAClockThatStandsStill: or goes back. None is lost, none comes twice.
+func TestDigitsOfAClockThatStandsStill(t *testing.T) {
+	for name, tc := range map[string]struct {
+		step  int32            // of the timestamp, from one digit to the next
+		drop  func(i int) bool // packets of a digit that are lost, of seven
+		twice bool
+	}{
+		"it stands still":                    {0, nil, false},
+		"it goes back":                       {-16000, nil, false},
+		"every packet comes twice":           {0, nil, true},
+		"the marked packet is lost":          {0, func(i int) bool { return i == 0 }, false},
+		"all ends but the last are lost":     {-160, func(i int) bool { return i == 4 || i == 5 }, false},
+		"it runs, and half of all is lost":   {4000, func(i int) bool { return i%2 == 0 }, false},
+		"it runs, and only an end gets here": {4000, func(i int) bool { return i != 6 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l listener
+			var heard string
+			take := func(d digit) {
+				if d.key != 0 {
+					heard += string(d.key)
+				}
+			}
+			seq, ts := uint16(65530), uint32(1<<31)
+			const dialled = "5551123"
+			for _, key := range dialled {
+				for i := range 7 {
+					duration := uint16(160 * min(i+1, 5))
+					p := []byte{byte(key - '0'), 10, byte(duration >> 8), byte(duration)}
+					if i >= 4 {
+						p[1] |= 0x80
+					}
+					seq++
+					if tc.drop != nil && tc.drop(i) {
+						continue
+					}
+					for range 1 + map[bool]int{true: 1}[tc.twice] {
+						d, earlier, ok := l.packet(ts, seq, i == 0, p, 8000)
+						if !ok {
+							t.Fatal("not an event")
+						}
+						take(earlier)
+						take(d)
+					}
+				}
+				seq += 5 // sound
+				ts += uint32(tc.step)
+			}
+			if take(l.flush()); heard != dialled {
+				t.Errorf("heard %q of %q", heard, dialled)
+			}
+		})
+	}
+}
+
 func TestKeypadSendsEachDigitByTheBook(t *testing.T) {
 	var k keypad
 	if err := k.press("1,2"); err != nil {

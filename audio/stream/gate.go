@@ -9,7 +9,7 @@ import (
 
 const (
 	// silentAfter is the silence after which the address of the SDP no longer
-	// has the floor to itself.
+	// has the floor to itself: the peer's signalling IP may take it.
 	silentAfter = 2 * time.Second
 	// hostAfter is the same for another port of that address: such a change is
 	// the peer's own (a NAT that rebinds), so it need not wait as long.
@@ -27,11 +27,13 @@ const (
 // gate decides whose packets are listened to, and where ours go. It is pure.
 //
 // Accepted are: the address of the SDP; its IP with another port while the
-// address itself is silent; and one latch per offer/answer (RFC 7362) where
-// the address is private or silent, on the peer's signalling IP or on one
-// consistent source after probation. The latch ends as soon as the address of
-// the SDP speaks.
+// address itself is silent; and one latch per offer/answer (RFC 7362), on the
+// peer's signalling IP where the address of the SDP is silent, or, where that is
+// private and so may mean something else here, on one consistent source after
+// probation. Whoever said a public address is heard from nowhere else: it could
+// be anybody. The latch ends as soon as the address of the SDP speaks.
 type gate struct {
+	off        bool // no latch at all
 	sdp        netip.AddrPort
 	rtcpAddr   netip.Addr // of a=rtcp; zero: the SDP's
 	signalling netip.Addr
@@ -66,7 +68,7 @@ func (g *gate) agree(now time.Time, sdp netip.AddrPort, rtcp, signalling netip.A
 		return
 	}
 	heard := g.source()
-	*g = gate{sdp: sdp, rtcpAddr: rtcp, signalling: signalling, since: now}
+	*g = gate{off: g.off, sdp: sdp, rtcpAddr: rtcp, signalling: signalling, since: now}
 	if heard.IsValid() && heard != sdp {
 		g.previous, g.until = heard, now.Add(farewell)
 	}
@@ -100,33 +102,38 @@ func (g *gate) target() netip.AddrPort {
 	return g.sdp
 }
 
-// admit judges an RTP packet. moved: the packet made the latch, and the return
-// stream goes to its source from now on. negotiated: its payload type is one of
+// admit judges an RTP packet. moved: the return stream goes elsewhere from now
+// on, because the packet made a latch or ended one. negotiated: its payload type is one of
 // ours; others never latch.
 func (g *gate) admit(now time.Time, src netip.AddrPort, ssrc uint32, seq uint16, negotiated bool) (ok, moved bool) {
+	was := g.target()
+	ok = g.judge(now, src, ssrc, seq, negotiated)
+	return ok, g.target() != was
+}
+
+func (g *gate) judge(now time.Time, src netip.AddrPort, ssrc uint32, seq uint16, negotiated bool) (ok bool) {
 	switch {
 	case src == g.sdp:
 		g.heardSDP = now
 		g.latch = netip.AddrPort{}
-		return true, false
+		return true
 	case src == g.previous && now.Before(g.until):
-		return true, false
+		return true
 	case src == g.latch:
-		return true, false
+		return true
 	case src.Addr() == g.sdp.Addr():
 		if !g.admitHost(now, src) {
-			return false, false
+			return false
 		}
-		if negotiated && !g.spent && now.Sub(g.spoke()) >= silentAfter {
+		if negotiated && !g.off && !g.spent && now.Sub(g.spoke()) >= silentAfter {
 			g.spent, g.latch = true, src // symmetric RTP behind a NAT that keeps the IP
-			return true, true
 		}
-		return true, false
+		return true
 	case g.mayLatch(now, src) && negotiated && g.proves(src, ssrc, seq):
 		g.spent, g.latch, g.probe = true, src, candidate{}
-		return true, true
+		return true
 	}
-	return false, false
+	return false
 }
 
 func (g *gate) admitHost(now time.Time, src netip.AddrPort) bool {
@@ -149,8 +156,11 @@ func (g *gate) spoke() time.Time {
 }
 
 func (g *gate) mayLatch(now time.Time, src netip.AddrPort) bool {
-	if g.spent || g.frozen {
+	if g.off || g.spent || g.frozen {
 		return false
+	}
+	if src.Addr() != g.signalling && !private(g.sdp.Addr()) {
+		return false // a third party
 	}
 	last, wait := g.spoke(), silentAfter
 	if g.heardHost.After(last) {

@@ -47,16 +47,20 @@ func TestGate(t *testing.T) {
 			20ms evil x50: 0 sdp
 			20ms sdp x1: 1 sdp
 			20ms evil x50: 0 sdp`},
-		{"a silent public address lets one stranger in, after five packets in order", "sdp", `
+		{"a silent public address lets no stranger in, however long", "sdp", `
+			2s else x175: 0 sdp
 			20ms sdp x1: 1 sdp
-			2s else x4: 0 sdp
+			20s else x175: 0 sdp`},
+		{"a silent private address lets one stranger in, after five packets in order", "private", `
+			20ms private x1: 1 private
+			2s else x4: 0 private
 			20ms else x2: 2 else
 			20ms evil x50: 0 else`},
-		{"and loses the floor to it when it speaks again", "sdp", `
+		{"and takes the floor back when it speaks again", "private", `
 			2s else x6: 2 else
-			20ms sdp x1: 1 sdp
-			20ms else x10: 0 sdp
-			5s else x10: 0 sdp`},
+			20ms private x1: 1 private
+			20ms else x10: 0 private
+			5s else x10: 0 private`},
 		{"the signalling IP needs no probation once the address is silent", "sdp", `
 			20ms proxy x3: 0 sdp
 			2s proxy x3: 3 proxy
@@ -75,11 +79,11 @@ func TestGate(t *testing.T) {
 			20ms proxy x3: 3 proxy
 			20ms private x1: 1 private
 			20ms proxy x3: 0 private`},
-		{"a source that is not consistent never latches", "sdp", `
-			2s else x3: 0 sdp
-			20ms evil x3: 0 sdp
-			20ms else x3: 0 sdp
-			20ms evil x4: 0 sdp`},
+		{"a source that is not consistent never latches", "private", `
+			2s else x3: 0 private
+			20ms evil x3: 0 private
+			20ms else x3: 0 private
+			20ms evil x4: 0 private`},
 		{"an unnegotiated payload type never latches", "sdp", `
 			2s else! x20: 0 sdp
 			20ms proxy! x3: 0 sdp`},
@@ -93,10 +97,10 @@ func TestGate(t *testing.T) {
 			2s proxy x3: 3 proxy`},
 		{"a new offer allows latching again", "sdp", `
 			freeze
-			5s else x20: 0 sdp
+			5s proxy x20: 0 sdp
 			agree sdp
-			20ms else x20: 0 sdp
-			2s else x6: 2 else`},
+			20ms proxy x20: 0 sdp
+			2s proxy x6: 6 proxy`},
 		{"after a new address the old one is heard for a while", "sdp", `
 			20ms sdp x1: 1 sdp
 			agree new
@@ -108,9 +112,14 @@ func TestGate(t *testing.T) {
 			20ms proxy x3: 3 proxy
 			agree private
 			20ms proxy x3: 3 proxy`},
-		{"one latch is all there is, even when its source is gone", "sdp", `
+		{"one latch is all there is, even when its source is gone", "private", `
 			2s else x6: 2 else
 			10s evil x20: 0 else`},
+		{"switched off, nobody latches", "private", `
+			off
+			5s proxy x9: 0 private
+			2s else x20: 0 private
+			20ms private x3: 3 private`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			now := time.Unix(1_700_000_000, 0)
@@ -124,6 +133,9 @@ func TestGate(t *testing.T) {
 				switch {
 				case line == "freeze":
 					g.freeze()
+					continue
+				case line == "off":
+					g.off = true
 					continue
 				case line == "thaw":
 					g.thaw()

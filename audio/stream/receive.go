@@ -170,7 +170,7 @@ func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort
 
 func (s *Stream) event(now time.Time, p *rtp.Packet, o *outcome) {
 	s.rx.buffer.Push(now, jitter.Packet{Seq: p.SequenceNumber, Timestamp: p.Timestamp})
-	present, earlier, ok := s.rx.keys.packet(p.Timestamp, p.Marker, p.Payload, o.clock)
+	present, earlier, ok := s.rx.keys.packet(p.Timestamp, p.SequenceNumber, p.Marker, p.Payload, o.clock)
 	if !ok {
 		s.count.unknown++
 		return
