@@ -28,7 +28,7 @@ func wide() map[string]int {
 		"internal/app/drill.object":         18,
 		"internal/automation.callBody":      21,
 		"internal/engine.Engine":            27,
-		"internal/engine.Parts":             26,
+		"internal/engine.Parts":             23,
 		"internal/engine.account":           22,
 		"internal/engine/roam.call":         19,
 		"internal/engine/roam.registration": 19,

@@ -55,6 +55,11 @@ func (m *Meter) Add(samples []int16) {
 	m.square = m.decay*m.square + (1-m.decay)*power(samples)/float64(n)
 }
 
+// Skip lets the time of n samples pass in which there is nothing to measure.
+func (m *Meter) Skip(n int) {
+	m.square *= math.Exp(-float64(n) / (float64(m.rate) * meterWindow.Seconds()))
+}
+
 // Level is the reading in dBFS.
 func (m *Meter) Level() float64 { return decibels(m.square) }
 

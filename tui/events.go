@@ -303,9 +303,5 @@ func mediaLine(m phone.Media) string {
 
 // percent is the share of packets that never arrived.
 func percent(m phone.Media) string {
-	due := m.RxPackets + m.Lost
-	if due == 0 {
-		return "0.0%"
-	}
-	return fmt.Sprintf("%.1f%%", 100*float64(m.Lost)/float64(due))
+	return fmt.Sprintf("%.1f%%", 100*m.Loss)
 }

@@ -181,8 +181,8 @@ func bob() phone.Call {
 		Started: noon.Add(-138 * time.Second), Answered: noon.Add(-134 * time.Second),
 		LocalMedia: netip.MustParseAddrPort("192.168.1.23:40002"), RemoteMedia: netip.MustParseAddrPort("198.51.100.7:40124"),
 		Media: phone.Media{
-			TxPackets: 6702, RxPackets: 6698, Lost: 4, Late: 1, Jitter: 7 * time.Millisecond, RTT: 31 * time.Millisecond,
-			Buffer: 60 * time.Millisecond, Concealed: 80 * time.Millisecond, MOS: 4.3, LevelIn: -21, LevelOut: -34, JitterTrail: trail(),
+			Packets: phone.Packets{TxPackets: 6702, RxPackets: 6698, Lost: 4, Late: 1}, Sending: true, Jitter: 7 * time.Millisecond, RTT: 31 * time.Millisecond,
+			Buffer: 60 * time.Millisecond, Concealed: 80 * time.Millisecond, Quality: phone.Quality{Loss: 0.0009, MOS: 4.3}, LevelIn: -21, LevelOut: -34, JitterTrail: trail(),
 		},
 		Roams: 2, LongestGap: 620 * time.Millisecond,
 	}

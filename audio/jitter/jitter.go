@@ -38,12 +38,14 @@ type Decoder interface {
 
 // Packet is one packet of the stream. One without Decoder uses a sequence number
 // but is no audio, such as an RFC 4733 event: it is not missed, and its
-// timestamp is not looked at. The payload is copied.
+// timestamp is not looked at; Unheard says that it held sound all the same, which
+// is missed. The payload is copied.
 type Packet struct {
 	Seq       uint16
 	Timestamp uint32
 	Decoder   Decoder
 	Payload   []byte
+	Unheard   bool
 }
 
 // Options shape a Buffer. The zero value is a narrow-band voice buffer.

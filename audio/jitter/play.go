@@ -42,7 +42,10 @@ type turn struct {
 }
 
 // tally counts samples.
-type tally struct{ asked, madeUp, played, removed, inserted uint64 }
+type tally struct {
+	asked, madeUp, played, removed, inserted uint64
+	pending                                  uint64 // made up, and perhaps never due
+}
 
 func (o *player) init(rate int) {
 	o.rate = rate
@@ -175,7 +178,7 @@ func (b *Buffer) head() *slot {
 		}
 		if seq == o.seq {
 			o.seq++
-			o.other = true
+			o.other = !s.missed
 		}
 	}
 	return nil
@@ -270,6 +273,7 @@ func (b *Buffer) join(s *slot) {
 	o := &b.out
 	made := o.gap > 0
 	o.gap, o.pausing = 0, false
+	o.madeUp, o.pending = o.madeUp+o.pending, 0
 	room := samples(o.rate, 2*joinSearch)
 	b.take(s, o.ring[room:])
 	n := o.n
@@ -327,8 +331,13 @@ func (b *Buffer) makeUp(dst []int16) int {
 		o.voice.remember(dst[:k])
 	}
 	o.voice.fill(dst[k:])
-	if !o.undue || !long {
+	switch {
+	case !o.undue:
 		o.madeUp += uint64(len(dst))
+	case long:
+		o.pending = 0 // the sender is silent, and may be
+	default:
+		o.pending += uint64(len(dst))
 	}
 	return len(dst)
 }

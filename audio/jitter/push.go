@@ -42,7 +42,7 @@ func (b *Buffer) Push(now time.Time, p Packet) Verdict {
 	seq := b.in.seq + int64(int16(p.Seq-uint16(b.in.seq)))
 	ts := b.in.ts + int64(int32(p.Timestamp-uint32(b.in.ts)))
 	if !audio {
-		return b.pushOther(at, seq)
+		return b.pushOther(at, seq, p.Unheard)
 	}
 	if b.store.has(seq) {
 		b.stats.Duplicates++
@@ -122,7 +122,7 @@ func (b *Buffer) keep(seq, ts int64, p Packet) Verdict {
 			if b.stats.Lost > 0 {
 				b.stats.Lost-- // its absence was counted
 			}
-			b.store.mark(seq)
+			b.store.mark(seq, false)
 			return Late
 		}
 		o.anchor(seq, ts) // reordered at the very start
@@ -132,7 +132,7 @@ func (b *Buffer) keep(seq, ts int64, p Packet) Verdict {
 }
 
 // pushOther notes a packet that is no audio.
-func (b *Buffer) pushOther(at time.Duration, seq int64) Verdict {
+func (b *Buffer) pushOther(at time.Duration, seq int64, missed bool) Verdict {
 	step := seq - b.in.seq
 	if step > maxDropout || step <= -slots {
 		return Jumped
@@ -151,7 +151,7 @@ func (b *Buffer) pushOther(at time.Duration, seq int64) Verdict {
 	if seq < b.out.seq && b.stats.Lost > 0 {
 		b.stats.Lost--
 	}
-	b.store.mark(seq)
+	b.store.mark(seq, missed)
 	return Kept
 }
 

@@ -19,6 +19,7 @@ type slot struct {
 	at      int64 // place of the payload
 	size    int
 	decoder Decoder // nil: no audio, or not to be played any more
+	missed  bool    // no audio, and that is a loss
 }
 
 func (s *store) init() {
@@ -48,9 +49,9 @@ func (s *store) put(seq, ts int64, d Decoder, payload []byte) {
 }
 
 // mark notes that a packet came of which nothing is kept.
-func (s *store) mark(seq int64) {
+func (s *store) mark(seq int64, missed bool) {
 	if x := s.at(seq); x.seq < seq {
-		*x = slot{seq: seq}
+		*x = slot{seq: seq, missed: missed}
 	}
 }
 

@@ -14,10 +14,19 @@ func (s *Stream) Play(dst []int16) {
 	} else {
 		s.rx.buffer.Due(s.media.Send && !s.rx.flow.pauses)
 		s.rx.buffer.Play(now, dst)
-		s.count.quality.hear(s.rx.buffer)
 	}
-	s.count.in.Add(dst)
-	s.trail.tick(len(dst), s.playRate(), s.rx.stats().Jitter)
+	st := s.rx.stats()
+	real := st.Played > s.count.quality.played
+	s.count.quality.hear(st)
+	if !s.rx.buffer.Heard() && within(s.count.foreignAt, now, ssrcSilence*2) {
+		s.count.quality.add(0, time.Duration(len(dst))*time.Second/time.Duration(s.playRate()))
+	}
+	if real { // a level is that of the other side's sound
+		s.count.in.Add(dst)
+	} else {
+		s.count.in.Skip(len(dst))
+	}
+	s.trail.tick(len(dst), s.playRate(), st.Jitter)
 }
 
 func samples(rate int, d time.Duration) int { return int(int64(rate) * int64(d) / int64(time.Second)) }

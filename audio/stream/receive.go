@@ -25,7 +25,8 @@ type receiver struct {
 	from     reception
 	flow     flow
 	keys     listener
-	jumps    uint64 // of the buffer, that keys knows of
+	jumps    uint64    // of the buffer, that keys knows of
+	said     [2]uint64 // foreign payload types that were told of, a bit each
 }
 
 func (r *receiver) stats() jitter.Stats {
@@ -104,10 +105,16 @@ type outcome struct {
 	moved  netip.AddrPort
 	digits [2]digit
 	clock  int
+
+	foreign     bool
+	foreignType uint8
 }
 
 func (s *Stream) announce(o outcome) {
 	s.tell(o.heard, o.tell)
+	if o.foreign && s.cfg.OnForeign != nil {
+		s.cfg.OnForeign(o.foreignType)
+	}
 	if o.look {
 		s.rouse()
 	}
@@ -136,7 +143,7 @@ func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort
 		return o
 	}
 	if moved {
-		o.moved = src
+		o.moved = s.gate.target()
 	}
 	if l == s.paths.newest() {
 		s.gate.thaw()
@@ -161,11 +168,25 @@ func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort
 		s.event(now, p, &o)
 	case voice && len(p.Payload) > 0:
 		s.voice(now, p, s.decoder(x), &o)
-	default: // comfort noise, a codec never agreed on: nothing to play, but nothing lost either
+	case x == nil && p.PayloadType != comfortNoise && len(p.Payload) > 0:
+		s.foreign(now, p, &o)
+	default: // comfort noise: nothing to play, but nothing lost either
 		s.count.unknown++
 		s.rx.buffer.Push(now, jitter.Packet{Seq: p.SequenceNumber, Timestamp: p.Timestamp})
 	}
 	return o
+}
+
+// foreign takes a packet of sound in a format that was never agreed on. What it
+// holds is not heard, and that is counted and said, once for each payload type.
+func (s *Stream) foreign(now time.Time, p *rtp.Packet, o *outcome) {
+	s.count.foreign++
+	s.count.foreignAt = now
+	s.rx.buffer.Push(now, jitter.Packet{Seq: p.SequenceNumber, Timestamp: p.Timestamp, Unheard: true})
+	if bit := &s.rx.said[p.PayloadType/64]; *bit&(1<<(p.PayloadType%64)) == 0 {
+		*bit |= 1 << (p.PayloadType % 64)
+		o.foreign, o.foreignType = true, p.PayloadType
+	}
 }
 
 func (s *Stream) event(now time.Time, p *rtp.Packet, o *outcome) {

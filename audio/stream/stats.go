@@ -17,23 +17,34 @@ const (
 	recent = 500
 )
 
-// Media is the condition of the sound, field by field that of the phone's
-// vocabulary, so that one converts to the other. Counters are cumulative over
-// the call, across paths.
+// Media is the condition of the sound, in the words of the phone's vocabulary.
+// Counters are cumulative over the call, across paths.
 type Media struct {
+	Packets
+	Quality             // over the last 10 s
+	Call        Quality // over the call
+	Jitter      time.Duration
+	RTT         time.Duration
+	Buffer      time.Duration
+	Concealed   time.Duration
+	Sending     bool
+	LevelIn     float64
+	LevelOut    float64
+	Silence     time.Duration
+	JitterTrail []time.Duration
+}
+
+// Packets are counted each once.
+type Packets struct {
 	TxPackets, RxPackets uint64
 	Lost                 uint64
 	Late                 uint64
+	Refused              uint64
 	Duplicates           uint64
-	Jitter               time.Duration
-	RTT                  time.Duration
-	Buffer               time.Duration
-	Concealed            time.Duration
-	MOS                  float64
-	LevelIn, LevelOut    float64
-	Silence              time.Duration
-	JitterTrail          []time.Duration
 }
+
+// Quality is the share that was not heard in time, and the E-model's estimate.
+type Quality struct{ Loss, MOS float64 }
 
 // Stats is Media and what only an expert asks for.
 type Stats struct {
@@ -54,6 +65,8 @@ type Stats struct {
 // counters are what the parts do not count themselves.
 type counters struct {
 	strange, garbage, unknown uint64
+	foreign                   uint64    // packets of sound in a format never agreed on
+	foreignAt                 time.Time // the last of them
 	controlIn                 uint64
 	sendErrors, readErrors    uint64
 	buffers                   past
@@ -65,8 +78,8 @@ type counters struct {
 
 // past is what buffers of earlier codecs counted.
 type past struct {
-	late, duplicates, lost, skipped uint64
-	madeUp                          time.Duration
+	late, duplicates, lost, skipped, refused uint64
+	madeUp                                   time.Duration
 }
 
 func (p *past) add(s jitter.Stats) {
@@ -74,6 +87,7 @@ func (p *past) add(s jitter.Stats) {
 	p.duplicates += s.Duplicates
 	p.lost += s.Lost
 	p.skipped += s.Skipped
+	p.refused += s.Refused
 	p.madeUp += s.MadeUp
 }
 
@@ -85,10 +99,13 @@ func (s *Stream) Stats() Stats {
 	c, b := &s.count, s.rx.stats()
 	st := Stats{
 		Media: Media{
-			TxPackets: s.tx.packets, RxPackets: s.rx.from.totalPackets,
-			Lost: c.buffers.lost + b.Lost, Late: c.buffers.late + b.Late,
-			Duplicates: c.buffers.duplicates + b.Duplicates,
-			Jitter:     b.Jitter, RTT: c.rtt, Buffer: b.Delay,
+			Packets: Packets{
+				TxPackets: s.tx.packets, RxPackets: s.rx.from.totalPackets,
+				Lost: c.buffers.lost + b.Lost, Late: c.buffers.late + b.Late,
+				Refused:    c.foreign + c.buffers.refused + b.Refused + b.Skipped + c.buffers.skipped,
+				Duplicates: c.buffers.duplicates + b.Duplicates,
+			},
+			Jitter: b.Jitter, RTT: c.rtt, Buffer: b.Delay,
 			Concealed:   c.buffers.madeUp + b.MadeUp,
 			LevelIn:     c.in.Level(),
 			LevelOut:    c.out.Level(),
@@ -102,7 +119,11 @@ func (s *Stream) Stats() Stats {
 	if last := s.paths.lastIn; s.media.Receive && !last.IsZero() && now.Sub(last) >= flowing {
 		st.Silence = now.Sub(last)
 	}
-	st.MOS = c.quality.mos(c.rtt/2 + b.Delay + s.media.PTime)
+	delay := c.rtt/2 + b.Delay + s.media.PTime
+	st.Quality = Quality{c.quality.loss, c.quality.mos(delay)}
+	st.Call = Quality{c.quality.whole(), c.quality.mosOfCall(delay)}
+	last := s.paths.lastOut
+	st.Sending = s.sends() && s.tx.failed == "" && !last.IsZero() && now.Sub(last) < max(flowing, 3*s.media.PTime)
 	return st
 }
 
@@ -117,11 +138,17 @@ type quality struct {
 }
 
 // hear looks at what the buffer has played and made up since the last look.
-func (q *quality) hear(b *jitter.Buffer) {
-	st := b.Stats()
+func (q *quality) hear(st jitter.Stats) {
 	played, made := st.Played-q.played, st.MadeUp-q.made
 	q.played, q.made = st.Played, st.MadeUp
-	if played < 0 || made < 0 || played+made == 0 { // another buffer, or a pause
+	if played >= 0 && made >= 0 { // else it is another buffer
+		q.add(played, made)
+	}
+}
+
+// add notes sound that was heard, and sound that was due and was not.
+func (q *quality) add(played, made time.Duration) {
+	if played+made == 0 {
 		return
 	}
 	q.allPlayed += played
@@ -130,11 +157,23 @@ func (q *quality) hear(b *jitter.Buffer) {
 	q.loss += (float64(made)/float64(played+made) - q.loss) / float64(min(q.n, recent))
 }
 
-// mos is the estimate of the E-model (ITU-T G.107, default values, in the
-// simplified form for VoIP): R = 93.2 - Id(delay) - Ie,eff(loss), with Ie = 0
-// and Bpl = 25.1, which G.113 appendix I gives for G.711 with concealment. 0
+// whole is the share over the call.
+func (q *quality) whole() float64 {
+	if q.n == 0 {
+		return 0
+	}
+	return float64(q.allMade) / float64(q.allPlayed+q.allMade)
+}
+
+// mos is the estimate over the last ten seconds, mosOfCall that over the call; 0
 // until a second was heard.
-func (q *quality) mos(delay time.Duration) float64 {
+func (q *quality) mos(delay time.Duration) float64       { return q.estimate(q.loss, delay) }
+func (q *quality) mosOfCall(delay time.Duration) float64 { return q.estimate(q.whole(), delay) }
+
+// estimate is that of the E-model (ITU-T G.107, default values, in the
+// simplified form for VoIP): R = 93.2 - Id(delay) - Ie,eff(loss), with Ie = 0
+// and Bpl = 25.1, which G.113 appendix I gives for G.711 with concealment.
+func (q *quality) estimate(share float64, delay time.Duration) float64 {
 	if q.n < 50 {
 		return 0
 	}
@@ -144,7 +183,7 @@ func (q *quality) mos(delay time.Duration) float64 {
 	if d > 177.3 {
 		r -= 0.11 * (d - 177.3)
 	}
-	loss := 100 * q.loss
+	loss := 100 * share
 	r -= 95 * loss / (loss + bpl)
 	if r <= 0 {
 		return 1

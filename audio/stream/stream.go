@@ -51,7 +51,9 @@ type Config struct {
 	JitterMin, JitterMax time.Duration // limits of the buffer; default 20 ms and 200 ms
 	OnDigit              func(key rune, length time.Duration)
 	OnHeard              func(Heard)             // once per adopted path
-	OnMoved              func(to netip.AddrPort) // our packets go elsewhere than the SDP said
+	OnMoved              func(to netip.AddrPort) // our packets go there from now on: a latch, or the SDP's address again
+	OnForeign            func(payloadType uint8) // sound comes in a format never agreed on; once for each
+	NoLatch              bool                    // packets are heard from the SDP's IP only, and go to its address
 	Log                  *slog.Logger            // nil: discard
 	Guard                *safego.Guard           // may be nil
 	Now                  func() time.Time        // nil: time.Now
@@ -100,6 +102,7 @@ func New(cfg Config, sock *path.Transport) *Stream {
 	}
 	now := s.cfg.Now()
 	s.tx.init()
+	s.gate.off = cfg.NoLatch
 	s.paths.init(&leg{sock: sock})
 	s.apply(now, s.cfg.Negotiated)
 	return s
@@ -128,6 +131,7 @@ func (s *Stream) apply(now time.Time, n Negotiated) {
 	if len(n.Hears) == 0 {
 		n.Hears = []Payload{{n.SendPT, n.Format}}
 	}
+	s.rx.said = [2]uint64{}
 	old, fresh := s.media, s.code(&n)
 	s.media = n
 	closed := s.rx.decoders.agree(&n)

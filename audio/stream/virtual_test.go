@@ -27,10 +27,14 @@ type world struct {
 	ptime, tick time.Duration
 	phase       time.Duration // of the ticks after the first packet
 	length      time.Duration
-	network     func(i int, sent time.Duration, rng *rand.Rand) (delay time.Duration, lost bool)
-	drift       float64 // of the sender's clock, in parts
+	network     func(i int, sent time.Duration, rng *rng) (delay time.Duration, lost bool)
+	payload     func(i int) uint8 // type of each packet; nil: 0, PCMU; 8 is PCMA
+	config      func(*Config)     // nil: as it is
+	drift       float64           // of the sender's clock, in parts
 	seed        uint64
 }
+
+type rng = rand.Rand
 
 // outcome of a world.
 type verdict struct {
@@ -120,11 +124,19 @@ func (w world) play(t testing.TB) verdict {
 		t.Fatal(err)
 	}
 	peer := addr("192.0.2.9", 4000)
-	s := New(Config{Negotiated: Negotiated{Format: pcmu, Remote: peer, Send: true, Receive: true, PTime: 20 * time.Millisecond}, Now: c.Now}, sock)
+	cfg := Config{Negotiated: Negotiated{Format: pcmu, Remote: peer, Send: true, Receive: true, PTime: 20 * time.Millisecond}, Now: c.Now}
+	if w.config != nil {
+		w.config(&cfg)
+	}
+	s := New(cfg, sock)
 	defer func() { _ = s.Close() }()
 	source := sourceSpeech(samples(8000, w.length))
 	per := samples(8000, w.ptime)
 	coder, err := codec.Format.Open(pcmu)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := codec.Format.Open(pcma)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +155,13 @@ func (w world) play(t testing.TB) verdict {
 			binary.BigEndian.PutUint16(buf[2:], uint16(a.seq))
 			binary.BigEndian.PutUint32(buf[4:], uint32(a.seq*per))
 			binary.BigEndian.PutUint32(buf[8:], 99)
-			coder.Encode(buf[12:], source[a.seq*per:min((a.seq+1)*per, len(source))])
+			say := coder
+			if w.payload != nil {
+				if buf[1] = w.payload(a.seq); buf[1] == 8 {
+					say = second
+				}
+			}
+			say.Encode(buf[12:], source[a.seq*per:min((a.seq+1)*per, len(source))])
 			c.set(start.Add(a.at))
 			s.datagram(s.paths.legs[0], &p, buf, peer)
 		}

@@ -110,19 +110,28 @@ type endBody struct {
 }
 
 type mediaBody struct {
-	Call       phone.CallID `json:"call"`
-	TxPackets  uint64       `json:"tx_packets"`
-	RxPackets  uint64       `json:"rx_packets"`
-	Lost       uint64       `json:"lost"`
-	Late       uint64       `json:"late"`
-	Duplicates uint64       `json:"duplicates"`
-	Jitter     *millis      `json:"jitter_ms,omitempty"` // absent until packets came
-	RTT        millis       `json:"rtt_ms,omitzero"`
-	Buffer     millis       `json:"buffer_ms"`
-	Concealed  millis       `json:"concealed_ms"`
-	MOS        float64      `json:"mos,omitempty"`
-	LevelIn    float64      `json:"level_in,omitempty"`
-	LevelOut   float64      `json:"level_out,omitempty"`
+	Call phone.CallID `json:"call"`
+	packetsBody
+	Jitter    *millis `json:"jitter_ms,omitempty"` // absent until packets came
+	RTT       millis  `json:"rtt_ms,omitzero"`
+	Buffer    millis  `json:"buffer_ms"`
+	Concealed millis  `json:"concealed_ms"`
+	MOS       float64 `json:"mos,omitempty"`
+	LevelIn   float64 `json:"level_in,omitempty"`
+	LevelOut  float64 `json:"level_out,omitempty"`
+	Loss      float64 `json:"loss"` // percent not heard in time, over the last 10 s
+	LossCall  float64 `json:"loss_call"`
+	MOSCall   float64 `json:"mos_call,omitempty"`
+	Sending   bool    `json:"sending"`
+}
+
+type packetsBody struct {
+	TxPackets  uint64 `json:"tx_packets"`
+	RxPackets  uint64 `json:"rx_packets"`
+	Lost       uint64 `json:"lost"`
+	Late       uint64 `json:"late"`
+	Duplicates uint64 `json:"duplicates"`
+	Refused    uint64 `json:"refused,omitempty"`
 }
 
 type networkBody struct {
@@ -325,9 +334,13 @@ func call(at time.Time, c phone.Call) callBody {
 
 func media(id phone.CallID, m phone.Media) mediaBody {
 	out := mediaBody{
-		Call: id, TxPackets: m.TxPackets, RxPackets: m.RxPackets, Lost: m.Lost, Late: m.Late, Duplicates: m.Duplicates,
+		Call: id,
+		packetsBody: packetsBody{
+			TxPackets: m.TxPackets, RxPackets: m.RxPackets, Lost: m.Lost, Late: m.Late, Duplicates: m.Duplicates, Refused: m.Refused,
+		},
 		RTT: millis(m.RTT), Buffer: millis(m.Buffer), Concealed: millis(m.Concealed),
-		MOS: finite(m.MOS, 100), LevelIn: finite(m.LevelIn, 10), LevelOut: finite(m.LevelOut, 10),
+		Loss: finite(100*m.Loss, 10), LossCall: finite(100*m.Call.Loss, 10), MOS: finite(m.MOS, 100), MOSCall: finite(m.Call.MOS, 100),
+		Sending: m.Sending, LevelIn: finite(m.LevelIn, 10), LevelOut: finite(m.LevelOut, 10),
 	}
 	if m.RxPackets > 0 {
 		jitter := millis(m.Jitter)

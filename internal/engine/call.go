@@ -84,7 +84,7 @@ func (c *call) options() sip.CallOptions {
 
 func (a *account) options() sip.CallOptions {
 	l := sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs())
-	l.Prefer(a.e.parts.Frame)
+	l.Prefer(a.e.parts.Media.Frame)
 	return sip.CallOptions{Session: l, Between: a.cfg.Policy.Between, Keep: a.grace()}
 }
 

@@ -80,8 +80,8 @@ func (p Parts) withDefaults() Parts {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	if p.Frame == 0 {
-		p.Frame = 20 * time.Millisecond
+	if p.Media.Frame == 0 {
+		p.Media.Frame = 20 * time.Millisecond
 	}
 	if p.OldMax == 0 {
 		p.OldMax = 50

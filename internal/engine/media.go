@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"ramble/audio/codec"
@@ -19,7 +20,7 @@ import (
 
 // openMedia opens the socket pair of one call on one path.
 func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string, stun netip.AddrPort) (*path.Transport, error) {
-	sock, err := path.Open(ctx, e.parts.Sockets, source, iface, e.parts.MediaPorts)
+	sock, err := path.Open(ctx, e.parts.Sockets, source, iface, e.parts.Media.Ports)
 	if err != nil || !stun.IsValid() {
 		return sock, err
 	}
@@ -54,6 +55,9 @@ func (c *call) negotiated(n sdp.Negotiated) {
 	c.showHold()
 	if m := c.mediaTerms(n); c.stream != nil {
 		c.stream.Update(m)
+		if to := c.stream.Stats().SendsTo; to.IsValid() { // where a refresh moves nothing, a latch stays
+			c.view.RemoteMedia = to
+		}
 	} else {
 		c.startStream(m)
 	}
@@ -89,12 +93,15 @@ func (c *call) startStream(n stream.Negotiated) {
 	}
 	e, id := c.e, c.view.ID
 	c.stream = stream.New(stream.Config{
-		Negotiated: n, JitterMin: e.parts.JitterMin, JitterMax: e.parts.JitterMax,
+		Negotiated: n, JitterMin: e.parts.Media.JitterMin, JitterMax: e.parts.Media.JitterMax,
 		OnDigit: func(r rune, d time.Duration) {
 			e.post(func() { e.tell(phone.DigitHeard{Call: id, Digit: r, Duration: d, Method: "rtp"}) })
 		},
-		OnHeard: func(h stream.Heard) { e.post(func() { c.heard(h) }) },
-		Log:     e.parts.Log, Guard: e.parts.Guard,
+		OnHeard:   func(h stream.Heard) { e.post(func() { c.heard(h) }) },
+		OnMoved:   func(to netip.AddrPort) { e.post(func() { c.mediaPeerMoved(to) }) },
+		OnForeign: func(pt uint8) { e.post(func() { c.foreign(pt) }) },
+		NoLatch:   e.parts.Media.NoLatch,
+		Log:       e.parts.Log, Guard: e.parts.Guard,
 	}, c.sock)
 	run, cancel := context.WithCancel(e.ctx)
 	c.stopStream = cancel
@@ -128,13 +135,24 @@ func (c *call) endMedia() {
 // look reads the stream's statistics and the meters.
 func (c *call) look(now time.Time) {
 	c.looked = now
-	c.view.Media = phone.Media(c.stream.Stats().Media)
-	c.view.Media.LevelIn, c.view.Media.LevelOut = c.e.parts.Desk.Levels(int(c.view.ID))
+	c.view.Media = condition(c.stream.Stats().Media)
+	in, out := c.e.parts.Desk.Levels(int(c.view.ID))
+	c.view.Media.LevelIn = min(in, c.view.Media.LevelIn) // what is made up has none
+	c.view.Media.LevelOut = min(out, c.view.Media.LevelOut)
 	if every := c.e.parts.StatsEvery; every > 0 && now.Sub(c.reported) >= every {
 		c.reported = now
 		c.e.tell(phone.MediaReport{Call: c.view.ID, Media: c.view.Media})
 	}
 	c.e.dirty = true
+}
+
+// condition is what the stream measures, in the words of the phone.
+func condition(m stream.Media) phone.Media {
+	return phone.Media{
+		Packets: phone.Packets(m.Packets), Quality: phone.Quality(m.Quality), Call: phone.Quality(m.Call),
+		Jitter: m.Jitter, RTT: m.RTT, Buffer: m.Buffer, Concealed: m.Concealed, Sending: m.Sending,
+		LevelIn: m.LevelIn, LevelOut: m.LevelOut, Silence: m.Silence, JitterTrail: m.JitterTrail,
+	}
 }
 
 // mediaMoved takes the sockets of a new path.
@@ -198,6 +216,27 @@ func (c *call) heard(h stream.Heard) {
 		Epoch: roam.Epoch(h.Generation), Call: roam.CallID(c.view.ID),
 		GapIn: h.GapIn, GapOut: h.GapOut, LostIn: h.LostIn,
 	})
+}
+
+// mediaPeerMoved: the other side's audio comes from elsewhere than it said, or
+// from there again, and ours goes there.
+func (c *call) mediaPeerMoved(to netip.AddrPort) {
+	if c.over() || c.view.RemoteMedia == to {
+		return
+	}
+	c.e.say(phone.Info, "audio of the other side comes from "+to.String()+" instead of "+c.view.RemoteMedia.String()+", and goes there", "")
+	c.view.RemoteMedia = to
+	c.e.watchPeers()
+	c.changed()
+}
+
+// foreign: the other side sends sound that nobody agreed on.
+func (c *call) foreign(payloadType uint8) {
+	if c.over() {
+		return
+	}
+	c.e.say(phone.Warn, "the other side sends sound in a format that was not agreed on (payload type "+
+		strconv.Itoa(int(payloadType))+"), it cannot be heard", "")
 }
 
 // lookAtMediaPath notices when only the way to this call's media peer moved.

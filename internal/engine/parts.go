@@ -30,10 +30,7 @@ type Parts struct {
 	Audio    AudioNote // at the start
 	Sound    Sound     // changes it; nil: nothing can be changed
 
-	MediaPorts path.Range
-	JitterMin  time.Duration
-	JitterMax  time.Duration
-	Frame      time.Duration // packet time; 0: 20 ms
+	Media      SoundPath
 	StatsEvery time.Duration // MediaReport interval; 0: only at the end of a call
 	SIPPort    uint16        // 0: any
 	KeepAlive  time.Duration // 0: off
@@ -50,6 +47,15 @@ type Parts struct {
 	Trace *capture.Ring // keeps the SIP messages; nil: nobody does
 	Log   *slog.Logger
 	Guard *safego.Guard
+}
+
+// SoundPath is how the sound of calls travels.
+type SoundPath struct {
+	Ports     path.Range
+	JitterMin time.Duration // 0: the buffer's own
+	JitterMax time.Duration
+	Frame     time.Duration // packet time that is asked for; 0: 20 ms
+	NoLatch   bool          // audio goes to the address of the peer's description, wherever it comes from
 }
 
 // Account is one address of record with its policies.

@@ -16,7 +16,7 @@ import (
 func TestAFixedPortIsTakenOver(t *testing.T) {
 	bubbles(t, func(t *testing.T, transport locate.Transport) {
 		r := script{phone: func(p *engine.Parts) {
-			p.SIPPort, p.MediaPorts = 5060, path.Range{Low: 16000, High: 16001}
+			p.SIPPort, p.Media.Ports = 5060, path.Range{Low: 16000, High: 16001}
 		}}.run(t, transport)
 		id := r.call("melody")
 		for n := range 3 {

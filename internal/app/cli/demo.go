@@ -80,7 +80,7 @@ func demoParts(s *Session, w *demo.World) (engine.Parts, error) {
 		p.Watching = "a network in memory"
 		p.Sockets = w.Phone
 	}
-	p.MediaPorts = path.Range(c.Network.RTPPorts)
+	p.Media.Ports = path.Range(c.Network.RTPPorts)
 	a := config.DefaultAccount()
 	a.Name = demo.Domain
 	acct := engineAccount(s, &a)

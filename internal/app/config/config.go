@@ -75,6 +75,7 @@ type Network struct {
 	SIPPort    uint16 // 0: any
 	RTPPorts   PortRange
 	Keepalive  time.Duration // 0: off
+	Latch      bool          // audio goes where it comes from, where the other side cannot know its address
 }
 
 // Roaming is what happens when the network moves.
@@ -219,6 +220,7 @@ func Default() Config {
 			Family:    FamilyAuto,
 			RTPPorts:  PortRange{10000, 20000},
 			Keepalive: 25 * time.Second,
+			Latch:     true,
 		},
 		Roaming: Roaming{
 			Enabled:   true,

@@ -69,6 +69,7 @@ func networkKeys() []key[Config] {
 			func(p uint16) string { return strconv.Itoa(int(p)) }),
 		field("network.rtp_ports", func(c *Config) *PortRange { return &c.Network.RTPPorts }, asPorts,
 			func(r PortRange) string { return fmt.Sprintf(`"%d-%d"`, r.Low, r.High) }),
+		truth("network.latch", func(c *Config) *bool { return &c.Network.Latch }),
 		span("network.keepalive", func(c *Config) *time.Duration { return &c.Network.Keepalive }, time.Second, time.Hour, true),
 	}
 }

@@ -154,18 +154,33 @@ func (h Hold) String() string { return [...]string{"none", "local", "remote", "b
 // Media is the condition of a call's sound. Counters are cumulative over the
 // call, across roams.
 type Media struct {
+	Packets
+	Quality                   // over the last 10 s
+	Call        Quality       // over the call
+	Jitter      time.Duration // RFC 3550 interarrival jitter of what we receive
+	RTT         time.Duration // from RTCP; 0 unknown
+	Buffer      time.Duration // present delay of the jitter buffer
+	Concealed   time.Duration // audio made up for what was missing
+	Sending     bool          // our audio leaves; false where none is due, and where the network takes none
+	LevelIn     float64       // dBFS of the last 100 ms of what we hear of the other side, nothing made up
+	LevelOut    float64       // dBFS of the last 100 ms of what we send
+	Silence     time.Duration // since the last packet arrived; 0 while audio flows
+	JitterTrail []time.Duration
+}
+
+// Packets are counted over a call, each once.
+type Packets struct {
 	TxPackets, RxPackets uint64
 	Lost                 uint64 // never arrived
-	Late                 uint64 // arrived after their turn
+	Late                 uint64 // arrived after they were needed
+	Refused              uint64 // arrived and could not be played: for want of room, or in a format never agreed on
 	Duplicates           uint64
-	Jitter               time.Duration // RFC 3550 interarrival jitter of what we receive
-	RTT                  time.Duration // from RTCP; 0 unknown
-	Buffer               time.Duration // present delay of the jitter buffer
-	Concealed            time.Duration // audio made up for what was missing
-	MOS                  float64       // E-model estimate (ITU-T G.107, default R0); 0 unknown
-	LevelIn, LevelOut    float64       // dBFS of the last 100 ms; in is what we hear, out what we send
-	Silence              time.Duration // since the last packet arrived; 0 while audio flows
-	JitterTrail          []time.Duration
+}
+
+// Quality is how a call sounds here.
+type Quality struct {
+	Loss float64 // share of the sound due that was not heard in time, lost, late or refused; 0 to 1
+	MOS  float64 // E-model estimate (ITU-T G.107, default R0); 0 unknown
 }
 
 // Network is what the watcher sees, and who uses it.
