@@ -84,8 +84,24 @@ func (c *Call) headers(st *Stack, a dialog.Send) (list []wire.Header) {
 	case "PRACK":
 		list = []wire.Header{{Name: "RAck", Value: fmt.Sprintf("%d %d INVITE", a.RAck.RSeq, a.RAck.CSeq)}}
 	}
+	list = append(list, timerHeaders(a.Timer)...)
 	if a.Replaces != "" { // a phone that does not know it must not ring instead
 		list = append(list, wire.Header{Name: "Require", Value: "replaces"}, wire.Header{Name: "Replaces", Value: a.Replaces})
+	}
+	return list
+}
+
+// timerHeaders say a session timer (RFC 4028 4, 5).
+func timerHeaders(t dialog.Timer) (list []wire.Header) {
+	if t.Every > 0 {
+		v := strconv.Itoa(int(t.Every / time.Second))
+		if t.Refresher != "" {
+			v += ";refresher=" + t.Refresher
+		}
+		list = append(list, wire.Header{Name: "Session-Expires", Value: v})
+	}
+	if t.Min > 0 {
+		list = append(list, wire.Header{Name: "Min-SE", Value: strconv.Itoa(int(t.Min / time.Second))})
 	}
 	return list
 }
@@ -286,6 +302,10 @@ func (c *Call) reply(a dialog.Reply) {
 	if a.RSeq != 0 {
 		list = append(list, wire.Header{Name: "Require", Value: "100rel"}, wire.Header{Name: "RSeq", Value: strconv.Itoa(int(a.RSeq))})
 	}
+	list = append(list, timerHeaders(a.Timer)...)
+	if a.Timer.Refresher == "uac" { // RFC 4028 9: they are to refresh, and must know
+		list = append(list, wire.Header{Name: "Require", Value: "timer"})
+	}
 	if a.RetryAfter {
 		list = append(list, wire.Header{Name: "Retry-After", Value: strconv.Itoa(rand.IntN(11))})
 	}
@@ -319,7 +339,7 @@ func (s *Stack) give(in *inbound, res *sipgo.Response) error {
 
 // phrase is the reason phrase of a response of ours.
 func phrase(code int) string {
-	if p, ok := map[int]string{180: "Ringing", 200: "OK", 403: "Forbidden", 405: "Method Not Allowed",
+	if p, ok := map[int]string{180: "Ringing", 200: "OK", 403: "Forbidden", 422: "Session Interval Too Small", 405: "Method Not Allowed",
 		480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 486: "Busy Here",
 		487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
 		503: "Service Unavailable", 504: "Server Time-out", 600: "Busy Everywhere", 603: "Decline"}[code]; ok {

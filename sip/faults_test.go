@@ -8,6 +8,7 @@ import (
 	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/sdp"
+	"ramble/sip/wire"
 )
 
 // Faults that interleavings brought about, each with the order of messages that
@@ -153,4 +154,43 @@ func TestOffersThatCannotBeAnswered(t *testing.T) {
 		c.Reject(488)
 		p.expect("SIP/2.0 488", "INVITE")
 	}
+}
+
+// TestSessionTimer is RFC 4028 on the wire: a server that requires it both ways.
+func TestSessionTimer(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	ph := open(t, account(), p.server())
+	t.Run("of a call of ours", func(t *testing.T) {
+		c, _ := invite(t, ph, nil)
+		m := p.expect("INVITE")
+		if !wire.Lists(m.All("Supported"), "timer") {
+			t.Errorf("got %s", m.text)
+		}
+		m.reply(422, "Session Interval Too Small", "x", "", "Min-SE: 1800")
+		p.expect("ACK")
+		m = p.expect("INVITE")
+		if m.value("Session-Expires") != "1800;refresher=uac" || m.value("Min-SE") != "1800" {
+			t.Errorf("got %s", m.text)
+		}
+		m.reply(200, "OK", "bobtag", sdpB, p.contact(), "Require: timer", "Session-Expires: 1800;refresher=uac")
+		p.expect("ACK")
+		if next := ask(c, c.Next); next.IsZero() || time.Until(next) > 15*time.Minute {
+			t.Errorf("it is refreshed in %v", time.Until(next))
+		}
+	})
+	t.Run("of a call of theirs", func(t *testing.T) {
+		l := p.call(ph.st.Local())
+		l.send("INVITE", sdpB, "Require: timer", "Supported: timer", "Session-Expires: 60")
+		if m := p.expect("SIP/2.0 422"); m.value("Min-SE") != "90" {
+			t.Errorf("got %s", m.text)
+		}
+		l.branchACK()
+		l.send("INVITE", sdpB, "Require: timer", "Supported: timer", "x: 90")
+		c := event[incoming](ph).Call
+		c.feed(dialog.Accept{Wish: wish(sdp.SendRecv)})
+		m := p.expect("SIP/2.0 200", "INVITE")
+		if m.value("Session-Expires") != "90;refresher=uac" || !wire.Lists(m.All("Require"), "timer") {
+			t.Errorf("got %s", m.text)
+		}
+	})
 }

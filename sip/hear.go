@@ -164,7 +164,28 @@ func reversed(list []string) (out []string) {
 // headerOf reads what a machine hears of a message's other headers.
 func headerOf(msg interface{ GetHeaders(string) []sipgo.Header }) dialog.Header {
 	return dialog.Header{Allow: listed(msg, "Allow"), Supported: listed(msg, "Supported"),
-		RetryAfter: wire.RetryAfter(wire.Value(msg, "Retry-After"))}
+		RetryAfter: wire.RetryAfter(wire.Value(msg, "Retry-After")), Timer: timerOf(msg)}
+}
+
+// timerOf reads a session timer (RFC 4028 4, 5).
+func timerOf(msg interface{ GetHeaders(string) []sipgo.Header }) (t dialog.Timer) {
+	seconds := func(v string) time.Duration {
+		v, _, _ = strings.Cut(v, ";")
+		n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
+		if err != nil {
+			return 0
+		}
+		return time.Duration(n) * time.Second
+	}
+	every := wire.Value(msg, "Session-Expires")
+	t.Every, t.Min = seconds(every), seconds(wire.Value(msg, "Min-SE"))
+	_, params, _ := strings.Cut(every, ";")
+	for _, p := range wire.ParseParams(params) {
+		if strings.EqualFold(p.Name, "refresher") {
+			t.Refresher = strings.ToLower(p.Value)
+		}
+	}
+	return t
 }
 
 func listed(msg interface{ GetHeaders(string) []sipgo.Header }, name string) (list []string) {

@@ -3,6 +3,8 @@ package sip
 import (
 	"cmp"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -59,6 +61,9 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 	case refusal != nil:
 		s.refuse(in, refusal.Code, refusal.Reason)
 		return Incoming{}, false
+	case tooShort(in): // RFC 4028 9
+		s.refuse(in, 422, phrase(422), timerHeaders(dialog.Timer{Min: dialog.MinTimer})...)
+		return Incoming{}, false
 	case old == nil && s.busy(in.flow.remote().Addr()):
 		s.refuse(in, 486, "Busy Here")
 		return Incoming{}, false
@@ -77,6 +82,12 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 	s.dialogs.add(c, now)
 	s.dialogs.look(c)
 	return Incoming{Call: c, Replaces: old}, true
+}
+
+// tooShort says that an INVITE asks for a session timer that we do not take.
+func tooShort(in *inbound) bool {
+	h := headerOf(in.req)
+	return h.Timer.Every > 0 && h.Timer.Every < dialog.MinTimer && slices.ContainsFunc(h.Supported, func(o string) bool { return strings.EqualFold(o, "timer") })
 }
 
 // asserted is who the server says the caller is (RFC 3325 5): its word counts

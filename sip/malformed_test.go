@@ -16,7 +16,7 @@ func TestMalformed(t *testing.T) {
 		{"SIP/9.9", "505", func(s string) string { return strings.Replace(s, "SIP/2.0\r\n", "SIP/9.9\r\n", 1) }},
 		{"the CSeq names another method", "400", func(s string) string { return strings.Replace(s, "CSeq: 1 OPTIONS", "CSeq: 1 INVITE", 1) }},
 		{"the CSeq is too large", "400", func(s string) string { return strings.Replace(s, "CSeq: 1 ", "CSeq: 4294967296 ", 1) }},
-		{"unknown Require", "420", func(s string) string { return strings.Replace(s, "Max-", "Require: 100rel, timer\r\nMax-", 1) }},
+		{"unknown Require", "420", func(s string) string { return strings.Replace(s, "Max-", "Require: 100rel, precondition\r\nMax-", 1) }},
 		{"unknown scheme", "416", func(s string) string { return strings.Replace(s, "sip:alice@127.0.0.1 ", "nobody:alice ", 1) }},
 		{"two Content-Length", "400", func(s string) string { return strings.Replace(s, "Max-", "l: 0\r\nMax-", 1) }},
 		{"two CSeq", "400", func(s string) string { return strings.Replace(s, "Max-", "CSeq: 2 OPTIONS\r\nMax-", 1) }},

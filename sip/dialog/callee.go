@@ -170,7 +170,9 @@ func (m *Machine) accept(e Accept) {
 func (m *Machine) say(g *got, body []byte, delayed bool) {
 	g.final, g.ok, g.body, g.delayed, g.wait = true, true, body, delayed, T1
 	m.disarm(ringAgain, ringLate, askDue, answerOld)
-	m.do(Reply{To: g.ID, Code: 200, Body: body})
+	t := timerOf(g.Header)
+	m.refreshed(t, false)
+	m.do(Reply{To: g.ID, Code: 200, Body: body, Timer: t})
 	m.arm(answerAgain, g.wait)
 	m.arm(answerLate, 64*T1)
 }
@@ -181,7 +183,7 @@ func (m *Machine) answerAgain() {
 	case g == nil || g.acked:
 		return
 	case g.ok:
-		m.do(Reply{To: g.ID, Code: 200, Body: g.body})
+		m.do(Reply{To: g.ID, Code: 200, Body: g.body, Timer: timerOf(g.Header)})
 	default:
 		m.reply(g.ID, m.leave.code)
 	}

@@ -130,6 +130,11 @@ func (m *Machine) invited(f *flight, r Response) {
 	switch {
 	case r.Code < 300:
 		m.answered(r)
+	case m.state == Calling && r.Code == 422 && r.Header.Timer.Min > f.Timer.Min: // RFC 4028 7.4
+		m.want.clock.min = r.Header.Timer.Min
+		f.Timer = m.want.clock.timerToSay()
+		m.flight = append(m.flight, f)
+		m.again(f)
 	case m.state == Leaving:
 		m.finish(false)
 	case m.state == Calling:
@@ -192,6 +197,7 @@ func (m *Machine) won(f *fork, r Response) {
 	}
 	m.main, m.state, m.leave.passed = f, Up, true
 	m.listen(r.Header)
+	m.refreshed(r.Header.Timer, true)
 	if !f.answered { // else it repeats what a reliable response said (RFC 3262 5)
 		if len(r.Body) == 0 {
 			m.part(Ended{By: Us, How: Unusable, Err: errNoSDP, Passed: true})

@@ -20,6 +20,16 @@ func (m *Machine) refuseOffer(r Request, code int) {
 	m.do(Reply{To: r.ID, Code: code, RetryAfter: code == 500})
 }
 
+// tooShort refuses a session timer that would have both sides talk all the time
+// (RFC 4028 9).
+func (m *Machine) tooShort(r Request) bool {
+	if t := r.Header.Timer.Every; t == 0 || t >= MinTimer || !has(r.Header.Supported, "timer") {
+		return false
+	}
+	m.do(Reply{To: r.ID, Code: 422, Timer: Timer{Min: MinTimer}})
+	return true
+}
+
 // reinvited takes a re-INVITE (RFC 3261 14.2). It is answered at once.
 func (m *Machine) reinvited(f *fork, r Request) {
 	code := m.glare(f)
@@ -28,6 +38,9 @@ func (m *Machine) reinvited(f *fork, r Request) {
 	}
 	if code != 0 {
 		m.refuseOffer(r, code)
+		return
+	}
+	if m.tooShort(r) {
 		return
 	}
 	m.proves()
@@ -56,10 +69,15 @@ func (m *Machine) reinvited(f *fork, r Request) {
 // updated takes an UPDATE (RFC 3311 5.2); without an offer it only moves the
 // target.
 func (m *Machine) updated(f *fork, r Request) {
+	if m.tooShort(r) {
+		return
+	}
 	if r.Body == nil {
 		m.listen(r.Header)
 		m.retarget(f, r.Contact, true)
-		m.do(Reply{To: r.ID, Code: 200})
+		t := timerOf(r.Header)
+		m.refreshed(t, false)
+		m.do(Reply{To: r.ID, Code: 200, Timer: t})
 		return
 	}
 	if code := m.glare(f); code != 0 {
@@ -77,7 +95,9 @@ func (m *Machine) updated(f *fork, r Request) {
 	m.retarget(f, r.Contact, true)
 	m.want.said = m.want.wish
 	m.do(Apply{Negotiated: n, Early: m.state < Accepted})
-	m.do(Reply{To: r.ID, Code: 200, Body: body})
+	t := timerOf(r.Header)
+	m.refreshed(t, false)
+	m.do(Reply{To: r.ID, Code: 200, Body: body, Timer: t})
 }
 
 // proves: a new offer of theirs shows that they have our 2xx to the one before,

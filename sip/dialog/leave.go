@@ -47,7 +47,7 @@ func (m *Machine) over(e Ended) {
 func (m *Machine) finish(unheard bool) {
 	was := m.state
 	m.state = Over
-	m.disarm(ringAgain, ringLate, wishDue, settleLate, answerOld, leaveDue, askDue, inviteLate)
+	m.disarm(refreshDue, sessionEnds, ringAgain, ringLate, wishDue, settleLate, answerOld, leaveDue, askDue, inviteLate)
 	if g := m.got; g == nil || g.ok || !g.final {
 		m.disarm(answerAgain, answerLate)
 	}
@@ -102,7 +102,7 @@ func (m *Machine) part(e Ended) {
 
 func (m *Machine) leaveByBye() {
 	m.state, m.leave.what, m.leave.tries, m.leave.until = Leaving, byBye, 0, m.now.Add(m.cfg.Keep)
-	m.disarm(wishDue, settleLate, answerOld, inviteLate)
+	m.disarm(wishDue, settleLate, answerOld, inviteLate, refreshDue, sessionEnds)
 	if g := m.got; g != nil && g.initial && g.waits() {
 		return // not before the ACK, or its absence (RFC 3261 15)
 	}
@@ -302,7 +302,7 @@ func (m *Machine) moved() {
 	m.leave.path++
 	m.want.dead = false
 	if g := m.got; g != nil && g.waits() { // it may have died with the old one
-		m.do(Reply{To: g.ID, Code: 200, Body: g.body})
+		m.do(Reply{To: g.ID, Code: 200, Body: g.body, Timer: timerOf(g.Header)})
 		g.wait = T1
 		m.arm(answerAgain, g.wait)
 	}

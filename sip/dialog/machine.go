@@ -87,6 +87,8 @@ const (
 	leaveDue                 // an end is said again, or waits too long
 	askDue                   // the caller is asked again
 	inviteLate               // nobody takes our call
+	refreshDue               // the session is to be refreshed by us (RFC 4028)
+	sessionEnds              // nobody refreshed it
 	alarms
 )
 
@@ -190,6 +192,10 @@ func (m *Machine) wake() {
 			m.askNow()
 		case inviteLate:
 			m.nobodyAnswers()
+		case refreshDue:
+			m.sessionRefresh()
+		case sessionEnds:
+			m.sessionOver()
 		case wishDue, alarms: // reconcile looks at it
 		}
 	}

@@ -16,7 +16,8 @@ type want struct {
 	lost     *flight // an offer that ended without an answer; the peer may hold it
 	settling ID      // the CANCEL that clears it away; 0: none is out
 	reack    bool    // the ACK of before may have died with its path
-	dead     bool    // the path of the moment was given up
+	clock    clock
+	dead     bool // the path of the moment was given up
 }
 
 // Times of changes.
@@ -65,7 +66,7 @@ func (m *Machine) answerElsewhere(g *got) {
 		g.body = body
 	}
 	g.wait, g.old = T1, false
-	m.do(Reply{To: g.ID, Code: 200, Body: g.body})
+	m.do(Reply{To: g.ID, Code: 200, Body: g.body, Timer: timerOf(g.Header)})
 	m.arm(answerAgain, g.wait)
 	m.arm(answerOld, ackPatience)
 }
@@ -145,7 +146,7 @@ func (m *Machine) offer(f *fork) {
 		f.session.Narrow()
 	}
 	m.send(f, &flight{job: change, said: w.wish, urgency: w.urgency, by: by,
-		Send: Send{Method: by.String(), Body: w.wish.offer(f.session)}})
+		Send: Send{Method: by.String(), Body: w.wish.offer(f.session), Timer: w.clock.timerToSay()}})
 	w.urgency, w.by = Noted, Reinvite
 }
 
@@ -155,6 +156,11 @@ func (m *Machine) changed(f *flight, r Response) {
 		if r.Code < 300 && f.by == Reinvite {
 			m.ack(f.fork, r.Seq)
 		}
+		return
+	}
+	if r.Code == 422 && r.Header.Timer.Min > f.Timer.Min { // they want a longer one (RFC 4028 7.4)
+		m.want.clock.min = r.Header.Timer.Min
+		m.want.urgency, m.want.by = max(m.want.urgency, f.urgency), f.by
 		return
 	}
 	if r.Code >= 300 {
@@ -180,6 +186,7 @@ func (m *Machine) changed(f *flight, r Response) {
 		}
 	}
 	m.want.glares = 0
+	m.refreshed(r.Header.Timer, true)
 	if res.Err == nil {
 		m.want.said = f.said
 	}
@@ -246,6 +253,7 @@ const (
 //	                            Now, Once    Soon, Quietly
 //	491, 500, socket error      report       again, four times
 //	405, 501 to UPDATE          report       by re-INVITE
+//	422                         with a longer session timer, see changed
 //	408, 481 outside a move     Once: gone   gone
 //	408, 481 within one         report       later
 //	the path was given up       report       later

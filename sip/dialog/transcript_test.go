@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "write the transcripts anew")
 //	moved | moving | settled | after DURATION
 //	CODE METHOD [tag T] [sdp DIRECTION LETTER] [rel N] [contact LETTER] [retry N] [again]
 //	METHOD CSEQ [tag T] [sdp DIRECTION LETTER] [contact LETTER] [rack N N] [reason CODE]
+//	    both: [timer SECONDS REFRESHER] [min SECONDS] [knows-timer] [allows]
 //	failed METHOD closed|timeout|transport|unreachable
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -241,6 +242,14 @@ func (s *stage) options(w []string, tag *string, body *[]byte, contact *Contact,
 			h.Reliable = number(w[i])
 		case "100rel":
 			h.Asks100rel = true
+		case "timer":
+			h.Timer.Every, h.Timer.Refresher = time.Duration(number(w[i+1]))*time.Second, w[i+2]
+			i += 2
+		case "min":
+			i++
+			h.Timer.Min = time.Duration(number(w[i])) * time.Second
+		case "knows-timer":
+			h.Supported = []string{"timer"}
 		case "allows":
 			h.Allow = []string{"UPDATE"}
 		case "contact":
@@ -265,6 +274,15 @@ func (s *stage) options(w []string, tag *string, body *[]byte, contact *Contact,
 
 // say puts actions into the words of the RFCs.
 func (s *stage) say(acts []Action) (out []string) {
+	timed := func(t Timer) (text string) {
+		if t.Every > 0 {
+			text = fmt.Sprintf(" timer %d %s", int(t.Every.Seconds()), t.Refresher)
+		}
+		if t.Min > 0 {
+			text += fmt.Sprintf(" min %d", int(t.Min.Seconds()))
+		}
+		return text
+	}
 	described := func(body []byte) string {
 		d, err := sdp.Parse(body)
 		if err != nil {
@@ -277,7 +295,7 @@ func (s *stage) say(acts []Action) (out []string) {
 		switch a := a.(type) {
 		case Send:
 			s.methods[a.ID] = a.Method
-			text = fmt.Sprintf("%s %d", a.Method, a.Seq) + described(a.Body)
+			text = fmt.Sprintf("%s %d", a.Method, a.Seq) + described(a.Body) + timed(a.Timer)
 			if a.Dialog.RemoteTag != "t" && a.Dialog.RemoteTag != "" {
 				text += " to " + a.Dialog.RemoteTag
 			}
@@ -302,7 +320,7 @@ func (s *stage) say(acts []Action) (out []string) {
 		case Stop:
 			text = "stop " + s.methods[a.ID]
 		case Reply:
-			text = fmt.Sprintf("%d %s", a.Code, s.theirs[a.To]) + described(a.Body)
+			text = fmt.Sprintf("%d %s", a.Code, s.theirs[a.To]) + described(a.Body) + timed(a.Timer)
 			if a.RSeq > 0 {
 				text += fmt.Sprintf(" reliably, %d", a.RSeq)
 			}

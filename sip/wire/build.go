@@ -13,8 +13,9 @@ import (
 // Allowed are the methods that this phone understands.
 const Allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS"
 
-// Supported are the extensions of calls that it knows: RFC 3262, RFC 3891.
-const Supported = "100rel, replaces"
+// Supported are the extensions of calls that it knows: RFC 3262, RFC 3891, RFC
+// 4028.
+const Supported = "100rel, replaces, timer"
 
 // RandomToken makes tags, branches and Call-IDs: 26 characters, 130 bits, not
 // to be guessed (RFC 3261 19.3 asks for 32 bits).
