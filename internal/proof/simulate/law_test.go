@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -212,6 +213,13 @@ func (w *world) allEnd() Broken {
 			return Broken{"no call is stuck", name + ": " + err.Error()}
 		}
 	}
+	for name := range w.phones {
+		for _, c := range w.talker.With(name) {
+			if s := c.State(); !s.Incoming && s.Phase < siptest.Up { // a server that died took the answer along
+				w.beside(func(ctx context.Context) { _ = c.Hangup(ctx) })
+			}
+		}
+	}
 	var left string
 	if !w.until(endLimit, func() bool { left = w.left(); return left == "" }) {
 		return Broken{"an end is heard at both ends", left}
@@ -270,9 +278,19 @@ func (w *world) answered() Broken {
 }
 
 // goroutines is how many there are in the bubble a while later, those of the
-// server and of peers apart.
-func (w *world) goroutines() (n int) {
+// server and of peers apart. A keep-alive under way has some of its own, so the
+// least of a few looks counts.
+func (w *world) goroutines() int {
 	w.pass(2 * time.Minute)
+	least := w.look()
+	for range 4 {
+		w.pass(7 * time.Second)
+		least = min(least, w.look())
+	}
+	return least
+}
+
+func (w *world) look() (n int) {
 	synctest.Wait()
 	buf := make([]byte, 4<<20)
 	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {

@@ -18,13 +18,6 @@ func (w *world) theirs(s Step) (known bool) {
 			call = c
 		}
 	}
-	beside := func(fn func(ctx context.Context)) {
-		w.tasks.Go(func() {
-			ctx, cancel := context.WithTimeout(w.ctx, 40*time.Second)
-			defer cancel()
-			fn(ctx)
-		})
-	}
 	switch s.Verb {
 	case "release":
 		w.talker.Release(who)
@@ -43,15 +36,24 @@ func (w *world) theirs(s Step) (known bool) {
 		d, _ := time.ParseDuration(arg)
 		w.talker.AnswerLate(call.CallID(), d)
 	case "hangup":
-		beside(func(ctx context.Context) { _ = call.Hangup(ctx) })
+		w.beside(func(ctx context.Context) { _ = call.Hangup(ctx) })
 	case "hold", "resume", "reinvite", "update":
 		if isUp {
-			beside(func(ctx context.Context) { modify(ctx, call, s.Verb) })
+			w.beside(func(ctx context.Context) { modify(ctx, call, s.Verb) })
 		}
 	default:
 		return false
 	}
 	return true
+}
+
+// beside does what waits for an answer while the script goes on.
+func (w *world) beside(fn func(ctx context.Context)) {
+	w.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(w.ctx, 40*time.Second)
+		defer cancel()
+		fn(ctx)
+	})
 }
 
 // modify: refused, unanswered or crossed, the call must be whole all the same.
