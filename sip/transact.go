@@ -50,6 +50,37 @@ func (ct *clientTx) fail(err error) {
 	ct.tx.Terminate()
 }
 
+// acking is the flow of one transaction. It keeps the ACK to a refusal, which is
+// to be repeated at once for each repetition of that (RFC 3261 17.1.1.2); sipgo
+// would wait for four seconds, holding up the timers of the transaction.
+type acking struct {
+	flow
+	mu  sync.Mutex
+	ack sipgo.Message
+}
+
+// WriteMsg is that of sipgo.Connection.
+func (a *acking) WriteMsg(m sipgo.Message) error {
+	if req, ok := m.(*sipgo.Request); ok && req.IsAck() {
+		a.mu.Lock()
+		a.ack = m
+		a.mu.Unlock()
+	}
+	return a.flow.WriteMsg(m)
+}
+
+// again repeats the ACK; false: none was sent.
+func (a *acking) again() bool {
+	a.mu.Lock()
+	ack := a.ack
+	a.mu.Unlock()
+	if ack == nil {
+		return false
+	}
+	_ = a.flow.WriteMsg(ack) // the transaction is over as far as anybody waits
+	return true
+}
+
 // begin sends a request and keeps its transaction until it is terminated. The
 // request must not be changed afterwards.
 //
@@ -65,7 +96,8 @@ func (s *Stack) begin(req *sipgo.Request, f flow, hear func(*sipgo.Response)) (*
 	if err != nil {
 		return nil, err
 	}
-	ct := &clientTx{tx: sipgo.NewClientTx(key, req, f, s.log), flow: f, hear: hear, in: make(chan *sipgo.Response, responseQueue)}
+	acks := &acking{flow: f}
+	ct := &clientTx{tx: sipgo.NewClientTx(key, req, acks, s.log), flow: f, hear: hear, in: make(chan *sipgo.Response, responseQueue)}
 	ct.tx.OnTerminate(func(string, error) {
 		s.mu.Lock()
 		delete(s.clients, key)
@@ -87,7 +119,9 @@ func (s *Stack) begin(req *sipgo.Request, f flow, hear func(*sipgo.Response)) (*
 		for {
 			select {
 			case res := <-ct.in:
-				ct.tx.Receive(res)
+				if res.IsProvisional() || !acks.again() {
+					ct.tx.Receive(res)
+				}
 			case <-ct.tx.Done():
 				return
 			}

@@ -87,6 +87,7 @@ func (w *world) calm() (b Broken) {
 			return b
 		}
 	}
+	w.died = false
 	for _, h := range w.phones {
 		h.away, h.rough, h.shaken = 0, false, false
 		h.mu.Lock()
@@ -215,7 +216,7 @@ func (w *world) allEnd() Broken {
 	}
 	for name := range w.phones {
 		for _, c := range w.talker.With(name) {
-			if s := c.State(); !s.Incoming && s.Phase < siptest.Up { // a server that died took the answer along
+			if w.died && c.State().Phase < siptest.Up { // the server took the answer or the CANCEL along
 				w.beside(func(ctx context.Context) { _ = c.Hangup(ctx) })
 			}
 		}

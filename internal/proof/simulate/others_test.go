@@ -76,6 +76,7 @@ func (w *world) servers(s Step) (known bool) {
 	}
 	switch s.Verb {
 	case "down":
+		w.died = true
 		w.serverDown()
 	case "up":
 		w.serverUp()

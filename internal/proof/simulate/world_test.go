@@ -42,6 +42,7 @@ type world struct {
 
 	registrar *siptest.Registrar
 	down      func() // ends the server; nil: it is down
+	died      bool   // it was down in this episode
 
 	mu      sync.Mutex
 	code    int // the grump's next answer
