@@ -247,6 +247,13 @@ func (e *end) ring() {
 			e.step(Reject{Code: 486})
 		default:
 			e.step(Accept{Wish: Wish{At: e.media()}})
+			if w.dice.IntN(4) == 0 { // and moves right behind its answer
+				w.after(w.between(0, 40*time.Millisecond), func() {
+					if !e.other.repair && e.m.State() == Accepted || e.m.State() == Up && e.mayMove() {
+						e.move()
+					}
+				})
+			}
 		}
 	})
 }

@@ -106,7 +106,7 @@ func (w *world) settled() {
 			continue
 		}
 		for id, s := range e.byID { // law 3
-			if e.law.finals[id] == 0 && e.ended != nil {
+			if e.law.finals[id] == 0 {
 				w.breach("%s never answered %s %d", e.name, s.p.method, s.p.seq)
 			}
 		}
