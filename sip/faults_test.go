@@ -140,6 +140,27 @@ func TestAnswersThatMakeNoCall(t *testing.T) {
 	}
 }
 
+// TestAnACKOfAnotherDialogIsNotHeard: the tags are those of the call, or it is
+// nobody's.
+func TestAnACKOfAnotherDialogIsNotHeard(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	ph := open(t, account(), p.server())
+	l := p.call(ph.st.Local())
+	l.send("INVITE", sdpB)
+	c := event[incoming](ph).Call
+	c.feed(dialog.Accept{Wish: wish(sdp.SendRecv)})
+	l.answeredBy(p.expect("SIP/2.0 200", "INVITE"))
+	forged := *l
+	forged.local = "<sip:peer@example.test>;tag=guess"
+	forged.send("ACK", "")
+	p.expect("SIP/2.0 200", "INVITE") // it is still repeated
+	if s := ask(c, c.State); s != dialog.Accepted {
+		t.Errorf("it is %s", s)
+	}
+	l.send("ACK", "")
+	c.feed(dialog.Drop{})
+}
+
 // TestOffersThatCannotBeAnswered are seen before anything rings.
 func TestOffersThatCannotBeAnswered(t *testing.T) {
 	p := newPeer(t, locate.UDP)

@@ -104,7 +104,8 @@ func (e *Engine) deal(f fact) {
 // forgetSettled lets go of dialogs that have nothing left to do.
 func (e *Engine) forgetSettled() {
 	e.talks.list = slices.DeleteFunc(e.talks.list, func(t *talk) bool {
-		return t.sip.IsOver() && t.sip.Next().IsZero() && (t.call == nil || t.call.over())
+		done := t.sip.IsOver() && t.sip.Next().IsZero() || t.sip.State() == dialog.Idle // nothing was ever sent
+		return done && (t.call == nil || t.call.over())
 	})
 }
 

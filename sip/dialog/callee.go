@@ -211,7 +211,7 @@ func (m *Machine) unacknowledged() {
 // acknowledged takes an ACK. That to our refusal ends its repetition.
 func (m *Machine) acknowledged(r Request) {
 	g := m.got
-	if g == nil || g.Seq != r.Seq || !g.final || g.acked {
+	if g == nil || g.Seq != r.Seq || !g.final || g.acked || m.forkBy(r.Tag) == nil {
 		return
 	}
 	if g.ok && g.delayed && m.state != Leaving {
