@@ -312,6 +312,7 @@ type wireLaw struct {
 type question struct {
 	line, to string
 	finals   map[string]bool
+	judged   bool
 }
 
 func newWireLaw() *wireLaw { return &wireLaw{asked: map[string]*question{}} }
@@ -361,8 +362,11 @@ func fields(raw string) (branch, cseq, start string) {
 func (l *wireLaw) judge(at map[string]string) Broken {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer clear(l.asked)
 	for _, q := range l.asked {
+		if q.judged { // and repeated since
+			continue
+		}
+		q.judged = true
 		name, must := at[q.to]
 		if len(q.finals) > 1 || must && len(q.finals) == 0 {
 			return Broken{"each request has one final response", fmt.Sprintf("%s %s at %s has %v", name, q.line, q.to, q.finals)}
