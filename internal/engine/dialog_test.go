@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -9,6 +10,7 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
+	"ramble/sip/sdp"
 	"ramble/sip/siptest"
 )
 
@@ -74,6 +76,23 @@ func TestAReplacementThatIsDeclined(t *testing.T) {
 		}
 		if n := len(r.state1().Calls); n != 1 {
 			t.Errorf("%d rows, want the same one", n)
+		}
+	})
+}
+
+// TestAnOfferWithoutACodecOfOurs never rings: 488 at once, and a row that says so.
+func TestAnOfferWithoutACodecOfOurs(t *testing.T) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
+		r := script{world: demo.Options{Peer: func(o *siptest.PeerOptions) {
+			o.Codecs = []sdp.Codec{{Name: "G729", ClockRate: 8000, PayloadType: 18}}
+		}}}.run(t, transport)
+		r.registered()
+		if err := r.world.Ring(r.ctx); err == nil || !strings.Contains(err.Error(), "488") {
+			t.Errorf("the caller hears %v", err)
+		}
+		s := r.until("a row", func(s phone.State) bool { return len(s.Calls) == 1 && s.Calls[0].State == phone.Ended })
+		if c := s.Calls[0]; c.Code != 488 || c.End.Cause != phone.Unusable || !strings.Contains(words.End(c).Text, "codec") {
+			t.Errorf("it ended as %+v: %q", c.End, words.End(c).Text)
 		}
 	})
 }
