@@ -51,6 +51,7 @@ type ear struct {
 	mediaEpoch roam.Epoch // of the newest sockets
 	mapping    mapping
 	terms      sdp.Negotiated // as agreed last
+	host       mediaHost      // of the other side, where it names one
 	agreed     sdp.Direction  // what both sides settled on, seen from here
 	remoteHold bool
 	silent     bool // no audio arrives although it should; the policy knows

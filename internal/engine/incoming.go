@@ -9,6 +9,7 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/dialog"
+	"ramble/sip/sdp"
 )
 
 // maxCalls bounds the calls that exist at once; an INVITE past it is answered
@@ -80,6 +81,9 @@ func (e *Engine) incoming(a *account, in sip.Incoming) {
 		return
 	}
 	c.changed()
+	if offer, err := sdp.Parse(in.Call.Offer()); err == nil && offer.Audio.Host != "" {
+		c.findHost(offer.Audio.Host) // while it rings
+	}
 	auto := a.cfg.AutoAnswer == AutoAlways || (a.cfg.AutoAnswer == AutoHeader && in.Call.AsksAutoAnswer())
 	if auto {
 		_ = c.answer()
@@ -99,6 +103,22 @@ func (c *call) ringOut(now time.Time) {
 		return
 	}
 	c.reject(phone.End{By: phone.ByUs, Cause: phone.RangOut, Code: 487, After: now.Sub(c.view.Started)})
+}
+
+// hostMissing refuses a call, or ends it, whose media host nobody knows: it would
+// be one of silence.
+func (c *call) hostMissing() {
+	if c.over() || !c.host.missing {
+		return
+	}
+	c.host.missing = false
+	c.e.say(phone.Warn, "the other side wants its audio at "+c.host.wanted+", which was not found", "")
+	how := failedBy(phone.Unusable, 488, &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"})
+	if c.view.Direction == phone.Incoming && c.view.State != phone.Up && c.sip.State() != dialog.Accepted {
+		c.reject(how)
+		return
+	}
+	c.hangup(how)
 }
 
 // askCaller asks who rings us whether they still do: their CANCEL may have been

@@ -78,6 +78,9 @@ func (e *Engine) untilNext() time.Duration {
 		if c.ready != nil {
 			sooner(c.until)
 		}
+		if c.host.missing {
+			sooner(now)
+		}
 		if c.stream != nil {
 			sooner(c.looked.Add(lookEvery))
 			sooner(c.mapping.due)
@@ -116,6 +119,7 @@ func (e *Engine) tick(now time.Time) {
 			c.lookAtMapping(now)
 		}
 		c.ringOut(now)
+		c.hostMissing()
 		c.replacingLate(now)
 		if c.ready != nil && !now.Before(c.until) {
 			c.dialWhenReady()

@@ -48,6 +48,13 @@ func (a *account) codecs() []sdp.Codec {
 // negotiated takes over what an offer and an answer agreed on: it starts the
 // stream or moves the one that runs.
 func (c *call) negotiated(n sdp.Negotiated) {
+	if n.Host != "" {
+		if there, err := n.At(c.host.at); c.host.wanted == n.Host && err == nil {
+			n = there
+		} else {
+			c.findHost(n.Host)
+		}
+	}
 	c.view.RemoteMedia = n.Remote.RTP
 	c.view.Codec = n.Codec.String()
 	c.remoteHold = n.Held
@@ -66,6 +73,52 @@ func (c *call) negotiated(n sdp.Negotiated) {
 	c.changed()
 }
 
+// mediaHost is the host at which the other side says its audio is wanted, and its
+// address once that is known.
+type mediaHost struct {
+	wanted  string
+	at      netip.Addr
+	missing bool // it was looked up, and has none
+}
+
+// hostPatience bounds the look-up of such a name. The call goes on meanwhile, and
+// nothing is sent.
+const hostPatience = 2 * time.Second
+
+// findHost looks a media host up, once.
+func (c *call) findHost(name string) {
+	if c.host.wanted == name {
+		return
+	}
+	c.host = mediaHost{wanted: name}
+	e := c.e
+	e.job("media host", hostPatience, func(ctx context.Context) {
+		list, err := e.parts.Lookup.LookupNetIP(ctx, "ip", name)
+		e.post(func() { c.hostFound(name, list, err) })
+	})
+}
+
+// hostFound hears of it, see hostMissing.
+func (c *call) hostFound(name string, list []netip.Addr, err error) {
+	if c.over() || c.host.wanted != name {
+		return
+	}
+	for _, at := range list {
+		like := c.host.at.IsValid() && c.host.at.Unmap().Is4() == c.acct.path.Source.Unmap().Is4()
+		if _, bad := (sdp.Negotiated{Host: name, Port: 9}).At(at); bad == nil && !like {
+			c.host.at = at
+		}
+	}
+	if c.host.missing = !c.host.at.IsValid(); c.host.missing {
+		c.e.parts.Log.Warn("media host", "host", name, "error", err)
+		return
+	}
+	if c.terms.Host == name {
+		c.negotiated(c.terms)
+		c.followFamily()
+	}
+}
+
 // mediaTerms is what was negotiated, in the words of the stream.
 func (c *call) mediaTerms(n sdp.Negotiated) stream.Negotiated {
 	hears := make([]stream.Payload, 0, len(n.Hears))
@@ -79,11 +132,6 @@ func (c *call) mediaTerms(n sdp.Negotiated) stream.Negotiated {
 		Send:       n.Direction.Sends(), Receive: n.Direction.Receives(),
 		PTime: n.PTime,
 	}
-}
-
-// format is a format of a description in the words of the sound.
-func format(c sdp.Codec) codec.Format {
-	return codec.Format{Name: c.Name, ClockRate: c.ClockRate, Channels: c.Channels, Fmtp: c.Fmtp}
 }
 
 // startStream begins the call's sound on the sockets it has.
@@ -144,15 +192,6 @@ func (c *call) look(now time.Time) {
 		c.e.tell(phone.MediaReport{Call: c.view.ID, Media: c.view.Media})
 	}
 	c.e.dirty = true
-}
-
-// condition is what the stream measures, in the words of the phone.
-func condition(m stream.Media) phone.Media {
-	return phone.Media{
-		Packets: phone.Packets(m.Packets), Quality: phone.Quality(m.Quality), Call: phone.Quality(m.Call),
-		Jitter: m.Jitter, RTT: m.RTT, Buffer: m.Buffer, Concealed: m.Concealed, Sending: m.Sending,
-		LevelIn: m.LevelIn, LevelOut: m.LevelOut, Silence: m.Silence, JitterTrail: m.JitterTrail,
-	}
 }
 
 // mediaMoved takes the sockets of a new path.
@@ -224,7 +263,9 @@ func (c *call) mediaPeerMoved(to netip.AddrPort) {
 	if c.over() || c.view.RemoteMedia == to {
 		return
 	}
-	c.e.say(phone.Info, "audio of the other side comes from "+to.String()+" instead of "+c.view.RemoteMedia.String()+", and goes there", "")
+	if was := c.view.RemoteMedia; was.IsValid() {
+		c.e.say(phone.Info, "audio of the other side comes from "+to.String()+" instead of "+was.String()+", and goes there", "")
+	}
 	c.view.RemoteMedia = to
 	c.e.watchPeers()
 	c.changed()

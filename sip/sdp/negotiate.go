@@ -21,9 +21,6 @@ func (l *Local) Answer(remote Session, at Transport, dir Direction) (answer []by
 	if remote.Audio.RTP.IsValid() && remote.Audio.RTP == at.RTP {
 		return nil, Negotiated{}, unsuitable("the media address offered is our own")
 	}
-	if remote.Audio.Host != "" {
-		return nil, Negotiated{}, notFound(remote.Audio.Host)
-	}
 	theirs, own, ok := l.common(remote.Audio.Codecs)
 	if !ok {
 		return nil, Negotiated{}, l.nothingInCommon(remote.Audio)
@@ -71,8 +68,6 @@ func (l *Local) Accept(remote Session) (Negotiated, error) {
 		return Negotiated{}, malformed("the answer has other streams than the offer")
 	case remote.Audio.RTP.IsValid() && remote.Audio.RTP == l.at.RTP:
 		return Negotiated{}, unsuitable("the media address answered is our own")
-	case remote.Audio.Host != "":
-		return Negotiated{}, notFound(remote.Audio.Host)
 	}
 	theirs, own, ok := l.common(remote.Audio.Codecs)
 	if !ok {
@@ -131,7 +126,7 @@ func (l *Local) settle(remote Media, theirs Codec, ours []Codec) Negotiated {
 	l.inUse = ours[0]
 	n := Negotiated{
 		Codec: theirs, SendPT: theirs.PayloadType, Hears: ours,
-		Remote:    remote.Transport,
+		Remote: remote.Transport, Host: remote.Host, Port: remote.Port,
 		Direction: l.dir.And(remote.Direction.Reverse()),
 		PTime:     remote.PTime,
 		Held:      !remote.Direction.Receives(),
@@ -149,11 +144,6 @@ func (l *Local) settle(remote Media, theirs Codec, ours []Codec) Negotiated {
 		n.EventsSend = remote.EventsAt(theirs.ClockRate)
 	}
 	return n
-}
-
-// notFound: a host name in c= for which nobody put an address.
-func notFound(host string) error {
-	return unsuitable("the media host " + clean.Limit(host, maxHost) + " was not found")
 }
 
 func (l *Local) nothingInCommon(remote Media) error {

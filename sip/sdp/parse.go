@@ -133,17 +133,16 @@ func (m *Media) locate(at netip.AddrPort) {
 	}
 }
 
-// At is the session with the address ip in the place of Audio.Host, which was
-// looked up. The error is an *Error with code 488: nothing can be sent there.
-func (s Session) At(ip netip.Addr) (Session, error) {
+// resolve puts the address ip in the place of Host.
+func (m *Media) resolve(ip netip.Addr) error {
 	ip, held, err := readAddr(ip.Unmap().WithZone("").String())
 	if err != nil || held {
-		return s, unsuitable("the media host " + s.Audio.Host + " has no address that can be used")
+		return &Error{Code: 488, Text: "the media host " + m.Host + " has no address that can be used"}
 	}
-	at := netip.AddrPortFrom(ip, s.Audio.Port)
-	s.Audio.Host, s.Audio.Port = "", 0
-	s.Audio.locate(at)
-	return s, nil
+	at := netip.AddrPortFrom(ip, m.Port)
+	m.Host, m.Port = "", 0
+	m.locate(at)
+	return nil
 }
 
 // hostName reads a host name of c= (RFC 8866 5.7: an FQDN is allowed); empty

@@ -140,7 +140,7 @@ type Media struct {
 	Transport
 	// Host is the name that stands in c= where an address is expected (RFC
 	// 8866 5.7), and Port the port there; both are empty where Transport says
-	// an address. Session.At puts one in its place.
+	// an address. Negotiated.At puts one in its place.
 	Host     string
 	Port     uint16
 	Protocol string // "RTP/AVP" or "RTP/AVPF"
@@ -182,10 +182,25 @@ type Negotiated struct {
 	EventsSend uint8
 	// Remote is where to send; its RTP is the zero value where the peer holds
 	// the old way and named no address. Mux there is what both agreed to.
-	Remote    Transport
+	Remote Transport
+	// Host is the name that the peer gave in the place of an address, and Port
+	// the port there: nothing can be sent until At has an address for it.
+	Host      string
+	Port      uint16
 	Direction Direction     // ours, after both sides had their say
 	PTime     time.Duration // of what we send: what the peer asked for and takes
 	Held      bool          // the peer does not want our audio
+}
+
+// At is n with the address ip in the place of Host, which was looked up. The
+// error is an *Error with code 488: nothing can be sent there.
+func (n Negotiated) At(ip netip.Addr) (Negotiated, error) {
+	m := Media{Transport: n.Remote, Host: n.Host, Port: n.Port}
+	if err := m.resolve(ip); err != nil {
+		return n, err
+	}
+	n.Remote, n.Host, n.Port = m.Transport, "", 0
+	return n, nil
 }
 
 // RecvPT is the payload type on packets that we receive of the codec in use.
@@ -200,7 +215,7 @@ func (n Negotiated) RecvPT() uint8 {
 func (n Negotiated) Equal(other Negotiated) bool {
 	return n.Codec == other.Codec && n.SendPT == other.SendPT && n.EventsSend == other.EventsSend &&
 		slices.Equal(n.Hears, other.Hears) && n.Remote == other.Remote && n.Direction == other.Direction &&
-		n.PTime == other.PTime && n.Held == other.Held
+		n.PTime == other.PTime && n.Held == other.Held && n.Host == other.Host && n.Port == other.Port
 }
 
 // Error is a description that cannot be used. Code is the SIP status to

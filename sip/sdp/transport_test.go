@@ -59,19 +59,20 @@ func TestAHostNameWaitsForItsAddress(t *testing.T) {
 	if s.Audio.Host != "media.example.org" || s.Audio.RTP.IsValid() || s.Audio.Port != 9000 {
 		t.Fatalf("%+v", s.Audio)
 	}
-	found, err := s.At(netip.MustParseAddr("198.51.100.9"))
-	if err != nil || found.Audio.RTP != ap("198.51.100.9:9000") || found.Audio.RTCP != ap("198.51.100.9:9001") || found.Audio.Host != "" {
-		t.Fatalf("%+v %v", found.Audio, err)
+	_, n, err := local(pcmu).Answer(s, at("192.0.2.7:4000"), SendRecv)
+	if err != nil || n.Host != "media.example.org" || n.Remote.RTP.IsValid() {
+		t.Fatalf("%+v %v", n, err)
+	}
+	found, err := n.At(netip.MustParseAddr("198.51.100.9"))
+	want := Transport{RTP: ap("198.51.100.9:9000"), RTCP: ap("198.51.100.9:9001")}
+	if err != nil || found.Remote != want || found.Host != "" || found.Equal(n) {
+		t.Fatalf("%+v %v", found, err)
 	}
 	for _, bad := range []string{"0.0.0.0", "224.0.0.1", "255.255.255.255"} {
-		if _, err := s.At(netip.MustParseAddr(bad)); err == nil {
-			t.Errorf("%s is taken", bad)
+		var e *Error
+		if _, err := n.At(netip.MustParseAddr(bad)); !errors.As(err, &e) || e.Code != 488 {
+			t.Errorf("%s is taken: %v", bad, err)
 		}
-	}
-	_, _, err = local(pcmu).Answer(s, at("192.0.2.7:4000"), SendRecv)
-	var e *Error
-	if !errors.As(err, &e) || e.Code != 488 {
-		t.Errorf("answered before the name was looked up: %v", err)
 	}
 	for _, bad := range []string{"localhost", "a..b", "x_y.example", "1.2.3", "host.example.org/127;x", strings.Repeat("a", 64) + ".example"} {
 		if _, err := Parse(plain("m=audio 9000 RTP/AVP 0\nc=IN IP4 " + bad)); err == nil {
