@@ -140,6 +140,8 @@ func (s *Stack) handle(in *inbound) {
 		s.refuse(in, 481, "Call/Transaction Does Not Exist")
 	case in.req.Method == sipgo.OPTIONS && s.dialogs.lives(callID, toTag):
 		s.options(in)
+	case in.req.Method == sipgo.INFO && s.dialogs.lives(callID, toTag):
+		s.info(c, in)
 	default:
 		if in.req.Method == sipgo.INVITE {
 			in.onCancel(func(cancel *inbound) { s.emit(Heard{st: s, in: cancel, of: in}) })
@@ -155,6 +157,24 @@ func capabilities() *wire.Flaw {
 }
 
 func (s *Stack) options(in *inbound) { s.refuse(in, 200, "OK", capabilities().Headers...) }
+
+// info hears a digit (RFC 6086 4.2.2 and, for the body, custom). The
+// transaction answers what comes again, so that none is told twice.
+func (s *Stack) info(c *Call, in *inbound) {
+	key, length, ok := in.raw.Digit()
+	_, packages := in.raw.Get("Info-Package")
+	switch {
+	case ok:
+		s.refuse(in, 200, "OK")
+		s.emit(Digit{Call: c, Key: key, Length: length})
+	case packages > 0:
+		s.refuse(in, 469, "Bad Info Package", wire.Header{Name: "Recv-Info"})
+	case len(in.raw.Body) == 0: // some ask so whether the call lives
+		s.refuse(in, 200, "OK")
+	default:
+		s.refuse(in, 415, "Unsupported Media Type", wire.Header{Name: "Accept", Value: wire.Digits})
+	}
+}
 
 func (s *Stack) notAllowed(in *inbound) {
 	fl := wire.RefuseMethod(string(in.req.Method))

@@ -1,6 +1,9 @@
 package sip
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Event is something that happened unasked. The set is closed. Events are
 // handed over on the goroutine that noticed them, those of one connection in
@@ -23,6 +26,12 @@ type (
 		At    netip.AddrPort
 		STUN  bool // a STUN server said so
 	}
+	// Digit is one that came in an INFO, beside the audio.
+	Digit struct {
+		Call   *Call
+		Key    rune // 0-9 * # A-D
+		Length time.Duration
+	}
 	// RefusedRequest counts requests from those who may not make the phone
 	// ring. Under a flood several are told in one event.
 	RefusedRequest struct {
@@ -36,4 +45,5 @@ func (Arrived) event()        {}
 func (Heard) event()          {}
 func (StackFailed) event()    {}
 func (Mapped) event()         {}
+func (Digit) event()          {}
 func (RefusedRequest) event() {}

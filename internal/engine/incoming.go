@@ -34,6 +34,10 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 		e.step(a, roam.StackLost{Epoch: epoch, Why: []phone.Fact{{Kind: phone.StackLost, Fault: fault(ev.Err)}}})
 	case sip.Mapped:
 		a.mapped(epoch, ev)
+	case sip.Digit:
+		if c := e.callOf(ev.Call); c != nil && !c.over() {
+			e.tell(phone.DigitHeard{Call: c.view.ID, Digit: ev.Key, Duration: ev.Length, Method: "info"})
+		}
 	case sip.RefusedRequest:
 		e.refused.Requests += uint64(ev.Count)
 		e.refused.Last = ev.Source.String()

@@ -25,7 +25,7 @@ func bringsSession(method string) bool {
 // judgeBody refuses what must be understood and is not (RFC 3261 8.2.3, RFC
 // 5621).
 func (m *Message) judgeBody() *Flaw {
-	if len(m.Body) == 0 {
+	if len(m.Body) == 0 || m.Method() == "INFO" { // whose body is judged by who hears it
 		return nil
 	}
 	p := part{headers: m.Headers, body: m.Body}

@@ -11,7 +11,7 @@ import (
 )
 
 // Allowed are the methods that this phone understands.
-const Allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS"
+const Allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS, INFO"
 
 // Supported are the extensions of calls that it knows: RFC 3262, RFC 3891, RFC
 // 4028.

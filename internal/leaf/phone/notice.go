@@ -52,12 +52,12 @@ type MediaReport struct {
 	Final bool
 }
 
-// DigitHeard is one DTMF digit from the peer (RFC 4733).
+// DigitHeard is one DTMF digit from the peer (RFC 4733, or in an INFO).
 type DigitHeard struct {
 	Call     CallID
 	Digit    rune
 	Duration time.Duration
-	Method   string // "rtp"
+	Method   string // "rtp" or "info"
 }
 
 // Said is a line for a person: what happened and, where there is something
