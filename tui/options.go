@@ -22,7 +22,6 @@ import (
 type Options struct {
 	Doer    phone.Doer          // carries out what the user asks for
 	Updates <-chan phone.Update // latest state and notices; closed when the engine is gone
-	Crashes <-chan safego.Crash // panics in any goroutine; may be nil
 	Guard   *safego.Guard       // for the interface's own goroutines; may be nil
 	Log     *slog.Logger        // nil: nothing is logged
 
@@ -40,6 +39,7 @@ type Options struct {
 	Keys    map[string][]string // [ui.keys]: action to keys
 	Refresh int                 // engine updates drawn per second at most; 0: 10
 	NoColor bool                // also set by NO_COLOR with any value
+	Mouse   bool                // clicks and the wheel are the phone's, not the terminal's
 	NoBell  bool                // no BEL at an incoming call
 
 	Environ []string         // nil: os.Environ()

@@ -25,7 +25,6 @@ type terminal struct {
 	screen  *vt.Emulator
 	keys    *io.PipeWriter
 	updates chan phone.Update
-	crashes chan safego.Crash
 	drawn   chan struct{}
 	ended   chan error
 }
@@ -45,7 +44,7 @@ func (v *terminal) Write(p []byte) (int, error) {
 func start(t *testing.T, ctx context.Context, with func(*Options)) *terminal {
 	t.Helper()
 	v := &terminal{T: t, screen: vt.NewEmulator(80, 24), updates: make(chan phone.Update, 1),
-		crashes: make(chan safego.Crash, 1), drawn: make(chan struct{}, 1), ended: make(chan error, 1)}
+		drawn: make(chan struct{}, 1), ended: make(chan error, 1)}
 	input, keys := io.Pipe()
 	v.keys = keys
 	drained := make(chan struct{})
@@ -53,7 +52,7 @@ func start(t *testing.T, ctx context.Context, with func(*Options)) *terminal {
 		defer close(drained)
 		_, _ = io.Copy(io.Discard, v.screen)
 	}()
-	o := Options{Doer: &fakeDoer{}, Updates: v.updates, Crashes: v.crashes, ASCII: "off", Theme: "dark",
+	o := Options{Doer: &fakeDoer{}, Updates: v.updates, ASCII: "off", Theme: "dark",
 		Environ: []string{"TERM=xterm-256color"}, Input: input, Output: v, Size: [2]int{80, 24}, Now: func() time.Time { return noon }}
 	if with != nil {
 		with(&o)
@@ -127,31 +126,23 @@ func TestRun(t *testing.T) {
 			t.Fatal("still on the alternate screen")
 		}
 	})
-	t.Run("returns a crash anywhere with the terminal restored", func(t *testing.T) {
-		v := start(t, t.Context(), nil)
-		v.updates <- phone.Update{State: idle()}
-		v.waitFor("registered")
-		v.crashes <- safego.Crash{Goroutine: "jitter", Value: "boom", Report: "/somewhere/crash.txt"}
-		err := v.end()
-		crash, ok := errors.AsType[*CrashError](err)
-		if !ok || crash.Crash.Goroutine != "jitter" || !strings.Contains(err.Error(), "/somewhere/crash.txt") {
-			t.Fatalf("got %v", err)
-		}
-		if v.alternate() {
-			t.Fatal("still on the alternate screen")
-		}
-	})
-	t.Run("a panic of its own ends the same way, with a report", func(t *testing.T) {
-		crashes := make(chan safego.Crash, 1)
-		v := start(t, t.Context(), func(o *Options) {
-			o.Crashes = crashes
-			o.Guard = safego.New(t.TempDir(), func(c safego.Crash) { crashes <- c })
+	t.Run("a panic of its own is reported, and the end that follows restores the terminal", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("crashed")
+		reports := make(chan safego.Crash, 1)
+		v := start(t, ctx, func(o *Options) {
+			o.Guard = safego.New(t.TempDir(), func(c safego.Crash) { reports <- c; cancel(why) })
 			o.Extra = []Action{{ID: "boom", Keys: []string{"w"}, Help: "boom", Enabled: func(Situation) bool { panic("boom") }}}
 		})
 		_, _ = v.keys.Write([]byte("w"))
-		err := v.end()
-		if crash, ok := errors.AsType[*CrashError](err); !ok || crash.Crash.Value != "boom" || crash.Crash.Report == "" {
+		if err := v.end(); !errors.Is(err, why) {
 			t.Fatalf("got %v", err)
+		}
+		if c := <-reports; c.Value != "boom" || c.Report == "" {
+			t.Fatalf("the report: %+v", c)
+		}
+		if v.alternate() {
+			t.Fatal("still on the alternate screen")
 		}
 	})
 	t.Run("ends with its context and says why", func(t *testing.T) {

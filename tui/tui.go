@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -24,23 +23,13 @@ import (
 	"ramble/internal/leaf/safego"
 )
 
-// CrashError is what Run returns after a panic somewhere in the program, with
-// the terminal restored. Its text is for the user.
-type CrashError struct{ Crash safego.Crash }
-
-func (e *CrashError) Error() string { return e.Crash.String() }
-
 // framesPerSecond bounds how often the renderer looks for something to write.
 // A key is answered within a frame.
 const framesPerSecond = 30
 
-// killWithin is how long Run waits for the event loop after a crash, which may
-// have been the event loop's.
-const killWithin = time.Second
-
 // Run shows the interface until the user quits, the engine's updates end, ctx
-// is done, or something crashes. It restores the terminal in every case. Errors
-// are those of ctx, a *CrashError, wrong options, or the terminal's.
+// is done. It restores the terminal in every case. Errors
+// are those of ctx, wrong options, or the terminal's.
 //
 // Signals are the caller's: let them end ctx.
 func Run(ctx context.Context, o Options) error {
@@ -78,18 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	case err := <-ended:
 		return ending(ctx, err)
 	}
-	select {
-	case c := <-o.Crashes:
-		p.Kill() // restores the terminal, even where the crash took the event loop along
-		select {
-		case err := <-ended:
-			_ = err // it was killed: the crash is what matters
-		case <-time.After(killWithin):
-		}
-		return &CrashError{c}
-	case err := <-ended:
-		return ending(ctx, err)
-	}
+	return ending(ctx, <-ended)
 }
 
 // ending is what the program's end means to the caller.

@@ -41,6 +41,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tea.KeyPressMsg:
 		cmd = m.key(msg)
+	case tea.MouseClickMsg:
+		m.click(msg.Mouse())
+	case tea.MouseWheelMsg:
+		cmd = m.wheel(msg.Mouse())
 	case tea.PasteMsg:
 		cmd = m.paste(msg.Content)
 	case tea.ResumeMsg:

@@ -13,6 +13,9 @@ import (
 // View implements tea.Model: the screen as a function of the model.
 func (m *model) View() tea.View {
 	v := tea.View{AltScreen: true, ReportFocus: true, WindowTitle: m.title()}
+	if m.set.Mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	if m.w <= 0 || m.h <= 0 {
 		return v
 	}

@@ -29,6 +29,7 @@ type program struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	ask     func(prompt string) (string, error) // reads a password from a person; nil: nobody is there
+	screen  func() error                        // why the full screen cannot be shown; nil: nobody looks
 	hide    func() (show func(), err error)     // hides what a person types in answers; nil: nobody is there to answer
 	apps    apps
 
@@ -72,6 +73,7 @@ func Execute(example string) int {
 	p := &program{
 		example: example, getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		ask: askTerminal(os.Stdin, os.Stderr), hide: hideOn(os.Stdin, os.Stdout), apps: wired(),
+		screen: func() error { return screenOn(os.Stdin, os.Stdout, os.Getenv) },
 	}
 	life := begin(context.Background(), saveTerminal(os.Stdin, os.Stdout), os.Stderr)
 	defer life.end()

@@ -44,9 +44,20 @@ const (
 	screen   face = true
 )
 
+// fits refuses the screen where it cannot be shown, before anything starts.
+func (p *program) fits(f face) error {
+	if f != screen || p.screen == nil {
+		return nil
+	}
+	return p.screen()
+}
+
 // withSession loads the configuration and everything that hangs on it, runs fn
 // and puts all away again.
 func (p *program) withSession(life *life, f face, fn func(*Session) error) error {
+	if err := p.fits(f); err != nil {
+		return err
+	}
 	paths, err := p.paths()
 	if err != nil {
 		return err
@@ -88,6 +99,9 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 // withDemo runs fn with the defaults and no account. It touches no file of the
 // user's except the log, and that only when asked to.
 func (p *program) withDemo(life *life, f face, fn func(*Session) error) error {
+	if err := p.fits(f); err != nil {
+		return err
+	}
 	paths, err := p.paths()
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func screenOptions(s *Session, e *engine.Engine, updates <-chan phone.Update) tu
 	return tui.Options{
 		Doer: e, Updates: updates, Guard: s.Guard, Log: s.Log, Version: s.Version,
 		Theme: string(ui.Theme), ASCII: string(ui.ASCII), Motion: string(ui.Motion), Layout: string(ui.Layout),
-		Time: string(ui.Time), Confirm: string(ui.ConfirmQuit), Keys: ui.Keys, Refresh: ui.Refresh, NoColor: s.NoColor,
+		Time: string(ui.Time), Confirm: string(ui.ConfirmQuit), Keys: ui.Keys, Refresh: ui.Refresh, Mouse: ui.Mouse, NoColor: s.NoColor,
 	}
 }
 

@@ -119,8 +119,17 @@ func logKeys() []key[Config] {
 		text("log.file", func(c *Config) *string { return &c.Log.File }),
 		word("log.format", func(c *Config) *LogFormat { return &c.Log.Format }, []LogFormat{LogText, LogJSON}),
 		field("log.max_size", func(c *Config) *int64 { return &c.Log.MaxSize }, asSize, showSize),
-		truth("log.redact", func(c *Config) *bool { return &c.Log.Redact }),
+		field("log.redact", func(c *Config) *bool { return &c.Log.Redact }, asRedact, strconv.FormatBool),
 	}
+}
+
+// asRedact takes the one value that is true: no log ever had a secret in it.
+func asRedact(raw any) (bool, error) {
+	on, err := asTruth(raw)
+	if err == nil && !on {
+		return true, wrongf("remove the line", "passwords, keys and digits are never written, so there is nothing to switch off")
+	}
+	return on, err
 }
 
 // later are the keys that a coming version will know. Using one is an error
