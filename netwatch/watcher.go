@@ -1,6 +1,7 @@
 package netwatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type Options struct {
 	Interfaces []string      // only paths through these count; empty: all
 	Settle     time.Duration // first quiet time of a network that keeps changing; 0: 300 ms
 	SettleMax  time.Duration // longest; 0: 3 s
+	SleptAfter time.Duration // how late a look must be to count as a sleep; 0: 5 s
 	// OnChange is called by Run, in order, one at a time. The first call tells
 	// the first look. The watcher waits for it, so it should hand over and return.
 	OnChange func(Change)
@@ -304,7 +306,7 @@ func (w *Watcher) slept(now time.Time) []Reason {
 		return nil
 	}
 	late := max(now.Sub(w.looked), w.awake()-w.clock) - w.opt.Poll
-	if late <= sleptAfter {
+	if late <= cmp.Or(w.opt.SleptAfter, sleptAfter) {
 		return nil
 	}
 	return []Reason{{Kind: Slept, Detail: late.Round(time.Second).String()}}

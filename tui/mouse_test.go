@@ -40,17 +40,17 @@ func TestMouse(t *testing.T) {
 		d := newHand(t, 80, 24, nil)
 		var n []phone.Notice
 		for i := range 40 {
-			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %d.", i)}})
+			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %02d", i)}})
 		}
 		d.show(idle(), n...)
 		for range 20 {
 			d.send(tea.MouseWheelMsg(at(d, paneLower, tea.MouseWheelUp)))
 		}
-		d.sees("event 0.")
+		d.sees("event 00")
 		for range 20 {
 			d.send(tea.MouseWheelMsg(at(d, paneLower, tea.MouseWheelDown)))
 		}
-		d.sees("event 39.")
+		d.sees("event 39")
 		d.send(tea.MouseWheelMsg(at(d, paneAccounts, tea.MouseWheelDown)))
 		if d.m.account != "lab" {
 			t.Fatalf("the account in hand is %q", d.m.account)

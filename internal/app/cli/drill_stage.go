@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"ramble/internal/app/demo"
 	"ramble/internal/app/drill"
@@ -59,6 +60,8 @@ func drillStage(ctx context.Context, s *Session, setup drill.Setup) (*drill.Stag
 	a := &p.Accounts[0]
 	a.SIP.Transport = map[drill.Transport]locate.Transport{"udp": locate.UDP, "tcp": locate.TCP, "tls": locate.TLS}[setup.Transport]
 	a.SIP.TLS.Roots = world.Roots
+	// Nothing stops this process but the drill itself, so a short sleep is one too.
+	p.Network.SleptAfter = time.Second
 	if setup.KeepFor > 0 {
 		a.Policy.KeepFor = setup.KeepFor
 	}

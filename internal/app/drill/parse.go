@@ -80,13 +80,21 @@ func (s *Scenario) whole() error {
 	if len(s.Steps) == 0 {
 		return &ParseError{s.Name, 0, "there is no step in it"}
 	}
-	demands := false
+	demands, happens := false, false
 	for _, step := range s.Steps {
-		_, is := step.Do.(Expect)
-		demands = demands || is
+		switch step.Do.(type) {
+		case Expect:
+			demands = true
+		case Call, Ring, Moves:
+			happens = true
+		default: // the rest needs a call, and a call needs one of these
+		}
 	}
 	if !demands {
 		return &ParseError{s.Name, 0, `it has no "expect" line: nothing could fail`}
+	}
+	if !happens {
+		return &ParseError{s.Name, 0, "it has no call and no move of the network: it proves nothing"}
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestEveryStepIsRead(t *testing.T) {
 		"wait 10m":     Wait{10 * time.Minute},
 		"expect ends":  Expect{What: Ends},
 	} {
-		s, err := Parse("x", line+"\nexpect up\n")
+		s, err := Parse("x", line+"\ncall\nexpect up\n")
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
 		} else if s.Steps[0].Do != want {
@@ -107,6 +107,7 @@ func TestMistakes(t *testing.T) {
 		{"", 0, "there is no step in it"},
 		{"# nothing but a comment\n", 0, "there is no step in it"},
 		{"call\n", 0, `no "expect" line`},
+		{"wait 1s\nexpect registered\n", 0, "no call and no move of the network"},
 		{"call\nfly usb0\n", 2, `no step "fly"; there are: answer, call`},
 		{"roam\n", 1, "roam takes at least one word"},
 		{"roam ppp0\n", 1, `no uplink "ppp0"; there are: wlan0, usb0, eth0`},

@@ -113,7 +113,27 @@ func (p *play) all(steps []Step) *Failure {
 			return &Failure{Line: s.Line, Step: s.Text, Why: err.Error(), Todo: todo(s.Do)}
 		}
 	}
-	return nil
+	return p.noticed(steps)
+}
+
+// noticed fails a scenario that moved the network and proved nothing by it: the
+// phone saw no change. A stall may pass unseen, that is what it is.
+func (p *play) noticed(steps []Step) *Failure {
+	i := slices.IndexFunc(steps, func(s Step) bool {
+		m, moves := s.Do.(Moves)
+		_, stall := m.Move.(ground.Stall)
+		return moves && !stall
+	})
+	if i < 0 {
+		return nil
+	}
+	err := p.until("the phone to notice that its network moved", func() (bool, string) {
+		return len(p.over()) > 0, "0 roams: whatever was expected, it proves nothing"
+	})
+	if err == nil {
+		return nil
+	}
+	return &Failure{Line: steps[i].Line, Step: steps[i].Text, Why: err.Error(), Todo: todo(Expect{What: Roams})}
 }
 
 // do carries out one step.
