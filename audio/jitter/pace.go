@@ -57,7 +57,7 @@ func (b *Buffer) plan(at time.Duration, demand int) {
 		p.over = 0
 		return
 	}
-	grid := gcd(demand, max(b.samples(b.in.frame), 1))
+	grid := gcd(demand, max(b.samples(b.in.unit), 1))
 	if least := samples(o.rate, time.Millisecond); grid < least || b.drift.corrected() != 0 {
 		grid = least // an odd packet time, or packets that drift along the ticks: no grid to speak of
 	}

@@ -131,13 +131,13 @@ func (b *Buffer) start(at time.Duration, demand int) {
 	for s := b.head(); s != nil; s = b.head() {
 		o.seq, o.end, o.n = s.seq, s.ts, 0
 		wait := b.wait(at)
-		if wait > b.best()+2*b.Frame() && b.successor(s) {
+		grid := gcd(demand, max(b.samples(b.in.unit), 1))
+		need := b.best() + b.length(demand-grid)
+		if wait > need+2*b.Frame() && b.successor(s) {
 			b.stats.Skipped++
 			o.seq++
 			continue
 		}
-		grid := gcd(demand, max(b.samples(b.in.frame), 1))
-		need := b.best() + b.length(demand-grid)
 		for lead := 0; lead < demand; lead += grid {
 			if wait+b.length(lead) >= need {
 				o.playing, o.lead = true, lead

@@ -12,6 +12,8 @@ type arrivals struct {
 	transit time.Duration // of the last packet
 	frame   int64         // timestamp units per packet
 	guess   int64         // a frame length seen once
+	unit    int64         // of which all frames of late are multiples
+	same    int           // frames in a row of the same length
 	odd     run           // consecutive packets that do not fit
 	burst   bool          // what comes now was held back: nothing is learnt from it
 }
@@ -75,6 +77,7 @@ func (b *Buffer) begin(at time.Duration, seq, ts int64, p Packet) {
 	if k := p.Decoder.Decode(b.out.ring, p.Payload); k > 0 {
 		b.in.frame = int64(k) * int64(b.opt.ClockRate) / int64(b.opt.Rate)
 	}
+	b.in.unit, b.in.guess = b.in.frame, b.in.frame
 	b.drift.restart()
 	if !first {
 		b.delay.rebase(at, b.in.transit)
@@ -155,16 +158,28 @@ func (b *Buffer) pushOther(at time.Duration, seq int64, missed bool) Verdict {
 	return Kept
 }
 
+// measure takes the length of a frame.
+func (in *arrivals) measure(step int64) {
+	if in.same++; step != in.guess {
+		in.same = 0
+		in.unit = int64(gcd(int(in.unit), int(step)))
+	}
+	if in.same > 0 {
+		in.frame = step
+	}
+	if in.same >= 100 {
+		in.unit = step
+	}
+	in.guess = step
+}
+
 // observe learns from a packet that fits: the frame length, the delay, and the
 // jitter of RFC 3550 A.8.
 func (b *Buffer) observe(at time.Duration, seq, ts int64, transit time.Duration) {
 	pause := at-b.in.at > b.opt.Max
 	if seq == b.in.seq+1 {
 		if step := ts - b.in.ts; step > 0 && b.span(step) <= maxFrame {
-			if step == b.in.guess {
-				b.in.frame = step
-			}
-			b.in.guess = step
+			b.in.measure(step)
 		}
 	}
 	// What was held back through a pause of the path tells of the pause and not
