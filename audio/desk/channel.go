@@ -17,6 +17,7 @@ type channel struct {
 	rate            int // of the leg, which what follows was made for; 0: made for nothing
 	toDevice, toLeg *audio.Resampler
 	frame           []int16 // at the leg's rate
+	voice           []int16 // what it played last, at the device's rate, as it is in the mix: the mix without it is N-1
 	heard, fed      *audio.Meter
 }
 
@@ -54,17 +55,18 @@ func (c *channel) fit(device, leg int, frame time.Duration) bool {
 	}
 	c.rate = leg
 	c.frame = make([]int16, format.Samples())
+	c.voice = make([]int16, audio.Format{Rate: device, Frame: frame}.Samples())
 	c.toDevice, c.toLeg = audio.NewResampler(leg, device), audio.NewResampler(device, leg)
 	c.heard, c.fed = audio.NewMeter(device), audio.NewMeter(device)
 	return true
 }
 
-// play takes the leg's next frame into voice, at the device's rate.
-func (c *channel) play(voice []int16) {
+// play takes the leg's next frame into the channel's voice.
+func (c *channel) play() {
 	c.leg.Play(c.frame)
-	clear(voice[c.toDevice.Process(voice, c.frame):])
-	c.hear.Apply(voice)
-	c.heard.Add(voice)
+	clear(c.voice[c.toDevice.Process(c.voice, c.frame):])
+	c.hear.Apply(c.voice)
+	c.heard.Add(c.voice)
 }
 
 // capture feeds the leg what the microphone took. voice is to scribble on.

@@ -82,7 +82,7 @@ type Desk struct {
 	channels []*channel
 	bell     bell
 	mix      audio.Mix
-	voice    []int16 // one leg's frame at the device's rate
+	voice    []int16 // scratch: a frame at the device's rate
 }
 
 // New returns a desk that stands still until Run.

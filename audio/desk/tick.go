@@ -21,8 +21,8 @@ func (d *Desk) tick(in, out []int16) {
 	d.mix.Reset(n)
 	for _, c := range d.channels {
 		if c.fit(d.format.Rate, c.leg.Rate(), d.frame) {
-			c.play(d.voice)
-			d.mix.Add(d.voice)
+			c.play()
+			d.mix.Add(c.voice)
 		}
 	}
 	if d.bell.next(d.voice) {
