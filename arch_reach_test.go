@@ -12,7 +12,6 @@ func forTests() map[string]string {
 	return map[string]string{
 		"sip/siptest":           "the peers of the demo",
 		"netwatch/netwatchtest": "the network of the demo",
-		"sip/dialog":            "being built: nothing imports it yet",
 	}
 }
 

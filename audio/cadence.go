@@ -2,9 +2,6 @@ package audio
 
 import "time"
 
-// Countries lists those whose tones are known.
-func Countries() []string { return []string{"eu", "us", "uk"} }
-
 // cadence is the table of tones: ETSI TR 101 041 and ITU-T E.180 Supplement 2
 // for the sounds of the network.
 func cadence(kind ToneKind, country string) []part {

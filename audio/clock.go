@@ -48,9 +48,6 @@ func (p *Pace) Due(now time.Time) (frames int, wait time.Duration) {
 	return frames, p.next.Sub(now)
 }
 
-// Skipped is the number of frames given up because they were too late.
-func (p *Pace) Skipped() int { return p.skipped }
-
 // Run calls tick once a frame on the caller's goroutine until the context
 // ends or tick fails, and returns the reason.
 func (p *Pace) Run(ctx context.Context, tick func() error) error {

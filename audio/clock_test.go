@@ -44,8 +44,8 @@ func TestPace(t *testing.T) {
 					t.Fatalf("at %v: %d frames, wait %v; want %d, %v", a.at, n, wait, a.frames, a.wait)
 				}
 			}
-			if p.Skipped() != tc.skipped {
-				t.Fatalf("skipped %d, want %d", p.Skipped(), tc.skipped)
+			if p.skipped != tc.skipped {
+				t.Fatalf("skipped %d, want %d", p.skipped, tc.skipped)
 			}
 		})
 	}

@@ -29,7 +29,6 @@ const (
 	progressLevel = -22 // a lone tone of call progress; loud speech has -20
 	ringLevel     = -14
 	comfortLevel  = -34
-	dtmfLevel     = -12 // of each of the pair: ITU-T Q.24 receivers take -4 to -25
 )
 
 // fade is the glide at both ends of a sound: shorter clicks, longer smears
@@ -50,7 +49,6 @@ type part struct {
 type Tone struct {
 	rate    int
 	cadence []part
-	once    bool // the cadence is not repeated
 
 	part, pos      int // the present part and how many of its samples are out
 	length, glide  int // of the present part, in samples
@@ -67,29 +65,6 @@ func NewTone(kind ToneKind, country string, rate int) *Tone {
 	return t
 }
 
-// NewDTMF returns the digit's pair of tones (ITU-T Q.23), which sounds for
-// length and then is silent. ok is false when there is no such digit.
-func NewDTMF(digit rune, length time.Duration, rate int) (t *Tone, ok bool) {
-	low, high, ok := DTMF(digit)
-	if !ok {
-		return nil, false
-	}
-	t = &Tone{rate: rate, once: true, cadence: []part{{length: length, f1: low, f2: high, level: dtmfLevel + 3}}}
-	t.enter(0)
-	return t, true
-}
-
-// DTMF is the pair of frequencies of a digit, 0-9 * # A-D, in Hz.
-func DTMF(digit rune) (low, high float64, ok bool) {
-	rows, columns := [4]float64{697, 770, 852, 941}, [4]float64{1209, 1336, 1477, 1633}
-	for i, d := range "123A456B789C*0#D" {
-		if d == digit || (d >= 'A' && d+'a'-'A' == digit) {
-			return rows[i/4], columns[i%4], true
-		}
-	}
-	return 0, 0, false
-}
-
 // Next writes the next samples of the tone to dst.
 func (t *Tone) Next(dst []int16) {
 	for i := range dst {
@@ -100,7 +75,7 @@ func (t *Tone) Next(dst []int16) {
 		dst[i] = t.sample()
 		if t.pos++; t.pos >= t.length {
 			next := t.part + 1
-			if next == len(t.cadence) && !t.once {
+			if next == len(t.cadence) {
 				next = 0
 			}
 			t.enter(next)

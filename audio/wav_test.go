@@ -93,7 +93,7 @@ func TestWAVReader(t *testing.T) {
 
 func TestWAVReaderReadsInPieces(t *testing.T) {
 	f, want := newFile(t), sine(20000, 8000, 300, -10)
-	w, _ := NewWAVWriter(f, 8000)
+	w, _ := ResumeWAV(f, 8000, 0)
 	if err := errors.Join(w.Write(want), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func newFile(t *testing.T) *os.File {
 func TestWAVWriterLeavesAWholeFileAtAnyMoment(t *testing.T) {
 	for _, rate := range []int{8000, 11025, 48000} {
 		f, src := newFile(t), sine(rate*3, rate, 440, -10)
-		w, err := NewWAVWriter(f, rate)
+		w, err := ResumeWAV(f, rate, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestWAVWriterLeavesAWholeFileAtAnyMoment(t *testing.T) {
 
 func TestWAVWriterResumes(t *testing.T) {
 	f := newFile(t)
-	w, _ := NewWAVWriter(f, 8000)
+	w, _ := ResumeWAV(f, 8000, 0)
 	if err := errors.Join(w.Write([]int16{1, 2, 3}), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func (d *brokenDisk) WriteAt(p []byte, _ int64) (int, error) {
 
 func TestWAVWriterReportsErrors(t *testing.T) {
 	for after := range 3 {
-		w, err := NewWAVWriter(&brokenDisk{after}, 8000)
+		w, err := ResumeWAV(&brokenDisk{after}, 8000, 0)
 		err = errors.Join(err, w.Write(make([]int16, 8000)))
 		if err == nil {
 			t.Errorf("a disk that fails after %d writes went unnoticed", after)

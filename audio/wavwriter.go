@@ -29,14 +29,9 @@ type WAVWriter struct {
 	pending []byte // not yet in it
 }
 
-// NewWAVWriter starts a file, which should be empty, with a header that tells
-// of no sound. The caller owns the file, and closes it after Flush.
-func NewWAVWriter(w io.WriterAt, rate int) (*WAVWriter, error) {
-	return ResumeWAV(w, rate, 0)
-}
-
-// ResumeWAV goes on with a file that NewWAVWriter began and that holds so many
-// samples; what lies beyond is overwritten.
+// ResumeWAV goes on with a file that it began and that holds so many samples;
+// what lies beyond is overwritten. With 0 it begins one, whose header tells of no
+// sound. The caller owns the file, and closes it after Flush.
 func ResumeWAV(w io.WriterAt, rate int, samples int64) (*WAVWriter, error) {
 	ww := &WAVWriter{w: w, rate: rate, written: 2 * samples, pending: make([]byte, 0, 2*max(rate/flushes, 1))}
 	return ww, ww.header()

@@ -39,7 +39,7 @@ func TestGivingUp(t *testing.T) {
 		c.Ring(180)
 		c.Reject(486)
 		c.feed(dialog.Accept{Wish: wish(sdp.SendRecv)})
-		if err := c.Modify(ctxOf(t), dialog.Reinvite, sdp.SendRecv); !dialog.WrongState(err) {
+		if err := c.Modify(ctxOf(t), dialog.Reinvite, sdp.SendRecv); !errors.Is(err, dialog.ErrState) {
 			t.Errorf("got %v", err)
 		}
 		c.feed(dialog.Drop{})

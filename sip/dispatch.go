@@ -176,11 +176,6 @@ func (s *Stack) info(c *Call, in *inbound) {
 	}
 }
 
-func (s *Stack) notAllowed(in *inbound) {
-	fl := wire.RefuseMethod(string(in.req.Method))
-	s.refuse(in, fl.Code, fl.Reason, fl.Headers...)
-}
-
 // refuse is a final answer that needs nothing else.
 func (s *Stack) refuse(in *inbound, code int, reason string, headers ...wire.Header) {
 	if err := in.reply(code, reason, wire.RandomToken(), headers...); err != nil {

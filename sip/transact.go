@@ -365,10 +365,3 @@ func (s *Stack) cancelRequest(in *inbound) {
 		cancel(in)
 	}
 }
-
-// inProgress is how many transactions there are, for tests and doctors.
-func (s *Stack) inProgress() (clients, servers int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.clients), len(s.servers)
-}

@@ -156,3 +156,10 @@ func TestDowngradeIsToldOnce(t *testing.T) {
 		t.Errorf("%d warnings: %s", n, log.String())
 	}
 }
+
+// inProgress is how many transactions there are.
+func (s *Stack) inProgress() (clients, servers int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients), len(s.servers)
+}

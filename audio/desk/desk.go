@@ -50,7 +50,7 @@ type Device interface {
 type Options struct {
 	Device  Device
 	Frame   time.Duration // 0: DefaultFrame
-	Country string        // of the tones: see audio.Countries; "" is "eu"
+	Country string        // of the tones: "eu", "us" or "uk"; "" is "eu"
 	Log     *slog.Logger
 	Guard   *safego.Guard
 }

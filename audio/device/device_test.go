@@ -41,7 +41,7 @@ func writeWAV(t *testing.T, path string, rate, n int, f float64) []int16 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := audio.NewWAVWriter(file, rate)
+	w, err := audio.ResumeWAV(file, rate, 0)
 	if err := errors.Join(err, w.Write(s), w.Flush(), file.Close()); err != nil {
 		t.Fatal(err)
 	}

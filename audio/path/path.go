@@ -14,8 +14,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"strconv"
-	"strings"
 )
 
 // Opener opens UDP sockets. Port 0 is any; an empty iface is not pinned.
@@ -30,21 +28,6 @@ const tries = 64
 // Range is a range of UDP ports, both ends included. The zero value leaves the
 // choice to the operating system.
 type Range struct{ Low, High uint16 }
-
-// ParseRange reads "10000-20000". Empty is the zero Range.
-func ParseRange(s string) (Range, error) {
-	if s == "" {
-		return Range{}, nil
-	}
-	low, high, ok := strings.Cut(s, "-")
-	l, errLow := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
-	h, errHigh := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
-	r := Range{uint16(l), uint16(h)}
-	if !ok || errLow != nil || errHigh != nil {
-		return Range{}, fmt.Errorf("port range %q: want two ports such as 10000-20000", s)
-	}
-	return r, r.check()
-}
 
 func (r Range) String() string {
 	if r == (Range{}) {

@@ -114,21 +114,6 @@ func TestOpenGivesUp(t *testing.T) {
 	})
 }
 
-func TestParseRange(t *testing.T) {
-	for in, want := range map[string]Range{
-		"": {}, "10000-20000": {10000, 20000}, " 4000 - 4001 ": {4000, 4001}, "65534-65535": {65534, 65535},
-	} {
-		if r, err := ParseRange(in); err != nil || r != want {
-			t.Errorf("%q: %v, %v", in, r, err)
-		}
-	}
-	for _, in := range []string{"10000", "-", "1-", "a-b", "20000-10000", "0-10", "5-5", "10000-70000", "-5-10"} {
-		if r, err := ParseRange(in); err == nil {
-			t.Errorf("%q was taken for %v", in, r)
-		}
-	}
-}
-
 func TestCloseWakesReadersAndMayBeRepeated(t *testing.T) {
 	s, err := Open(t.Context(), system{}, loopback, "", Range{})
 	if err != nil {

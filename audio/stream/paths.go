@@ -110,15 +110,7 @@ func (s *Stream) Began() {
 	}
 }
 
-// Retire closes the old paths: all but the one that is sent on and the newest.
-// It happens by itself two seconds after the new one was heard.
-func (s *Stream) Retire() {
-	s.mu.Lock()
-	old := s.paths.retire()
-	s.mu.Unlock()
-	closeAll(old)
-}
-
+// retire takes out the old paths: all but the one that is sent on and the newest.
 func (p *paths) retire() (old []*leg) {
 	p.retireAt = time.Time{}
 	if p.closed {

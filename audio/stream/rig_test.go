@@ -231,3 +231,11 @@ func silent(sound []int16) time.Duration {
 	}
 	return time.Duration(longest) * time.Second / 8000
 }
+
+// retire closes the old paths without waiting until the new one was heard.
+func retire(s *Stream) {
+	s.mu.Lock()
+	old := s.paths.retire()
+	s.mu.Unlock()
+	closeAll(old)
+}

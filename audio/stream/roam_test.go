@@ -194,9 +194,9 @@ func TestAStormOfPathsKeepsFew(t *testing.T) {
 		t.Fatalf("%d paths, sending on %d", len(r.a.paths.legs), r.a.paths.sending.generation)
 	}
 	r.a.Switch()
-	r.a.Retire()
+	retire(r.a.Stream)
 	if len(r.a.paths.legs) != 1 || r.a.Local() != r.a.leg(20).sock.RTP() {
-		t.Fatal("Retire keeps the newest only")
+		t.Fatal("retiring keeps the newest only")
 	}
 	next := openPath(t)
 	if err := r.a.Close(); err != nil {
@@ -367,7 +367,7 @@ func TestRun(t *testing.T) {
 			return false
 		}
 	})
-	a.Retire()
+	retire(a)
 	press('2')
 	cancel()
 	for range 2 {

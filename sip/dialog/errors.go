@@ -7,14 +7,10 @@ var (
 	errNoSDP  = errors.New("the answer describes no media")
 	errNobody = errors.New("nobody answered")
 	errNoACK  = errors.New("the answer was not acknowledged")
-	errState  = errors.New("the call is not in a state for this")
-)
 
-// NoDescription, NoAnswer and WrongState are these errors, for words.
-func NoDescription(err error) bool { return errors.Is(err, errNoSDP) }
+	// ErrState: the call's state has no room for the wish.
+	ErrState = errors.New("the call is not in a state for this")
+)
 
 // NoAnswer reports an INVITE that nobody took in three minutes.
 func NoAnswer(err error) bool { return errors.Is(err, errNobody) }
-
-// WrongState reports a wish that the call's state has no room for.
-func WrongState(err error) bool { return errors.Is(err, errState) }

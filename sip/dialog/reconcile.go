@@ -38,7 +38,7 @@ func (m *Machine) wanted(e Want) {
 	if m.state == Leaving || m.state == Over || m.state == Idle || m.state == Ringing ||
 		m.state == Calling && e.Urgency >= Once && (m.changeable() == nil || !m.Allows("UPDATE")) {
 		if e.Urgency >= Once {
-			m.do(Outcome{Urgency: e.Urgency, Method: e.By, Result: Result{Cause: Closed, Err: errState}})
+			m.do(Outcome{Urgency: e.Urgency, Method: e.By, Result: Result{Cause: Closed, Err: ErrState}})
 		}
 		return
 	}

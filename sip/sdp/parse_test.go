@@ -78,14 +78,6 @@ func TestParse_keeps_fmtp_and_origin(t *testing.T) {
 	if got := s.Audio.Codecs[0].Fmtp; got != "useinbandfec=1" {
 		t.Errorf("fmtp %q", got)
 	}
-	again := s
-	if !again.SameAs(s) {
-		t.Error("the same description is not the same")
-	}
-	again.Version++
-	if again.SameAs(s) {
-		t.Error("a new version is the same")
-	}
 }
 
 func TestParse_is_patient_with_form(t *testing.T) {

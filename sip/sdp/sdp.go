@@ -106,12 +106,6 @@ type Session struct {
 	Audio     Media
 }
 
-// SameAs says whether s repeats an earlier description of the same session
-// without a change: equal o= line, version included (RFC 3264 8).
-func (s Session) SameAs(earlier Session) bool {
-	return s.Origin == earlier.Origin && s.Version == earlier.Version
-}
-
 // Line is the little that is kept of an m= line: enough to decline it.
 type Line struct {
 	Media    string // "audio", "video", "image"

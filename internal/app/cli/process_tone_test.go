@@ -34,7 +34,7 @@ func writeTone(t *testing.T, path string, hz float64) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w, err := audio.NewWAVWriter(f, rate)
+	w, err := audio.ResumeWAV(f, rate, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
