@@ -24,7 +24,6 @@ func wide() map[string]int {
 		"audio/desk.Desk":                   19,
 		"audio/stream.sender":               16,
 		"internal/app/config.Account":       21,
-		"internal/app/demo.Voice":           17,
 		"internal/app/drill.object":         18,
 		"internal/automation.callBody":      21,
 		"internal/engine.Engine":            27,

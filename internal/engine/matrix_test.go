@@ -105,7 +105,7 @@ func atRest(ctx context.Context) (n int) {
 	synctest.Wait()
 	buf := make([]byte, 8<<20)
 	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(g, "synctest bubble") && !strings.Contains(g, "/sip/siptest.") && !strings.Contains(g, "internal/proof/soak.(*Ear)") {
+		if strings.Contains(g, "synctest bubble") && !strings.Contains(g, "/sip/siptest.") && !strings.Contains(g, "internal/app/voice.(*Voice)") {
 			n++
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"ramble/audio/desk"
 	"ramble/audio/device"
 	"ramble/internal/app/demo"
+	"ramble/internal/app/voice"
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
@@ -277,8 +278,8 @@ func TestCallSurvives(t *testing.T) {
 func survives(t *testing.T, transport locate.Transport, v variant, peerEnds bool) {
 	r := newRig(t, transport)
 	id := r.call("melody")
-	voice := r.world.Voices()[0]
-	voice.Mark()
+	peer := r.world.Voices()[0]
+	peer.Mark()
 	v.move(r.world, func(d time.Duration) {
 		select {
 		case <-time.After(d): // the network's own pace, not a wait for the phone
@@ -289,20 +290,20 @@ func survives(t *testing.T, transport locate.Transport, v variant, peerEnds bool
 	if roam.Phase != phone.RoamDone {
 		t.Fatalf("the roam %s: %s\n%s", roam.Phase, words.RoamFailure(roam), r.story())
 	}
-	audioBothWays(t, r, id, voice, v.to)
-	agrees(t, roam, voice, v)
+	audioBothWays(t, r, id, peer, v.to)
+	agrees(t, roam, peer, v)
 	oneBinding(t, r, v.to)
 	t.Logf("%s: %s", v.name, words.Step(roam.Steps[len(roam.Steps)-1]))
 	hangUp(t, r, id, peerEnds)
 }
 
 // audioBothWays: packets go on arriving here, and there from the new address.
-func audioBothWays(t testing.TB, r *rig, id phone.CallID, voice *demo.Voice, to netip.Addr) {
+func audioBothWays(t testing.TB, r *rig, id phone.CallID, peer *voice.Voice, to netip.Addr) {
 	t.Helper()
 	before := find(r.state1(), id).Media.RxPackets
-	heard := lastHeard(voice).Packets
+	heard := lastHeard(peer).Packets
 	r.until("audio in both directions on the new path", func(s phone.State) bool {
-		last := lastHeard(voice)
+		last := lastHeard(peer)
 		return find(s, id).Media.RxPackets > before+25 && last.From.Addr() == to && last.Packets > heard+25
 	})
 }
@@ -313,19 +314,19 @@ func (r *rig) state1() phone.State {
 	return r.state
 }
 
-func lastHeard(v *demo.Voice) demo.Heard {
+func lastHeard(v *voice.Voice) voice.Heard {
 	h := v.Heard()
 	if len(h) == 0 {
-		return demo.Heard{}
+		return voice.Heard{}
 	}
 	return h[len(h)-1]
 }
 
 // agrees compares the gap that the phone reports with the longest silence that
 // the peer counted.
-func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
+func agrees(t *testing.T, roam phone.Roam, peer *voice.Voice, v variant) {
 	t.Helper()
-	heard := voice.Heard()
+	heard := peer.Heard()
 	if len(heard) < 2 {
 		t.Fatalf("the peer heard %d sources, want the old and the new: %+v", len(heard), heard)
 	}
@@ -336,7 +337,7 @@ func agrees(t *testing.T, roam phone.Roam, voice *demo.Voice, v variant) {
 	// comes back, the old socket may say one more word before the new one does,
 	// and that ends the silence; then it is the longest of all.
 	between := max(heard[len(heard)-1].First.Sub(heard[len(heard)-2].Last), 0)
-	longest := voice.Pause()
+	longest := peer.Sound().Pause
 	off := func(peer time.Duration) time.Duration { return (peer - roam.Calls[0].GapOut).Abs() }
 	// A busy machine delays single packets by a few frames at either end.
 	if min(off(between), off(longest)) > 200*time.Millisecond {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"ramble/internal/app/voice"
 	"ramble/internal/leaf/safego"
 	"ramble/netwatch/netwatchtest"
 	"ramble/sip/siptest"
@@ -57,7 +58,7 @@ type World struct {
 	manual    bool
 
 	mu     sync.Mutex
-	voices []*Voice
+	voices []*voice.Voice
 }
 
 // registrarAddr is where the demo's server listens, UDP and TCP.
@@ -138,8 +139,8 @@ func (o Options) withDefaults() Options {
 }
 
 // voice makes the sound of one call of a peer.
-func (w *World) voice(host siptest.Sockets, at netip.Addr, fill func([]int16)) *Voice {
-	v := &Voice{open: host, at: at, fill: fill, guard: w.guard}
+func (w *World) voice(host siptest.Sockets, at netip.Addr, fill func([]int16)) *voice.Voice {
+	v := voice.New(voice.Options{Sockets: host, At: at, Say: fill, Guard: w.guard})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.voices = append(w.voices, v)
@@ -147,10 +148,10 @@ func (w *World) voice(host siptest.Sockets, at netip.Addr, fill func([]int16)) *
 }
 
 // Voices returns the peers' sounds, oldest call first.
-func (w *World) Voices() []*Voice {
+func (w *World) Voices() []*voice.Voice {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]*Voice(nil), w.voices...)
+	return append([]*voice.Voice(nil), w.voices...)
 }
 
 // Peer is one of the cast: "melody", "echo" or "carol".

@@ -140,7 +140,7 @@ func (p *play) measure(r *Result) {
 		}
 	}
 	if v := p.voice(); v != nil && measured {
-		longest(&r.GapOut, v.Pause())
+		longest(&r.GapOut, v.Sound().Pause)
 		if now := missing(p.find()); now >= p.before {
 			lost := now - p.before
 			r.Lost = &lost

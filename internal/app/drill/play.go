@@ -14,6 +14,7 @@ import (
 
 	"ramble/internal/app/demo"
 	"ramble/internal/app/ground"
+	"ramble/internal/app/voice"
 	"ramble/internal/leaf/phone"
 	wording "ramble/internal/leaf/words"
 	"ramble/sip/siptest"
@@ -263,7 +264,7 @@ func (p *play) pause(d time.Duration) error {
 }
 
 // voice is the peer's end of the sound; nil without one.
-func (p *play) voice() *demo.Voice {
+func (p *play) voice() *voice.Voice {
 	all := p.stage.World.Voices()
 	if len(all) == 0 {
 		return nil

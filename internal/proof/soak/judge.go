@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ramble/internal/app/voice"
 	"ramble/sip/siptest"
 )
 
@@ -167,13 +168,13 @@ func (p *run) talks(t *trial) string {
 }
 
 // sounds says what is missing to audio both ways.
-func (p *run) sounds(t *trial, s Sound) string {
+func (p *run) sounds(t *trial, s voice.Sound) string {
 	here := p.Phone.Call(t.id)
 	switch {
 	case s.To.Addr() != p.moved.Addr:
 		return fmt.Sprintf("the peer sends to %s", s.To)
-	case s.From.Addr() != p.moved.Addr || s.Heard < enough:
-		return fmt.Sprintf("the peer hears %s, %d packets", s.From, s.Heard)
+	case s.Heard.From.Addr() != p.moved.Addr || s.Heard.Packets < enough:
+		return fmt.Sprintf("the peer hears %s, %d packets", s.Heard.From, s.Heard.Packets)
 	case s.Sent < enough:
 		return fmt.Sprintf("the peer sent %d packets", s.Sent)
 	case t.mark == 0: // the phone must hear more from now on

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"ramble/internal/app/voice"
 	"ramble/sip/sdp"
 	"ramble/sip/siptest"
 )
@@ -143,7 +144,7 @@ func (p *run) setUp(ctx context.Context) error {
 	start := p.Phone.Call(talking.id).Heard
 	return p.until(ctx, "sound", func() bool {
 		ear := p.ear(talking)
-		return ear.Sound().Heard > 10 && p.Phone.Call(talking.id).Heard > start
+		return ear.Sound().Heard.Packets > 10 && p.Phone.Call(talking.id).Heard > start
 	})
 }
 
@@ -220,7 +221,7 @@ func (p *run) unsettle(ctx context.Context) error {
 		c := p.Phone.Call(t.id)
 		t.before = before{held: c.Held, callID: c.CallID, direction: p.ear(t).Sound().Direction}
 	}
-	p.ear(p.trial(Talking)).Watch()
+	p.ear(p.trial(Talking)).Mark()
 	p.Talker.AnswerLate(pending.callID, p.round.Late)
 	if _, err := p.Phone.Do(ctx, fmt.Sprint("refresh ", pending.id)); err != nil {
 		return err
@@ -255,13 +256,13 @@ func (p *run) there(t *trial) *siptest.PeerCall {
 }
 
 // ear is the talker's sound of a call, which may be silence.
-func (p *run) ear(t *trial) *Ear {
+func (p *run) ear(t *trial) *voice.Voice {
 	if c := p.there(t); c != nil {
 		if e := p.Talker.Ear(c); e != nil {
 			return e
 		}
 	}
-	return newEar(p.Talker.o)
+	return voice.New(voice.Options{})
 }
 
 // pass lets time go by.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ramble/internal/app/voice"
 	"ramble/internal/leaf/safego"
 	"ramble/sip/siptest"
 )
@@ -54,7 +55,7 @@ type Talker struct {
 	gates    map[*siptest.PeerCall]chan struct{} // calls that wait to be answered
 	late     map[string]time.Duration            // Call-ID: how late the next refresh is answered
 	calls    map[string]*siptest.PeerCall        // by Call-ID, ended ones too
-	ears     map[*siptest.PeerCall]*Ear          // their sound
+	ears     map[*siptest.PeerCall]*voice.Voice  // their sound
 	released map[string]bool                     // callers whose calls are answered at once now
 }
 
@@ -62,7 +63,7 @@ type Talker struct {
 func NewTalker(o TalkerOptions) *Talker {
 	t := &Talker{
 		o: o, orders: map[string][]Order{}, gates: map[*siptest.PeerCall]chan struct{}{}, late: map[string]time.Duration{},
-		calls: map[string]*siptest.PeerCall{}, ears: map[*siptest.PeerCall]*Ear{}, released: map[string]bool{},
+		calls: map[string]*siptest.PeerCall{}, ears: map[*siptest.PeerCall]*voice.Voice{}, released: map[string]bool{},
 	}
 	t.Peer = siptest.NewPeer(siptest.PeerOptions{
 		User: o.User, Domain: o.Domain, Addr: o.Addr, Transport: o.Transport, Registrar: o.Registrar, Password: o.Password,
@@ -80,9 +81,6 @@ func (t *Talker) Run(ctx context.Context) error {
 	t.mu.Unlock()
 	for _, e := range ears {
 		e.Close()
-	}
-	for _, e := range ears {
-		e.done.Wait()
 	}
 	return err
 }
@@ -123,7 +121,7 @@ func (t *Talker) Call(callID string) *siptest.PeerCall {
 }
 
 // Ear is the sound of a call.
-func (t *Talker) Ear(c *siptest.PeerCall) *Ear {
+func (t *Talker) Ear(c *siptest.PeerCall) *voice.Voice {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ears[c]
@@ -202,13 +200,15 @@ func (t *Talker) refreshed(c *siptest.PeerCall) <-chan struct{} {
 }
 
 func (t *Talker) media(c *siptest.PeerCall) siptest.Media {
-	e := newEar(t.o)
-	e.renew = func() {
+	e := voice.New(voice.Options{
+		Sockets: t.o.Sockets, At: t.o.Addr.Addr(), IPv6: t.o.IPv6, Say: loud, Guard: t.o.Guard,
 		// It offered one family and was answered with the other: it offers that one.
-		ctx, cancel := context.WithTimeout(context.Background(), renewLimit)
-		defer cancel()
-		_ = c.Reinvite(ctx, nil)
-	}
+		Renew: func() {
+			ctx, cancel := context.WithTimeout(context.Background(), renewLimit)
+			defer cancel()
+			_ = c.Reinvite(ctx, nil)
+		},
+	})
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ears[c] = e
@@ -220,4 +220,12 @@ func userOf(uri string) string {
 	_, rest, _ := strings.Cut(uri, ":")
 	user, _, _ := strings.Cut(rest, "@")
 	return user
+}
+
+// loud says a steady, loud tone of 500 Hz.
+func loud(dst []int16) {
+	wave := [...]int16{0, 5740, 10607, 13858, 15000, 13858, 10607, 5740, 0, -5740, -10607, -13858, -15000, -13858, -10607, -5740}
+	for i := range dst {
+		dst[i] = wave[i%len(wave)]
+	}
 }
