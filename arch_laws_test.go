@@ -68,6 +68,7 @@ func unnamed() map[string]int {
 	return map[string]int{
 		"audio.ToneLevel": 1,
 		"audio.Peak":      1,
+		"audio.Without":   1, // for conferences
 	}
 }
 

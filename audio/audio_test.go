@@ -2,7 +2,6 @@ package audio
 
 import (
 	"math"
-	"slices"
 	"testing"
 	"time"
 )
@@ -100,17 +99,20 @@ func TestGain(t *testing.T) {
 	equal("is cut at full scale", math.MaxInt16, math.MaxInt16)
 }
 
-func TestMixIsCutAtFullScale(t *testing.T) {
+func TestMixLeavesOutTheOwnVoice(t *testing.T) {
 	a, b, c := []int16{1, 30000, -30000}, []int16{2, 30000, -30000}, []int16{4, 1, -1}
 	var m Mix
 	m.Reset(3)
 	m.Add(a)
 	m.Add(b)
 	m.Add(c)
-	all := make([]int16, 3)
+	all, without := make([]int16, 3), make([]int16, 3)
 	m.All(all)
-	if want := []int16{7, 32767, -32768}; !slices.Equal(all, want) {
-		t.Errorf("%v, want %v", all, want)
+	m.Without(without, b)
+	for i, want := range [][2]int16{{7, 5}, {32767, 30001}, {-32768, -30001}} {
+		if all[i] != want[0] || without[i] != want[1] {
+			t.Errorf("sample %d: all %d, without b %d, want %v", i, all[i], without[i], want)
+		}
 	}
 	m.Reset(3)
 	m.All(all)
@@ -141,7 +143,7 @@ func TestNothingAllocatesOnceWarm(t *testing.T) {
 		up.Process(other, frame)
 		mix.Reset(160)
 		mix.Add(frame)
-		mix.All(frame)
+		mix.Without(frame, frame)
 		ToneLevel(frame, 8000, 440)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -1,7 +1,7 @@
 package audio
 
-// Mix sums sounds of equal length and hands out the sum. What exceeds full
-// scale is cut there.
+// Mix sums sounds of equal length and hands out the sum, whole or without one
+// of its parts. What exceeds full scale is cut there.
 type Mix struct {
 	sum []int32
 }
@@ -27,5 +27,13 @@ func (m *Mix) Add(part []int16) {
 func (m *Mix) All(dst []int16) {
 	for i := range min(len(dst), len(m.sum)) {
 		dst[i] = Clamp(m.sum[i])
+	}
+}
+
+// Without writes the sum less part to dst: what a member of a conference
+// hears (N-1). The part must be one that was added, unchanged. It may be dst.
+func (m *Mix) Without(dst, part []int16) {
+	for i := range min(len(dst), len(part), len(m.sum)) {
+		dst[i] = Clamp(m.sum[i] - int32(part[i]))
 	}
 }
