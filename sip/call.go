@@ -3,10 +3,14 @@ package sip
 import (
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
 	"ramble/sip/dialog"
+	"ramble/sip/digest"
 	"ramble/sip/sdp"
 	"ramble/sip/wire"
 )
@@ -226,3 +230,19 @@ func (c *Call) AsksAutoAnswer() bool {
 // Acceptable says whether the offer of an incoming call can be answered: a codec
 // of ours in it, and a stream that is not declined.
 func (c *Call) Acceptable() error { return c.m.Acceptable() }
+
+// sent is a request of ours. What is set while it is sent is guarded by mu.
+type sent struct {
+	id     dialog.ID
+	method string
+	rounds int // only the call's goroutine uses it
+
+	mu      sync.Mutex
+	scope   digest.Scope
+	attempt digest.Attempt
+	st      *Stack
+	flow    flow
+	req     *sipgo.Request
+	ct      *clientTx
+	stopped bool
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"sync"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -20,22 +19,6 @@ import (
 
 // settleTime bounds what finds its way beside a call's queue.
 const settleTime = 5 * time.Second
-
-// sent is a request of ours. What is set while it is sent is guarded by mu.
-type sent struct {
-	id     dialog.ID
-	method string
-	rounds int // only the call's goroutine uses it
-
-	mu      sync.Mutex
-	scope   digest.Scope
-	attempt digest.Attempt
-	st      *Stack
-	flow    flow
-	req     *sipgo.Request
-	ct      *clientTx
-	stopped bool
-}
 
 // way is a sent request as a CANCEL needs it.
 func (o *sent) way() (req *sipgo.Request, st *Stack, f flow) {
@@ -87,21 +70,6 @@ func (c *Call) headers(st *Stack, a dialog.Send) (list []wire.Header) {
 	list = append(list, timerHeaders(a.Timer)...)
 	if a.Replaces != "" { // a phone that does not know it must not ring instead
 		list = append(list, wire.Header{Name: "Require", Value: "replaces"}, wire.Header{Name: "Replaces", Value: a.Replaces})
-	}
-	return list
-}
-
-// timerHeaders say a session timer (RFC 4028 4, 5).
-func timerHeaders(t dialog.Timer) (list []wire.Header) {
-	if t.Every > 0 {
-		v := strconv.Itoa(int(t.Every / time.Second))
-		if t.Refresher != "" {
-			v += ";refresher=" + t.Refresher
-		}
-		list = append(list, wire.Header{Name: "Session-Expires", Value: v})
-	}
-	if t.Min > 0 {
-		list = append(list, wire.Header{Name: "Min-SE", Value: strconv.Itoa(int(t.Min / time.Second))})
 	}
 	return list
 }
@@ -335,18 +303,4 @@ func (s *Stack) give(in *inbound, res *sipgo.Response) error {
 		return err
 	}
 	return s.write(f, res)
-}
-
-// phrase is the reason phrase of a response of ours.
-func phrase(code int) string {
-	if p, ok := map[int]string{180: "Ringing", 200: "OK", 403: "Forbidden", 422: "Session Interval Too Small", 405: "Method Not Allowed",
-		480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 486: "Busy Here",
-		487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
-		503: "Service Unavailable", 504: "Server Time-out", 600: "Busy Everywhere", 603: "Decline"}[code]; ok {
-		return p
-	}
-	if code < 200 {
-		return "Session Progress"
-	}
-	return "Not Accepted"
 }

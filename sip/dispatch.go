@@ -150,12 +150,6 @@ func (s *Stack) handle(in *inbound) {
 	}
 }
 
-// capabilities say what this phone can do (RFC 3261 11.2).
-func capabilities() *wire.Flaw {
-	return &wire.Flaw{Code: 200, Reason: "OK", Headers: []wire.Header{{Name: "Allow", Value: wire.Allowed},
-		{Name: "Accept", Value: wire.Accepted}, {Name: "Supported", Value: "outbound, path, " + wire.Supported}}}
-}
-
 func (s *Stack) options(in *inbound) { s.refuse(in, 200, "OK", capabilities().Headers...) }
 
 // info hears a digit (RFC 6086 4.2.2 and, for the body, custom). The
@@ -173,13 +167,6 @@ func (s *Stack) info(c *Call, in *inbound) {
 		s.refuse(in, 200, "OK")
 	default:
 		s.refuse(in, 415, "Unsupported Media Type", wire.Header{Name: "Accept", Value: wire.Digits})
-	}
-}
-
-// refuse is a final answer that needs nothing else.
-func (s *Stack) refuse(in *inbound, code int, reason string, headers ...wire.Header) {
-	if err := in.reply(code, reason, wire.RandomToken(), headers...); err != nil {
-		s.log.Debug("answering", "method", in.req.Method, "code", code, "err", err)
 	}
 }
 

@@ -1,8 +1,10 @@
 package sip
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"syscall"
 	"time"
@@ -165,4 +167,16 @@ func explainCode(e *ResponseError) explanation {
 	}
 	x.text = fmt.Sprintf("%d: %s", e.Code, x.text)
 	return x
+}
+
+func openError(ctx context.Context, what string, at netip.AddrPort, err error) error {
+	kind := ErrTransport
+	var no syscall.Errno
+	switch {
+	case errors.As(err, &no) && (no == syscall.EADDRINUSE || no == wsaAddrInUse):
+		kind = ErrPortInUse
+	case errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)):
+		kind = ErrTimeout
+	}
+	return fmt.Errorf("%w: %s %v: %w", kind, what, at, err)
 }

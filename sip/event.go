@@ -3,6 +3,11 @@ package sip
 import (
 	"net/netip"
 	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+
+	"ramble/sip/dialog"
+	"ramble/sip/wire"
 )
 
 // Event is something that happened unasked. The set is closed. Events are
@@ -47,3 +52,23 @@ func (StackFailed) event()    {}
 func (Mapped) event()         {}
 func (Digit) event()          {}
 func (RefusedRequest) event() {}
+
+// Heard is something of a call that was read or noticed: hand it to Hear, on
+// the goroutine that owns the account's calls, in the order of the events.
+type Heard struct {
+	call *Call
+	st   *Stack
+	in   *inbound // a request
+	of   *inbound // the INVITE that a CANCEL means
+	to   dialog.ID
+	res  *sipgo.Response // to the request
+	err  error           // or the end of it
+}
+
+// Arrived is an INVITE from outside of dialogs: hand it to Take on the goroutine
+// that owns the account's calls.
+type Arrived struct {
+	st   *Stack
+	in   *inbound
+	from wire.Address
+}

@@ -17,16 +17,6 @@ const writeTimeout = 5 * time.Second
 // maxDatagram is the largest request that goes over UDP (RFC 3261 18.1.1).
 const maxDatagram = 1300
 
-// flow is a way from a stack to one peer; sipgo's transactions write to it. A
-// transaction keeps its flow for life, so nothing is ever sent from another
-// socket than the one it started on.
-type flow interface {
-	sipgo.Connection
-	remote() netip.AddrPort
-	reliable() bool
-	send(b []byte) error
-}
-
 // datagram is a flow over the stack's UDP socket. It is a value; two of the
 // same remote are the same flow.
 type datagram struct {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"strings"
-	"sync"
 
 	"ramble/internal/leaf/clean"
 	"ramble/sip/wire"
@@ -15,16 +14,6 @@ import (
 // ringingFrom bounds the calls that one address, the server apart, may have
 // ringing here at once. Two leave lines for everybody else.
 const ringingFrom = 2
-
-// front is what stands before the transactions: it answers what needs none, so
-// that no flood takes up their table, and counts what is dropped.
-type front struct {
-	secret string // of this stack's tags
-
-	mu      sync.Mutex
-	dropped map[string]int // by reason
-	strange strangers
-}
 
 func newFront() *front {
 	return &front{secret: wire.RandomToken(), dropped: map[string]int{}}
@@ -153,4 +142,10 @@ func (s *Stack) means(m *wire.Message, src netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// capabilities say what this phone can do (RFC 3261 11.2).
+func capabilities() *wire.Flaw {
+	return &wire.Flaw{Code: 200, Reason: "OK", Headers: []wire.Header{{Name: "Allow", Value: wire.Allowed},
+		{Name: "Accept", Value: wire.Accepted}, {Name: "Supported", Value: "outbound, path, " + wire.Supported}}}
 }

@@ -17,18 +17,6 @@ import (
 
 // This file turns messages into what a machine hears.
 
-// Heard is something of a call that was read or noticed: hand it to Hear, on
-// the goroutine that owns the account's calls, in the order of the events.
-type Heard struct {
-	call *Call
-	st   *Stack
-	in   *inbound // a request
-	of   *inbound // the INVITE that a CANCEL means
-	to   dialog.ID
-	res  *sipgo.Response // to the request
-	err  error           // or the end of it
-}
-
 // Call is whose it is; nil: of a call that never came to be.
 func (h Heard) Call() *Call {
 	if h.call == nil && h.of != nil {
@@ -159,52 +147,6 @@ func reversed(list []string) (out []string) {
 		out = append(out, list[len(list)-1-i])
 	}
 	return out
-}
-
-// headerOf reads what a machine hears of a message's other headers.
-func headerOf(msg interface{ GetHeaders(string) []sipgo.Header }) dialog.Header {
-	return dialog.Header{Allow: listed(msg, "Allow"), Supported: listed(msg, "Supported"),
-		RetryAfter: wire.RetryAfter(wire.Value(msg, "Retry-After")), Timer: timerOf(msg)}
-}
-
-// timerOf reads a session timer (RFC 4028 4, 5).
-func timerOf(msg interface{ GetHeaders(string) []sipgo.Header }) (t dialog.Timer) {
-	seconds := func(v string) time.Duration {
-		v, _, _ = strings.Cut(v, ";")
-		n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
-		if err != nil {
-			return 0
-		}
-		return time.Duration(n) * time.Second
-	}
-	every := wire.Value(msg, "Session-Expires")
-	t.Every, t.Min = seconds(every), seconds(wire.Value(msg, "Min-SE"))
-	_, params, _ := strings.Cut(every, ";")
-	for _, p := range wire.ParseParams(params) {
-		if strings.EqualFold(p.Name, "refresher") {
-			t.Refresher = strings.ToLower(p.Value)
-		}
-	}
-	return t
-}
-
-func listed(msg interface{ GetHeaders(string) []sipgo.Header }, name string) (list []string) {
-	for _, v := range wire.Values(msg, name) {
-		for _, one := range wire.SplitList(v, ',') {
-			list = append(list, strings.TrimSpace(one))
-		}
-	}
-	return list
-}
-
-// descriptionIn is the SDP in a request; nil: none. It is the parsed message's
-// own: the raw one is a part of the reader's buffer.
-func descriptionIn(in *inbound) []byte {
-	kind, _, _ := strings.Cut(valueOf(in, "Content-Type"), ";")
-	if len(in.req.Body()) == 0 || !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {
-		return nil
-	}
-	return in.req.Body()
 }
 
 func rackOf(v string) dialog.RAck {

@@ -16,14 +16,6 @@ import (
 
 // This file is an INVITE from outside of dialogs.
 
-// Arrived is an INVITE from outside of dialogs: hand it to Take on the goroutine
-// that owns the account's calls.
-type Arrived struct {
-	st   *Stack
-	in   *inbound
-	from wire.Address
-}
-
 // Incoming is a new call. Until it is rung for, accepted or rejected the caller
 // hears nothing but a 100.
 type Incoming struct {
@@ -131,11 +123,6 @@ func (c *Call) connected(in *inbound) {
 		now.Name = c.peer.Name
 	}
 	c.peer = now
-}
-
-func valueOf(in *inbound, name string) string {
-	v, _ := in.raw.Get(name)
-	return v
 }
 
 // withoutTag is a From or To as it goes into our requests.

@@ -3,11 +3,14 @@ package sip
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/leaf/clean"
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
@@ -128,4 +131,84 @@ func (s *Stack) servesURI(u wire.URI) bool {
 // TLS the address alone does not make it that: several domains may live there.
 func (s *Stack) isServer(at netip.AddrPort, host string) bool {
 	return s.o.Server.Addr.IsValid() && unmap(at) == s.o.Server.Addr && (s.transport != locate.TLS || s.serverIs(host))
+}
+
+// headerOf reads what a machine hears of a message's other headers.
+func headerOf(msg interface{ GetHeaders(string) []sipgo.Header }) dialog.Header {
+	return dialog.Header{Allow: listed(msg, "Allow"), Supported: listed(msg, "Supported"),
+		RetryAfter: wire.RetryAfter(wire.Value(msg, "Retry-After")), Timer: timerOf(msg)}
+}
+
+func listed(msg interface{ GetHeaders(string) []sipgo.Header }, name string) (list []string) {
+	for _, v := range wire.Values(msg, name) {
+		for _, one := range wire.SplitList(v, ',') {
+			list = append(list, strings.TrimSpace(one))
+		}
+	}
+	return list
+}
+
+// timerOf reads a session timer (RFC 4028 4, 5).
+func timerOf(msg interface{ GetHeaders(string) []sipgo.Header }) (t dialog.Timer) {
+	seconds := func(v string) time.Duration {
+		v, _, _ = strings.Cut(v, ";")
+		n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
+		if err != nil {
+			return 0
+		}
+		return time.Duration(n) * time.Second
+	}
+	every := wire.Value(msg, "Session-Expires")
+	t.Every, t.Min = seconds(every), seconds(wire.Value(msg, "Min-SE"))
+	_, params, _ := strings.Cut(every, ";")
+	for _, p := range wire.ParseParams(params) {
+		if strings.EqualFold(p.Name, "refresher") {
+			t.Refresher = strings.ToLower(p.Value)
+		}
+	}
+	return t
+}
+
+// descriptionIn is the SDP in a request; nil: none. It is the parsed message's
+// own: the raw one is a part of the reader's buffer.
+func descriptionIn(in *inbound) []byte {
+	kind, _, _ := strings.Cut(valueOf(in, "Content-Type"), ";")
+	if len(in.req.Body()) == 0 || !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {
+		return nil
+	}
+	return in.req.Body()
+}
+
+func valueOf(in *inbound, name string) string {
+	v, _ := in.raw.Get(name)
+	return v
+}
+
+// phrase is the reason phrase of a response of ours.
+func phrase(code int) string {
+	if p, ok := map[int]string{180: "Ringing", 200: "OK", 403: "Forbidden", 422: "Session Interval Too Small", 405: "Method Not Allowed",
+		480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 486: "Busy Here",
+		487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
+		503: "Service Unavailable", 504: "Server Time-out", 600: "Busy Everywhere", 603: "Decline"}[code]; ok {
+		return p
+	}
+	if code < 200 {
+		return "Session Progress"
+	}
+	return "Not Accepted"
+}
+
+// timerHeaders say a session timer (RFC 4028 4, 5).
+func timerHeaders(t dialog.Timer) (list []wire.Header) {
+	if t.Every > 0 {
+		v := strconv.Itoa(int(t.Every / time.Second))
+		if t.Refresher != "" {
+			v += ";refresher=" + t.Refresher
+		}
+		list = append(list, wire.Header{Name: "Session-Expires", Value: v})
+	}
+	if t.Min > 0 {
+		list = append(list, wire.Header{Name: "Min-SE", Value: strconv.Itoa(int(t.Min / time.Second))})
+	}
+	return list
 }

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -17,37 +16,6 @@ import (
 	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
-
-// Ports are Sockets whose stacks listen together: those of one address and port
-// share a socket, the present stack of an account with the one that it takes
-// over from, and accounts that were given the same port. What comes is handed
-// to the stack whose transaction, dialog or account it is about, so that no
-// stack takes another's messages. The last one to leave closes the socket.
-// Safe for concurrent use.
-type Ports struct {
-	Sockets
-	mu   sync.Mutex
-	open map[portKey]*port
-}
-
-// portKey tells sockets apart as the system does: the same address and port on
-// another interface is another socket.
-type portKey struct {
-	stream bool
-	local  netip.AddrPort
-	iface  string
-}
-
-// port is one socket and the stacks on it.
-type port struct {
-	of  *Ports
-	key portKey
-	pc  net.PacketConn // UDP
-	ln  net.Listener   // TCP
-	// turn is held by the one stack that reads, so that messages keep their order.
-	turn   chan struct{} // capacity 1
-	stacks []*Stack      // the newest last; guarded by of.mu
-}
 
 // NewPorts returns Ports over a network, without a socket yet.
 func NewPorts(s Sockets) *Ports { return &Ports{Sockets: s, open: map[portKey]*port{}} }

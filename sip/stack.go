@@ -1,11 +1,8 @@
 package sip
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -14,8 +11,11 @@ import (
 	"syscall"
 	"time"
 
+	sipgo "github.com/emiago/sipgo/sip"
+
 	"ramble/internal/leaf/safego"
 	"ramble/internal/leaf/stun"
+	"ramble/sip/dialog"
 	"ramble/sip/locate"
 	"ramble/sip/wire"
 )
@@ -56,9 +56,7 @@ type StackOptions struct {
 }
 
 // Stack is one path: sockets on one local address and the transactions on
-// them. Its methods are safe for concurrent use. (It has more fields than a
-// struct should, because a path is what everything here hangs on; those that
-// change are at the end.)
+// them. Its methods are safe for concurrent use.
 type Stack struct {
 	o         StackOptions
 	transport locate.Transport
@@ -66,30 +64,47 @@ type Stack struct {
 	dialogs   *Dialogs
 	log       *slog.Logger
 	parser    *wire.Parser
-	port      *port          // UDP and TCP
-	pc        net.PacketConn // the port's, UDP
-	server    *stream        // TCP and TLS, when there is a Server
-
+	ends
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	ready  chan struct{}
 	wg     sync.WaitGroup // children; Add under mu while not closed
+	failed sync.Once
+	keeping
+	sight
+	tables
+}
 
-	heard     atomic.Bool                    // a message came: the path's neighbours are known
-	outbound  atomic.Bool                    // the server answers pings (RFC 5626)
-	flows     atomic.Bool                    // it keeps to RFC 5626, as its 2xx to the REGISTER said
-	pinged    atomic.Bool                    // it answered an OPTIONS
-	unheard   atomic.Int32                   // OPTIONS in a row that it did not answer
-	flowTimer atomic.Int64                   // its Flow-Timer, a time.Duration
-	hurry     chan struct{}                  // capacity 1: the interval has changed
-	stun      *stun.Client                   // over UDP, where there is a STUN server
-	seenAt    atomic.Pointer[netip.AddrPort] // where the server saw us last
-	stunAt    atomic.Pointer[netip.AddrPort] // where the STUN server did
-	gruu      atomic.Pointer[string]         // our public GRUU (RFC 5627), "" none
-	failed    sync.Once
-	public    atomic.Pointer[netip.AddrPort] // see Announce
-	services  atomic.Pointer[[]string]       // Service-Route of the registrar (RFC 3608)
+// ends are a path's sockets.
+type ends struct {
+	port   *port          // UDP and TCP
+	pc     net.PacketConn // the port's, UDP
+	server *stream        // TCP and TLS, when there is a Server
+}
 
+// keeping is what is known of the server at the other end, and how it is asked.
+type keeping struct {
+	heard     atomic.Bool              // a message came: the path's neighbours are known
+	outbound  atomic.Bool              // the server answers pings (RFC 5626)
+	flows     atomic.Bool              // it keeps to RFC 5626, as its 2xx to the REGISTER said
+	pinged    atomic.Bool              // it answered an OPTIONS
+	unheard   atomic.Int32             // OPTIONS in a row that it did not answer
+	flowTimer atomic.Int64             // its Flow-Timer, a time.Duration
+	hurry     chan struct{}            // capacity 1: the interval has changed
+	gruu      atomic.Pointer[string]   // our public GRUU (RFC 5627), "" none
+	services  atomic.Pointer[[]string] // Service-Route of the registrar (RFC 3608)
+}
+
+// sight is where others see this path, and what its Contact says of it.
+type sight struct {
+	stun   *stun.Client                   // over UDP, where there is a STUN server
+	seenAt atomic.Pointer[netip.AddrPort] // where the server saw us last
+	stunAt atomic.Pointer[netip.AddrPort] // where the STUN server did
+	public atomic.Pointer[netip.AddrPort] // see Announce
+}
+
+// tables are what is under way, under their lock.
+type tables struct {
 	mu      sync.Mutex
 	closed  bool
 	clients map[string]*clientTx
@@ -98,126 +113,9 @@ type Stack struct {
 	front   *front // what is answered and dropped before any transaction
 }
 
-// Open makes a stack's sockets: for UDP one bound to the path address, for TCP
-// a listener there and a connection to the server, for TLS the connection
-// alone, since a phone has no certificate to be called by. It respects ctx.
-// Nothing is received before Run. Errors are ErrPortInUse, ErrTimeout or
-// ErrTransport, the latter two for TLS perhaps with a *CertificateError or a
-// *HandshakeError within.
-func Open(ctx context.Context, o StackOptions) (*Stack, error) {
-	if o.Account == nil || o.Sockets == nil || !o.Local.IsValid() {
-		return nil, errors.New("sip.Open: Account, Sockets and Local are needed")
-	}
-	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: wire.NewParser(),
-		ready: make(chan struct{}), clients: map[string]*clientTx{}, servers: map[string]*serverTx{},
-		conns: map[connKey]*stream{}, hurry: make(chan struct{}, 1), front: newFront()}
-	if s.transport == locate.Auto {
-		s.transport = locate.UDP
-	}
-	if o.Server.Addr.IsValid() {
-		s.transport = o.Server.Transport
-		s.o.Server.Addr = unmap(o.Server.Addr)
-	}
-	if s.dialogs == nil {
-		s.dialogs = NewDialogs()
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.o.Now == nil {
-		s.o.Now = time.Now
-	}
-	if o.Account.secureOnly() && s.transport != locate.TLS {
-		return nil, fmt.Errorf("%w: this account's path is %v", ErrNotSecure, s.transport)
-	}
-	s.o.MaxCalls = cmp.Or(o.MaxCalls, 4)
-	s.o.KeepAlive = cmp.Or(o.KeepAlive, 25*time.Second)
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if err := s.bind(ctx, netip.AddrPortFrom(o.Local, o.Port)); err != nil {
-		s.cancel()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Stack) bind(ctx context.Context, at netip.AddrPort) (err error) {
-	switch s.transport {
-	case locate.UDP:
-		if s.port, err = portsOf(s.o.Sockets).join(ctx, s, at); err != nil {
-			return openError(ctx, "listen on", at, err)
-		}
-		s.local, s.pc = s.port.key.local, s.port.pc
-		if s.o.STUN.IsValid() {
-			s.stun = s.stunClient(s.o.STUN)
-		}
-		return nil
-	case locate.TCP:
-		if s.port, err = portsOf(s.o.Sockets).join(ctx, s, at); err != nil {
-			return openError(ctx, "listen on", at, err)
-		}
-		s.local = s.port.key.local
-		if !s.o.Server.Addr.IsValid() {
-			return nil
-		}
-		if s.server, err = s.connect(ctx, s.o.Server.Addr, ""); err != nil {
-			return errors.Join(err, s.port.leave(s))
-		}
-		s.conns[s.server.key()] = s.server
-		return nil
-	case locate.TLS:
-		if !s.o.Server.Addr.IsValid() {
-			return fmt.Errorf("%w: an account over TLS needs a server", ErrTransport)
-		}
-		if s.server, err = s.connect(ctx, s.o.Server.Addr, s.o.Server.Identity()); err != nil {
-			return err
-		}
-		s.local = addrPort(s.server.conn.LocalAddr())
-		s.conns[s.server.key()] = s.server
-		return nil
-	case locate.Auto:
-	}
-	return fmt.Errorf("%w: nobody chose a transport", ErrTransport)
-}
-
 // wsaAddrInUse is what Windows says for EADDRINUSE; no other system has the
 // number.
 const wsaAddrInUse = syscall.Errno(10048)
-
-func openError(ctx context.Context, what string, at netip.AddrPort, err error) error {
-	kind := ErrTransport
-	var no syscall.Errno
-	switch {
-	case errors.As(err, &no) && (no == syscall.EADDRINUSE || no == wsaAddrInUse):
-		kind = ErrPortInUse
-	case errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)):
-		kind = ErrTimeout
-	}
-	return fmt.Errorf("%w: %s %v: %w", kind, what, at, err)
-}
-
-// Run serves until Close or until ctx ends, which closes the stack. It returns
-// nil after all of the stack's goroutines have.
-func (s *Stack) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.Close() })
-	defer stop()
-	switch {
-	case s.port == nil:
-	case s.transport == locate.UDP:
-		s.spawn("sip udp", s.readDatagrams)
-	default:
-		s.spawn("sip accept", s.accept)
-	}
-	if s.server != nil {
-		s.serve(s.server)
-	}
-	if s.o.Server.Addr.IsValid() && (s.o.KeepAlive > 0 || s.stun != nil) {
-		s.spawn("sip keep-alive", s.keepAlive)
-	}
-	close(s.ready)
-	<-s.ctx.Done()
-	s.wg.Wait()
-	return nil
-}
 
 // Ready is closed when requests may be sent.
 func (s *Stack) Ready() <-chan struct{} { return s.ready }
@@ -233,36 +131,6 @@ func (s *Stack) Server() locate.Server { return s.o.Server }
 
 // Transport is how the stack's messages travel.
 func (s *Stack) Transport() locate.Transport { return s.transport }
-
-// Close drops sockets, connections and transactions at once and sends nothing.
-// What is in flight fails with ErrStackClosed. Calls and registrations stay.
-func (s *Stack) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closed = true
-	clients, servers, conns := s.clients, s.servers, s.conns
-	s.clients, s.servers, s.conns = nil, nil, nil
-	s.mu.Unlock()
-	s.cancel()
-	s.log.Debug("the path is closed", "local", s.local, "dropped", s.drops())
-	var err error
-	if s.port != nil {
-		err = s.port.leave(s)
-	}
-	for _, f := range conns {
-		f.Close()
-	}
-	for _, ct := range clients {
-		ct.tx.Terminate()
-	}
-	for _, st := range servers {
-		st.tx.Terminate()
-	}
-	return err
-}
 
 func (s *Stack) isClosed() bool { return s.ctx.Err() != nil }
 
@@ -299,4 +167,121 @@ func (s *Stack) spawn(name string, fn func()) bool {
 		fn()
 	})
 	return true
+}
+
+// clientTx is a request of ours in progress.
+type clientTx struct {
+	tx   *sipgo.ClientTx
+	flow flow
+	in   chan *sipgo.Response  // from the reader to pump
+	hear func(*sipgo.Response) // on the reader's goroutine, each response once; nil: see await
+
+	mu    sync.Mutex
+	err   error // why it failed, when the reader knows better than sipgo
+	final bool  // a final response was heard
+}
+
+// serverTx is a request of theirs in progress.
+type serverTx struct {
+	tx     *sipgo.ServerTx
+	cancel func(*inbound) // an INVITE's: what its CANCEL does; nil when nothing any more
+}
+
+// inbound is a request as the handlers get it.
+type inbound struct {
+	st   *Stack
+	req  *sipgo.Request
+	raw  *wire.Message
+	flow flow // to whom responses go
+	key  string
+	tx   *sipgo.ServerTx
+
+	// What the goroutine that owns the calls has made of it.
+	call *Call
+	id   dialog.ID
+}
+
+// front is what stands before the transactions: it answers what needs none, so
+// that no flood takes up their table, and counts what is dropped.
+type front struct {
+	secret string // of this stack's tags
+
+	mu      sync.Mutex
+	dropped map[string]int // by reason
+	strange strangers
+}
+
+// stream is a flow over one connection, TCP or TLS.
+type stream struct {
+	st    *Stack
+	conn  net.Conn // what is read and written
+	raw   net.Conn // what carries it: conn itself, or what is under TLS
+	to    netip.AddrPort
+	name  string        // TLS: whom the other side proved to be
+	ours  bool          // we dialled it
+	pongs chan struct{} // capacity 1: a pong came since it was last emptied
+	gone  chan struct{} // closed when reading ended
+
+	mu    sync.Mutex // keeps messages whole
+	close sync.Once
+}
+
+// connKey tells connections apart. The name is part of it: another domain at
+// the same address is somebody else until it has shown a certificate of its
+// own (RFC 5923 9.1).
+type connKey struct {
+	to   netip.AddrPort
+	name string // "" for TCP
+}
+
+// Ports are Sockets whose stacks listen together: those of one address and port
+// share a socket, the present stack of an account with the one that it takes
+// over from, and accounts that were given the same port. What comes is handed
+// to the stack whose transaction, dialog or account it is about, so that no
+// stack takes another's messages. The last one to leave closes the socket.
+// Safe for concurrent use.
+type Ports struct {
+	Sockets
+	mu   sync.Mutex
+	open map[portKey]*port
+}
+
+// portKey tells sockets apart as the system does: the same address and port on
+// another interface is another socket.
+type portKey struct {
+	stream bool
+	local  netip.AddrPort
+	iface  string
+}
+
+// port is one socket and the stacks on it.
+type port struct {
+	of  *Ports
+	key portKey
+	pc  net.PacketConn // UDP
+	ln  net.Listener   // TCP
+	// turn is held by the one stack that reads, so that messages keep their order.
+	turn   chan struct{} // capacity 1
+	stacks []*Stack      // the newest last; guarded by of.mu
+}
+
+// TraceEntry is one message as it stood on the wire, or within TLS, secrets and
+// all: whoever keeps it hides them first.
+type TraceEntry struct {
+	At        time.Time
+	Sent      bool
+	Local     netip.AddrPort
+	Remote    netip.AddrPort
+	Transport locate.Transport
+	Message   []byte // valid during the call only
+}
+
+// flow is a way from a stack to one peer; sipgo's transactions write to it. A
+// transaction keeps its flow for life, so nothing is ever sent from another
+// socket than the one it started on.
+type flow interface {
+	sipgo.Connection
+	remote() netip.AddrPort
+	reliable() bool
+	send(b []byte) error
 }

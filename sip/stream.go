@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -21,29 +20,6 @@ const (
 	strangerIdle = 30 * time.Second // an accepted connection that said nothing valid yet
 	acceptedIdle = 15 * time.Minute // an accepted connection between messages
 )
-
-// stream is a flow over one connection, TCP or TLS.
-type stream struct {
-	st    *Stack
-	conn  net.Conn // what is read and written
-	raw   net.Conn // what carries it: conn itself, or what is under TLS
-	to    netip.AddrPort
-	name  string        // TLS: whom the other side proved to be
-	ours  bool          // we dialled it
-	pongs chan struct{} // capacity 1: a pong came since it was last emptied
-	gone  chan struct{} // closed when reading ended
-
-	mu    sync.Mutex // keeps messages whole
-	close sync.Once
-}
-
-// connKey tells connections apart. The name is part of it: another domain at
-// the same address is somebody else until it has shown a certificate of its
-// own (RFC 5923 9.1).
-type connKey struct {
-	to   netip.AddrPort
-	name string // "" for TCP
-}
 
 func newStream(st *Stack, conn, raw net.Conn, name string, ours bool) *stream {
 	return &stream{st: st, conn: conn, raw: raw, to: addrPort(raw.RemoteAddr()), name: name, ours: ours,

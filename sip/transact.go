@@ -9,7 +9,6 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
-	"ramble/sip/dialog"
 	"ramble/sip/wire"
 )
 
@@ -27,18 +26,6 @@ const (
 	// which is never busy for longer than a callback of Invite takes.
 	responseQueue = 32
 )
-
-// clientTx is a request of ours in progress.
-type clientTx struct {
-	tx   *sipgo.ClientTx
-	flow flow
-	in   chan *sipgo.Response  // from the reader to pump
-	hear func(*sipgo.Response) // on the reader's goroutine, each response once; nil: see await
-
-	mu    sync.Mutex
-	err   error // why it failed, when the reader knows better than sipgo
-	final bool  // a final response was heard
-}
 
 // fail ends the transaction with a reason.
 func (ct *clientTx) fail(err error) {
@@ -252,26 +239,6 @@ func contextError(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// serverTx is a request of theirs in progress.
-type serverTx struct {
-	tx     *sipgo.ServerTx
-	cancel func(*inbound) // an INVITE's: what its CANCEL does; nil when nothing any more
-}
-
-// inbound is a request as the handlers get it.
-type inbound struct {
-	st   *Stack
-	req  *sipgo.Request
-	raw  *wire.Message
-	flow flow // to whom responses go
-	key  string
-	tx   *sipgo.ServerTx
-
-	// What the goroutine that owns the calls has made of it.
-	call *Call
-	id   dialog.ID
-}
-
 // reply answers a request. Where a tag is due and the request has none, tag is
 // put into To; "" takes a random one.
 func (in *inbound) reply(code int, reason, tag string, headers ...wire.Header) error {
@@ -363,5 +330,12 @@ func (s *Stack) cancelRequest(in *inbound) {
 	}
 	if cancel != nil {
 		cancel(in)
+	}
+}
+
+// refuse is a final answer that needs nothing else.
+func (s *Stack) refuse(in *inbound, code int, reason string, headers ...wire.Header) {
+	if err := in.reply(code, reason, wire.RandomToken(), headers...); err != nil {
+		s.log.Debug("answering", "method", in.req.Method, "code", code, "err", err)
 	}
 }
