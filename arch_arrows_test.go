@@ -15,10 +15,11 @@ import (
 // are better, for a file can then be read without the whole room in mind.
 
 // upward is how many arrows may run back up, however the files are put on
-// floors. On 2026-12-01 there were 34 in sip and 37 in the engine; what is above
-// that is room for those who take the two apart, and goes when they are done.
+// floors. They are types that know each other, names that several things have
+// (the rule reads no types), and in the engine the news of a dialog, which end,
+// place and mend the call that they are about.
 func upward() map[string]int {
-	return map[string]int{"sip": 39, "internal/engine": 39}
+	return map[string]int{"sip": 21, "internal/engine": 17}
 }
 
 func TestArrowsBackUpDoNotGrow(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/netip"
+	"strings"
 	"time"
 
 	"ramble/internal/engine/line"
@@ -25,20 +26,30 @@ type account struct {
 	reg     *sip.Registration
 	tls     tls.ClientSessionCache // shared by the stacks: a roam resumes
 
-	servers    line.Servers
-	chosen     locate.Server // whose path is the account's; zero while none is known
-	resolving  bool
-	resolveAt  time.Time
-	stun       []netip.AddrPort // the STUN server's, as last looked up
-	path       netwatch.Path    // towards the chosen server, as last told to the machine
-	stacks     map[roam.Epoch]*stack
-	kept       map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
-	named      []named                   // Contacts that REGISTERs named, the newest last
-	roam       *roamPart                 // in progress
-	unverified bool                      // nobody checks the server's certificate
+	finding
+	standing
+	stacks map[roam.Epoch]*stack
+	kept   map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
+	roam   *roamPart                 // in progress
+	view   phone.Account
+	told   phone.Account // as last noticed
+}
+
+// finding is which server an account uses, and by which way.
+type finding struct {
+	servers   line.Servers
+	chosen    locate.Server // whose path is the account's; zero while none is known
+	resolving bool
+	resolveAt time.Time
+	stun      []netip.AddrPort // the STUN server's, as last looked up
+	path      netwatch.Path    // towards the chosen server, as last told to the machine
+}
+
+// standing is how an account stands with its server.
+type standing struct {
+	named      []named // Contacts that REGISTERs named, the newest last
+	unverified bool    // nobody checks the server's certificate
 	listing    listing
-	view       phone.Account
-	told       phone.Account // as last noticed
 }
 
 // stack is a SIP stack and the way to end it.
@@ -83,12 +94,6 @@ func (e *Engine) account(name string) (*account, error) {
 	return nil, &phone.Error{Code: phone.ErrNoSuchAccount, Text: "there is no account " + quote(name), Hint: "accounts: " + e.accountNames()}
 }
 
-func (a *account) start() {
-	if a.cfg.Enabled {
-		a.resolve()
-	}
-}
-
 // changed tells of the account when anything a person could see differs.
 func (a *account) changed() {
 	a.view.Warning = a.warning()
@@ -110,162 +115,50 @@ func (a *account) stackFor() (*stack, error) {
 	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
 }
 
-func (a *account) opened(epoch roam.Epoch, st *stack) {
-	newest := epoch
-	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
-		newest = next
+// nextHop is where an account's requests go: its outbound proxy, its
+// registrar, or the domain of its address.
+func nextHop(a *sip.Account) sip.URI {
+	switch {
+	case !a.Proxy.IsZero():
+		return a.Proxy
+	case !a.Registrar.IsZero():
+		return a.Registrar
 	}
-	if newest != a.machine.Epoch() || a.e.quitting {
-		st.drop()
-		return
-	}
-	for at := epoch; at != newest; at = a.kept[at] {
-		a.stacks[at] = st
-	}
-	a.stacks[newest] = st
-	a.e.announce(false)
-	if srv := st.Server(); srv != a.chosen {
-		a.chosen = srv
-		a.e.watchPeers()
-	}
-	if !a.machine.Wanted() && st.Transport() != locate.UDP { // no REGISTER will tell
-		a.servers.Worked(st.Server())
-	}
-	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()
-	a.warn(st)
-	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st), Local: a.follows(st)})
-	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
-		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
-		a.changed()
-	}
-	a.sayOwed()
+	u := a.AOR
+	u.User = ""
+	return u
 }
 
-// keep lets the stack of one epoch, standing or still opening, serve a newer
-// one too.
-func (a *account) keep(act roam.Keep) {
-	a.kept[act.Of] = act.Epoch
-	if st := a.stacks[act.Of]; st != nil {
-		a.stacks[act.Epoch] = st
+func quote(s string) string { return "“" + s + "”" }
+
+func (e *Engine) accountNames() string {
+	var names []string
+	for _, a := range e.accounts {
+		names = append(names, a.cfg.Name)
 	}
+	return strings.Join(names, ", ")
 }
 
-// close drops the stack of an epoch, under every epoch that it served.
-func (a *account) close(epoch roam.Epoch) {
-	st := a.stacks[epoch]
-	if st == nil {
-		return
-	}
-	for e, s := range a.stacks {
-		if s == st {
-			delete(a.stacks, e)
-			delete(a.kept, e)
-		}
-	}
-	st.drop()
+// roamPart is an account's part in a roam.
+type roamPart struct {
+	of     *phone.Roam
+	at     int // index in of.Parts
+	change int // the verdict of the watcher that began it; 0: something else did
 }
+
+// named is a Contact that a REGISTER of ours named.
+type named struct {
+	uri   string
+	bound bool // the server lists it, or may list it
+}
+
+// listing is what the registrar's last 2xx said about our binding.
+type listing int
 
 // drop ends the stack: transactions fail at once, sockets close.
 func (st *stack) drop() {
 	_ = st.Close()
 	st.cancel()
-}
-
-// announce tells Ready, once: when every enabled account has its sockets, or
-// at last with those that have.
-func (e *Engine) announce(atLast bool) {
-	if e.readyBy.IsZero() {
-		return
-	}
-	ready, all := e.listening()
-	if !all && !atLast {
-		return
-	}
-	e.readyBy, e.isReady = time.Time{}, true
-	e.tell(ready)
-}
-
-// register carries out roam.Register.
-func (a *account) register(act roam.Register) {
-	st := a.stacks[act.Epoch]
-	if st == nil {
-		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
-		return
-	}
-	if a.view.State != phone.Registered {
-		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registering, 0, "", ""
-	}
-	a.changed()
-	e := a.e
-	var old []string
-	if act.RemoveOld {
-		old = a.boundBefore(st.Contact(a.sip))
-	}
-	a.mayBind(st.Contact(a.sip))
-	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
-		if act.OldFirst {
-			_ = a.reg.Unregister(ctx, st.Stack, old...) // the server has room for one: what it says now is the REGISTER's to tell
-		}
-		res, err := a.reg.Register(ctx, st.Stack, sip.RegisterOptions{Remove: old})
-		e.post(func() { a.registered(act.Epoch, res, err) })
-	})
-}
-
-func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
-	a.mayBind(res.Contact)
-	if a.stacks[epoch] == nil { // its stack was closed meanwhile
-		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
-		return
-	}
-	if err != nil {
-		a.registerFailed(epoch, err)
-		return
-	}
-	a.servers.Worked(a.stacks[epoch].Server())
-	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
-	a.view.Contact, a.view.Expires = res.Contact, res.Expires
-	a.view.Until = time.Now().Add(res.Expires)
-	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
-	a.heedListing(res)
-	a.e.step(a, roam.Registered{
-		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
-		Missing: res.Missing(), Stale: a.stale(res),
-	})
-}
-
-func (a *account) registerFailed(epoch roam.Epoch, err error) {
-	f := failure(err)
-	text, hint := sip.Explain(err)
-	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
-	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
-	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
-	switch {
-	case a.machine.Refused():
-		a.view.State = phone.RegistrationRefused
-	case f.Kind != roam.Cancelled:
-		a.view.State = phone.RegistrationFailed
-	}
-	a.changed()
-	if a.stacks[epoch] != nil && unanswered(f) {
-		a.failOver(epoch, a.stacks[epoch].Server(), f.Fault)
-	}
-}
-
-// forgotten registers again at once: an answer says that a call is not known any
-// more, and who forgot it, a server that was restarted, may have forgotten us.
-func (a *account) forgotten() {
-	if a.view.State == phone.Registered && a.machine.Wanted() && !a.e.quitting {
-		a.e.step(a, roam.Forced{What: roam.ForceRegister})
-	}
-}
-
-// unregistered tells how a removal ended.
-func (a *account) unregistered(epoch roam.Epoch, err error) {
-	if err != nil {
-		a.e.step(a, roam.UnregisterFailed{Epoch: epoch, Failure: failure(err)})
-		return
-	}
-	a.e.step(a, roam.Unregistered{Epoch: epoch})
 }
 
 // unregister carries out roam.Unregister.
@@ -289,3 +182,6 @@ func (a *account) unregister(epoch roam.Epoch, done func(error)) {
 		})
 	})
 }
+
+// farewell bounds the time between Quit and the end of Run.
+const farewell = 2 * time.Second

@@ -6,12 +6,6 @@ import (
 	"ramble/sip"
 )
 
-// named is a Contact that a REGISTER of ours named.
-type named struct {
-	uri   string
-	bound bool // the server lists it, or may list it
-}
-
 // namedMost bounds the Contacts that are remembered; of more, the newest count.
 const namedMost = 8
 

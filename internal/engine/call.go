@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"ramble/audio/path"
@@ -10,6 +11,7 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/dialog"
 	"ramble/sip/sdp"
 )
 
@@ -59,56 +61,6 @@ type ear struct {
 	reported   time.Time
 }
 
-func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
-	e.lastCall++
-	uri, name := s.Peer()
-	c := &call{
-		e: e, acct: a, sip: s, want: sdp.SendRecv, ear: ear{agreed: sdp.SendRecv},
-		view: phone.Call{
-			ID: e.lastCall, Account: a.cfg.Name, Direction: d, Peer: uri, Name: name,
-			SIPCallID: s.CallID(), Started: time.Now(),
-		},
-	}
-	e.own(s, a, c)
-	e.calls[c.view.ID] = c
-	e.order = append(e.order, c.view.ID)
-	e.forgetOld()
-	return c
-}
-
-// options are what a dialog of the call is made of.
-func (c *call) options() sip.CallOptions {
-	o := c.acct.options()
-	o.Target = c.target
-	return o
-}
-
-func (a *account) options() sip.CallOptions {
-	l := sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs())
-	l.Prefer(a.e.parts.Media.Frame)
-	return sip.CallOptions{Session: l, Between: a.cfg.Policy.Between, Keep: a.grace()}
-}
-
-// forgetOld keeps the list of ended calls short.
-func (e *Engine) forgetOld() {
-	over := 0
-	for _, id := range e.order {
-		if e.calls[id].over() {
-			over++
-		}
-	}
-	kept := e.order[:0]
-	for _, id := range e.order {
-		if over > e.parts.OldMax && e.calls[id].over() {
-			over--
-			delete(e.calls, id)
-			continue
-		}
-		kept = append(kept, id)
-	}
-	e.order = kept
-}
-
 func (c *call) over() bool { return c.view.State == phone.Ended }
 
 // liveCalls are the calls that have not ended, by number.
@@ -125,76 +77,84 @@ func (e *Engine) liveCalls() []*call {
 // changed tells of the call.
 func (c *call) changed() { c.e.tell(phone.CallChanged{Call: c.view}) }
 
-// dial places a call.
-func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
-	a, err := e.account(cmd.Account)
-	if err != nil {
-		return 0, err
+// mapping is what is known of where a call's media are seen from outside.
+type mapping struct {
+	due     time.Time       // the STUN server is asked again then; zero: never
+	asked   *path.Transport // about which a question is out; nil: none is
+	awaited bool            // a repair waits for the answer
+}
+
+// mediaHost is the host at which the other side says its audio is wanted, and its
+// address once that is known.
+type mediaHost struct {
+	wanted  string
+	at      netip.Addr
+	missing bool // it was looked up, and has none
+}
+
+// placing is a call of ours on its way to an answer.
+type placing struct {
+	target sip.URI
+	count  int          // counts INVITEs of ours, so that an older one knows
+	ready  *stack       // on which the next one goes; nil: its media are not there yet
+	list   []*sip.Call  // what is dialled next if the present one does not help
+	ghosts []*sip.Call  // INVITEs that were lost with their path, oldest first
+	until  time.Time    // CANCELs of ghosts are waited for until then
+	anew   *roam.Repair // the INVITE went out anew, nothing was heard of it yet
+}
+
+// replacing is an INVITE of ours that asks to take the call's dialog over.
+type replacing struct {
+	by     *sip.Call
+	act    *roam.Repair
+	until  time.Time
+	terms  *sdp.Negotiated
+	parted *dialog.Ended // the end of the old dialog, heard meanwhile
+}
+
+// talks are the dialogs that still have something to do.
+type talks struct {
+	list    []*talk
+	heard   []fact // told, and not dealt with yet
+	dealing bool
+}
+
+// talk is one dialog. call is whose row it is or may become; nil: it is over for
+// people, and waits for its end to be confirmed.
+type talk struct {
+	sip  *sip.Call
+	acct *account
+	call *call
+}
+
+// fact is an action of a dialog that is the engine's to carry out.
+type fact struct {
+	of  *sip.Call
+	act dialog.Action
+}
+
+// own has a call hear what a dialog tells; nil parts them.
+func (e *Engine) own(s *sip.Call, a *account, c *call) {
+	if t := e.talkOf(s); t != nil {
+		t.call = c
+		return
 	}
-	to, err := target(cmd.Target, a.sip)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := a.stackFor(); err != nil {
-		return 0, err
-	}
-	for _, other := range e.liveCalls() {
-		if other.view.State == phone.Up && other.want.Sends() {
-			other.hold(true) // one conversation at a time
+	e.talks.list = append(e.talks.list, &talk{sip: s, acct: a, call: c})
+}
+
+func (e *Engine) talkOf(s *sip.Call) *talk {
+	for _, t := range e.talks.list {
+		if t.sip == s {
+			return t
 		}
 	}
-	o := a.options()
-	o.Target = to
-	c := e.newCall(a, sip.NewCall(a.sip, a.auth, o), phone.Outgoing)
-	c.target = to
-	e.lastDial = cmd
-	e.current = c.view.ID
-	c.rowTold = c.row()
-	e.step(a, roam.CallAdded{Call: c.rowTold})
-	c.changed()
-	c.place()
-	return c.view.ID, nil
+	return nil
 }
 
-// place opens media and sends the INVITE.
-func (c *call) place() {
-	st, err := c.acct.stackFor()
-	if err != nil {
-		c.end(failedBy(phone.RequestFailed, 0, err))
-		return
+// callOf finds the call of a dialog; nil: there is none.
+func (e *Engine) callOf(s *sip.Call) *call {
+	if t := e.talkOf(s); s != nil && t != nil {
+		return t.call
 	}
-	c.invite(st)
-}
-
-// end is the end of the call on our side: no more sound, no more repairs. How
-// far the call had come is added to how it ended.
-func (c *call) end(how phone.End) {
-	if c.over() {
-		return
-	}
-	c.endMedia()
-	wasUp := c.view.State == phone.Up
-	c.ended(how)
-	c.view.Recovering, c.view.KeepUntil = false, time.Time{}
-	c.view.Held = phone.HeldByNone
-	c.endReplacing()
-	c.dropGhosts()
-	c.changed()
-	e := c.e
-	e.step(c.acct, roam.CallGone{ID: roam.CallID(c.view.ID)})
-	if !wasUp && c.view.Direction == phone.Outgoing && how.Code >= 400 {
-		e.busyTone()
-	}
-	if e.current == c.view.ID {
-		e.current = e.successor()
-	}
-	e.watchPeers()
-}
-
-// grace is how long calls and their ends are kept after.
-func (a *account) grace() time.Duration {
-	if d := a.cfg.Policy.KeepFor; d > 0 {
-		return d
-	}
-	return roam.DefaultPolicy().KeepFor
+	return nil
 }

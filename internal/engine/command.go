@@ -10,8 +10,6 @@ import (
 	"ramble/sip/dialog"
 )
 
-type netwatchState = netwatch.State
-
 // do carries out one command on the loop. An error means that nothing changed.
 func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 	if e.quitting {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"time"
 
@@ -109,33 +108,6 @@ func failedBy(cause phone.Cause, code int, err error) phone.End {
 	return phone.End{By: phone.ByUs, Cause: cause, Code: code, Fault: fault(err)}
 }
 
-// fault is an error of signalling as facts.
-func fault(err error) phone.Fault {
-	text, hint := sip.Explain(err)
-	f := phone.Fault{Kind: phone.FaultLocal, Text: text, Hint: hint}
-	var res *sip.ResponseError
-	var refused *sip.RefusedError
-	var redirect *sip.RedirectError
-	switch {
-	case errors.As(err, &refused):
-		f.Kind, f.Method, f.Code, f.Phrase = phone.FaultLogin, refused.Response.Method, refused.Response.Code, refused.Response.Reason
-	case errors.As(err, &redirect):
-		f.Kind, f.Code, f.Phrase = phone.FaultRedirect, redirect.Code, redirect.Reason
-	case errors.As(err, &res):
-		f.Kind, f.Method, f.Code, f.Phrase = phone.FaultResponse, res.Method, res.Code, res.Reason
-	default:
-		switch sorted(err).Kind {
-		case roam.TimedOut:
-			f.Kind = phone.FaultTimeout
-		case roam.Transport:
-			f.Kind = phone.FaultTransport
-		case roam.Cancelled:
-			f.Kind = phone.FaultPathGone
-		}
-	}
-	return f
-}
-
 // ended writes the end of a call into its row.
 func (c *call) ended(how phone.End) {
 	v := &c.view
@@ -144,31 +116,55 @@ func (c *call) ended(how phone.End) {
 	v.Reason, v.Hint = "", ""
 }
 
-// failure is a signalling error as the policy takes it, with what is known.
-func failure(err error) roam.Failure {
-	f := sorted(err)
-	f.Fault = fault(err)
-	return f
+// ringOut ends a call that rang for as long as its INVITE was good.
+func (c *call) ringOut(now time.Time) {
+	if c.ringUntil.IsZero() || now.Before(c.ringUntil) || c.over() || c.view.State != phone.Ringing || c.answering {
+		return
+	}
+	c.reject(phone.End{By: phone.ByUs, Cause: phone.RangOut, Code: 487, After: now.Sub(c.view.Started)})
 }
 
-// sorted sorts a signalling error by what the policy can do about it.
-func sorted(err error) roam.Failure {
-	f := roam.Failure{}
-	var res *sip.ResponseError
-	var refused *sip.RefusedError
-	switch {
-	case errors.As(err, &refused):
-		f.Kind, f.Code = roam.Refused, refused.Response.Code
-	case errors.As(err, &res):
-		f.Kind, f.Code, f.RetryAfter = roam.Answered, res.Code, res.RetryAfter
-	case errors.Is(err, sip.ErrStackClosed), errors.Is(err, sip.ErrCancelled), errors.Is(err, context.Canceled):
-		f.Kind = roam.Cancelled
-	case errors.Is(err, sip.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		f.Kind = roam.TimedOut
-	case errors.Is(err, sip.ErrTransport):
-		f.Kind = roam.Transport
-	default:
-		f.Kind = roam.Unreachable
+// end is the end of the call on our side: no more sound, no more repairs. How
+// far the call had come is added to how it ended.
+func (c *call) end(how phone.End) {
+	if c.over() {
+		return
 	}
-	return f
+	c.endMedia()
+	wasUp := c.view.State == phone.Up
+	c.ended(how)
+	c.view.Recovering, c.view.KeepUntil = false, time.Time{}
+	c.view.Held = phone.HeldByNone
+	c.endReplacing()
+	c.dropGhosts()
+	c.changed()
+	e := c.e
+	e.step(c.acct, roam.CallGone{ID: roam.CallID(c.view.ID)})
+	if !wasUp && c.view.Direction == phone.Outgoing && how.Code >= 400 {
+		e.busyTone()
+	}
+	if e.current == c.view.ID {
+		e.current = e.successor()
+	}
+	e.watchPeers()
+}
+
+// forgetOld keeps the list of ended calls short.
+func (e *Engine) forgetOld() {
+	over := 0
+	for _, id := range e.order {
+		if e.calls[id].over() {
+			over++
+		}
+	}
+	kept := e.order[:0]
+	for _, id := range e.order {
+		if over > e.parts.OldMax && e.calls[id].over() {
+			over--
+			delete(e.calls, id)
+			continue
+		}
+		kept = append(kept, id)
+	}
+	e.order = kept
 }

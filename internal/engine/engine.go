@@ -2,16 +2,13 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
-	"ramble/audio/desk"
+	"ramble/audio"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
-	"ramble/sip"
 )
 
 // Engine is the actor. Make one with New, Run it, and Join it at any time.
@@ -22,98 +19,54 @@ type Engine struct {
 	jobs    sync.WaitGroup
 	ctx     context.Context // of Run; jobs descend from it
 
+	// step is the way back: what became of an action is told to the account's
+	// machine here, and what follows is carried out. Run's floor sets it, so that
+	// those who do the work know nothing of who gives it out.
+	step func(*account, roam.Event)
+
 	watcher  *netwatch.Watcher
 	accounts []*account
 	book
-	current  phone.CallID
+	current phone.CallID
+	memory
+	shown
+	life
+	news
+}
+
+// memory is what the engine keeps of roams and of what is over.
+type memory struct {
 	roams    timelines
 	past     phone.Past // read once, at the start
 	recorder *recorder  // nil without a history
-	network  phone.Network
-	refused  phone.Refused
-	audio    phone.Audio
-	tone     toneState
+}
+
+// shown is the phone's own part of the state that everybody sees, and its sound.
+type shown struct {
+	network phone.Network
+	refused phone.Refused
+	audio   phone.Audio
+	tone    toneState
 	// soundless is why the device failed; empty while there is none or it runs
 	soundless string
-	quitting  bool
-	leaving   int // jobs of the farewell still out
-	closed    string
-	readyBy   time.Time // zero once Ready was told
-	isReady   bool      // it was
+}
 
+// life is how far the engine is between its start and its end.
+type life struct {
+	readyBy  time.Time // zero once Ready was told
+	isReady  bool      // it was
+	quitting bool
+	leaving  int // jobs of the farewell still out
+	closed   string
+}
+
+// news is what there is to tell, and who hears it.
+type news struct {
 	outlets   []*outlet
 	newcomers []*outlet // have not got their first update
 	notices   []phone.Notice
 	dirty     bool
 	last      phone.Update // what there is to tell after the end; set before stopped is closed
-}
-
-// New builds the engine; nothing runs and nothing is opened before Run.
-func New(p Parts) *Engine {
-	p = p.withDefaults()
-	e := &Engine{
-		parts:   p,
-		mailbox: newMailbox(),
-		stopped: make(chan struct{}),
-		book:    book{calls: map[phone.CallID]*call{}},
-		audio:   phone.Audio(p.Audio),
-		network: phone.Network{Watching: p.Watching, Since: time.Now()},
-	}
-	for i := range p.Accounts {
-		e.accounts = append(e.accounts, newAccount(e, p.Accounts[i]))
-	}
-	o := p.Network
-	o.Log, o.Guard = p.Log, p.Guard
-	o.OnChange = func(c netwatch.Change) { e.post(func() { e.networkChanged(c) }) }
-	e.watcher = netwatch.New(o)
-	e.parts.Sockets = sip.NewPorts(sensing{Sockets: p.Sockets, look: e.watcher.Look}) // shared by the stacks of all accounts
-	if p.History != nil {
-		e.recorder = newRecorder(e, p.History)
-	}
-	if p.Desk != nil {
-		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
-	}
-	return e
-}
-
-func (p Parts) withDefaults() Parts {
-	if p.Log == nil {
-		p.Log = slog.New(slog.DiscardHandler)
-	}
-	if p.Media.Frame == 0 {
-		p.Media.Frame = 20 * time.Millisecond
-	}
-	if p.OldMax == 0 {
-		p.OldMax = 50
-	}
-	return p
-}
-
-// Do implements phone.Doer.
-func (e *Engine) Do(ctx context.Context, c phone.Command) (phone.Reply, error) {
-	type result struct {
-		reply phone.Reply
-		err   error
-	}
-	if r, mine, err := e.doSound(c); mine {
-		return r, err
-	}
-	done := make(chan result, 1) // the loop never waits for a caller that gave up
-	work := func() {
-		r, err := e.do(c)
-		done <- result{r, err}
-	}
-	if !e.mailbox.put(work) {
-		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
-	}
-	select {
-	case r := <-done:
-		return r.reply, r.err
-	case <-e.stopped:
-		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
-	case <-ctx.Done():
-		return phone.Reply{}, ctx.Err()
-	}
 }
 
 // post runs fn on the loop, later. It reports false, and drops fn, once the
@@ -132,71 +85,22 @@ func (e *Engine) job(name string, limit time.Duration, fn func(ctx context.Conte
 	})
 }
 
-// Run is the phone's life. It returns nil after Quit or when ctx ends, after
-// calls were ended and bindings removed (two seconds at most) and every
-// goroutine it started has returned.
-func (e *Engine) Run(ctx context.Context) error {
-	var cancel context.CancelFunc
-	// Jobs must outlive ctx by the farewell, so they descend from a context
-	// that ends only when the loop does.
-	e.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
-	children := sync.WaitGroup{}
-	child := func(name string, run func(context.Context) error) {
-		children.Add(1)
-		e.parts.Guard.Go(name, func() {
-			defer children.Done()
-			if err := run(e.ctx); err != nil && !errors.Is(err, context.Canceled) {
-				e.post(func() { e.say(phone.Failure, name+" stopped: "+err.Error(), "") })
-			}
-		})
-	}
-	child("network watcher", e.watcher.Run)
-	child("sound", e.parts.Desk.Run)
-	for _, fn := range e.mailbox.take() {
-		fn()
-	}
-	e.outlets, e.newcomers = e.newcomers, nil // who came before the start hears all of it
-	e.recall()
-	if e.recorder != nil {
-		children.Add(1)
-		e.parts.Guard.Go("history", func() { defer children.Done(); e.recorder.run() })
-	}
-	e.start()
-	e.loop(ctx)
-	if e.recorder != nil {
-		e.recorder.finish()
-	}
-	e.last = phone.Update{State: e.state(), Notices: []phone.Notice{{At: time.Now(), What: phone.Closed{Reason: e.closed}}}}
-	for _, fn := range e.mailbox.close() {
-		fn() // what came too late is put away as after any end
-	}
-	close(e.stopped)
-	cancel()
-	e.jobs.Wait()
-	e.closeOutlets()
-	children.Wait()
-	return nil
+// toneState is the tone that sounds, and the end of one that ends by itself.
+type toneState struct {
+	now   audio.ToneKind
+	busy  bool
+	until time.Time
 }
 
-// readyAtLast is when Ready is told although an account has no sockets yet:
-// without a network there are none, and the phone is ready all the same.
-const readyAtLast = time.Second
-
-// start brings every enabled account to the point where the watcher decides.
-func (e *Engine) start() {
-	e.readyBy = time.Now().Add(readyAtLast)
-	e.networkSeen(e.watcher.State())
-	for _, a := range e.accounts {
-		a.start()
-	}
-	e.dirty = true
-	e.publish()
+// timelines are the roams of this run.
+type timelines struct {
+	list    []*phone.Roam // oldest first, the last few
+	last    phone.RoamID
+	change  int // what may move several accounts at once, while they are told; else 0
+	changes int // counts those
 }
 
-// step feeds one event to an account's machine and carries out what follows.
-func (e *Engine) step(a *account, ev roam.Event) {
-	for _, act := range a.machine.Step(time.Now(), ev) {
-		e.execute(a, act)
-	}
-	e.dirty = true
-}
+// outlet is one subscriber's end: a channel that holds at most one update,
+// the newest. The loop is its only sender, so taking the unread update back
+// to merge it is safe without a lock: state is replaced, notices are appended.
+type outlet struct{ ch chan phone.Update }

@@ -5,9 +5,16 @@ import (
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/netwatch"
 	"ramble/sip/dialog"
 )
+
+// decide feeds one event to an account's machine and carries out what follows.
+func (e *Engine) decide(a *account, ev roam.Event) {
+	for _, act := range a.machine.Step(time.Now(), ev) {
+		e.execute(a, act)
+	}
+	e.dirty = true
+}
 
 // execute carries out one action of an account's machine. What takes time
 // becomes a job; its result comes back as an event with the action's epoch.
@@ -77,38 +84,4 @@ func (e *Engine) keepCalls(a *account, until time.Time) {
 			c.changed()
 		}
 	}
-}
-
-// networkChanged hears a verdict of the watcher.
-func (e *Engine) networkChanged(c netwatch.Change) {
-	if e.quitting {
-		return
-	}
-	why := signs(c.Reasons)
-	e.networkSeen(c.New)
-	if len(why) > 0 {
-		e.network.Why, e.network.Changed = why, c.At
-		e.parts.Log.Info("network changed", "reasons", c.String())
-	}
-	defer e.oneChange()()
-	for _, a := range e.accounts {
-		before := a.machine.Epoch()
-		a.lookAtPath(why, c.At)
-		if len(a.servers.List()) == 0 && a.cfg.Enabled {
-			a.resolve()
-		}
-		if slept := sleep(why); slept.Kind != phone.NoFact && e.parts.AfterSleep && a.machine.Epoch() == before {
-			e.forceAccount(a, roam.Forced{What: roam.ForceNetwork, Why: slept})
-		}
-	}
-	for _, call := range e.liveCalls() {
-		call.lookAtMediaPath(why, c.At)
-	}
-	e.tellNetwork(c.New) // after the accounts: who uses what has changed
-}
-
-// networkSeen takes over the interface list.
-func (e *Engine) networkSeen(s netwatch.State) {
-	e.network.Interfaces = e.interfaces(s)
-	e.dirty = true
 }

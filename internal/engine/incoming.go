@@ -45,19 +45,6 @@ func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
 	}
 }
 
-// renamed shows who is at the other end by now: a server that put somebody
-// through says so (RFC 3325, RFC 4916).
-func (e *Engine) renamed(s *sip.Call) {
-	c := e.callOf(s)
-	if c == nil || c.over() || c.sip != s {
-		return
-	}
-	if uri, name := s.Peer(); uri != "" && (uri != c.view.Peer || name != c.view.Name) {
-		c.view.Peer, c.view.Name = uri, name
-		c.changed()
-	}
-}
-
 // incoming hears an INVITE that passed the signalling room's doorkeeper.
 func (e *Engine) incoming(a *account, in sip.Incoming) {
 	e.own(in.Call, a, nil)
@@ -100,30 +87,6 @@ func (e *Engine) incoming(a *account, in sip.Incoming) {
 // servers give up after three minutes (Timer C, RFC 3261 16.6), and tell us,
 // unless that was lost.
 const ringLimit = 4 * time.Minute
-
-// ringOut ends a call that rang for as long as its INVITE was good.
-func (c *call) ringOut(now time.Time) {
-	if c.ringUntil.IsZero() || now.Before(c.ringUntil) || c.over() || c.view.State != phone.Ringing || c.answering {
-		return
-	}
-	c.reject(phone.End{By: phone.ByUs, Cause: phone.RangOut, Code: 487, After: now.Sub(c.view.Started)})
-}
-
-// hostMissing refuses a call, or ends it, whose media host nobody knows: it would
-// be one of silence.
-func (c *call) hostMissing() {
-	if c.over() || !c.host.missing {
-		return
-	}
-	c.host.missing = false
-	c.e.say(phone.Warn, "the other side wants its audio at "+c.host.wanted+", which was not found", "")
-	how := failedBy(phone.Unusable, 488, &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"})
-	if c.view.Direction == phone.Incoming && c.view.State != phone.Up && c.sip.State() != dialog.Accepted {
-		c.reject(how)
-		return
-	}
-	c.hangup(how)
-}
 
 // askCaller asks who rings us whether they still do: their CANCEL may have been
 // lost with the old path.

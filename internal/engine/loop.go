@@ -12,9 +12,6 @@ import (
 // sound; the UI draws no faster than that anyway.
 const lookEvery = 100 * time.Millisecond
 
-// farewell bounds the time between Quit and the end of Run.
-const farewell = 2 * time.Second
-
 // loop owns the engine's state until it returns.
 func (e *Engine) loop(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
@@ -125,4 +122,19 @@ func (e *Engine) tick(now time.Time) {
 			c.dialWhenReady()
 		}
 	}
+}
+
+// publish hands the state and the queued notices to every subscriber, by way of
+// the history where there is one.
+func (e *Engine) publish() {
+	if !e.dirty {
+		return
+	}
+	u := phone.Update{State: e.state(), Notices: e.notices}
+	e.notices, e.dirty = nil, false
+	if e.recorder != nil {
+		e.recorder.pass(u)
+		return
+	}
+	e.deliver(u)
 }

@@ -24,22 +24,6 @@ func (a *account) follows(st *stack) netip.AddrPort {
 	return st.Local()
 }
 
-// announce carries out roam.Announce.
-func (a *account) announce(act roam.Announce) {
-	st := a.stacks[act.Epoch]
-	if st == nil {
-		return
-	}
-	st.Announce(act.At)
-	if act.At.IsValid() {
-		a.e.say(phone.Info, a.cfg.Name+": reached at "+act.At.String()+" behind a NAT", "")
-	}
-	if st.announced.IsValid() {
-		a.lookAtMappings()
-	}
-	st.announced = act.At
-}
-
 // mapped hears where somebody outside sees a stack.
 func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 	by := roam.ByServer
@@ -53,13 +37,6 @@ func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 		st.seen[by] = ev.At
 	}
 	a.e.step(a, roam.Mapped{Epoch: epoch, By: by, At: ev.At})
-}
-
-// mapping is what is known of where a call's media are seen from outside.
-type mapping struct {
-	due     time.Time       // the STUN server is asked again then; zero: never
-	asked   *path.Transport // about which a question is out; nil: none is
-	awaited bool            // a repair waits for the answer
 }
 
 // transport is what a description of ours says about where its media are.
@@ -141,4 +118,20 @@ func (c *call) mappingSeen(sock *path.Transport, seen path.Seen, err error) {
 	if said := c.sip.Said().At.RTP; err == nil && sock == c.sock && seen.RTP != said {
 		e.step(c.acct, roam.MediaMapped{Call: roam.CallID(c.view.ID), From: said, To: seen.RTP})
 	}
+}
+
+// announce carries out roam.Announce.
+func (a *account) announce(act roam.Announce) {
+	st := a.stacks[act.Epoch]
+	if st == nil {
+		return
+	}
+	st.Announce(act.At)
+	if act.At.IsValid() {
+		a.e.say(phone.Info, a.cfg.Name+": reached at "+act.At.String()+" behind a NAT", "")
+	}
+	if st.announced.IsValid() {
+		a.lookAtMappings()
+	}
+	st.announced = act.At
 }

@@ -6,12 +6,11 @@ import (
 	"strconv"
 	"time"
 
-	"ramble/audio/codec"
 	"ramble/audio/path"
 	"ramble/audio/stream"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/netwatch"
+	"ramble/sip/dialog"
 	"ramble/sip/sdp"
 )
 
@@ -30,19 +29,6 @@ func (e *Engine) openMedia(ctx context.Context, source netip.Addr, iface string,
 		e.parts.Log.Info("STUN for media", "server", stun, "error", err)
 	}
 	return sock, nil
-}
-
-// codecs builds the account's preferences for the offer.
-func (a *account) codecs() []sdp.Codec {
-	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))
-	for _, name := range a.cfg.Codecs {
-		f, err := codec.Named(name)
-		if err != nil {
-			continue // the configuration was checked; a build may lack one
-		}
-		list = append(list, sdp.Codec{Name: f.Name, ClockRate: f.ClockRate, Channels: f.Channels, Fmtp: f.Fmtp})
-	}
-	return list
 }
 
 // negotiated takes over what an offer and an answer agreed on: it starts the
@@ -71,14 +57,6 @@ func (c *call) negotiated(n sdp.Negotiated) {
 	c.e.parts.Desk.Hold(int(c.view.ID), c.view.Held == phone.HeldLocal || c.view.Held == phone.HeldBoth)
 	c.e.watchPeers()
 	c.changed()
-}
-
-// mediaHost is the host at which the other side says its audio is wanted, and its
-// address once that is known.
-type mediaHost struct {
-	wanted  string
-	at      netip.Addr
-	missing bool // it was looked up, and has none
 }
 
 // hostPatience bounds the look-up of such a name. The call goes on meanwhile, and
@@ -280,23 +258,6 @@ func (c *call) foreign(payloadType uint8) {
 		strconv.Itoa(int(payloadType))+"), it cannot be heard", "")
 }
 
-// lookAtMediaPath notices when only the way to this call's media peer moved.
-func (c *call) lookAtMediaPath(why []phone.Fact, since time.Time) {
-	remote := c.view.RemoteMedia.Addr()
-	if c.stream == nil || !remote.IsValid() {
-		return
-	}
-	now := c.e.pathTo(remote)
-	old := c.mediaPath
-	c.mediaPath = now
-	if !old.Valid() || now == old || c.acct.roam != nil || !now.Valid() {
-		return // the account's own roam takes the call along
-	}
-	c.e.step(c.acct, roam.MediaPathChanged{
-		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: c.e.alive(old), Since: since, Why: why,
-	})
-}
-
 // followFamily moves the call's media to the address family of the peer's,
 // which cannot reach what we answered with: it called from a network of the
 // other family, or roamed to one.
@@ -314,51 +275,6 @@ func (c *call) followFamily() {
 		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: true, Since: time.Now(),
 		Why: []phone.Fact{{Kind: phone.PeerMovedTo, At: netip.AddrPortFrom(remote, 0)}},
 	})
-}
-
-// pathTo is the path towards peer; invalid when there is none or the family
-// is not wanted.
-func (e *Engine) pathTo(peer netip.Addr) netwatch.Path {
-	p, err := e.watcher.PathTo(peer)
-	if err != nil || (e.parts.Family == IPv4 && !p.Source.Unmap().Is4()) || (e.parts.Family == IPv6 && p.Source.Unmap().Is4()) {
-		return netwatch.Path{}
-	}
-	return p
-}
-
-// alive reports whether a path that is no longer the first choice still
-// carries packets, as far as the system can tell.
-func (e *Engine) alive(p netwatch.Path) bool {
-	return e.watcher.Alive(p)
-}
-
-// watched are the servers to which paths matter: the chosen one, or all where
-// none leads there. Then the first that comes counts, whatever its family.
-func (a *account) watched() (addrs []netip.Addr) {
-	switch {
-	case !a.cfg.Enabled:
-	case a.path.Valid():
-		addrs = append(addrs, a.chosen.Addr.Addr())
-	default:
-		for _, s := range a.servers.List() {
-			addrs = append(addrs, s.Addr.Addr())
-		}
-	}
-	return addrs
-}
-
-// watchPeers names the addresses whose paths matter.
-func (e *Engine) watchPeers() {
-	var peers []netip.Addr
-	for _, a := range e.accounts {
-		peers = append(peers, a.watched()...)
-	}
-	for _, c := range e.liveCalls() {
-		if c.view.RemoteMedia.IsValid() {
-			peers = append(peers, c.view.RemoteMedia.Addr())
-		}
-	}
-	e.watcher.SetPeers(peers)
 }
 
 // mediaJobLimit bounds opening a pair of sockets, which waits for nothing.
@@ -386,4 +302,20 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 			_ = sock.Close()
 		}
 	})
+}
+
+// hostMissing refuses a call, or ends it, whose media host nobody knows: it would
+// be one of silence.
+func (c *call) hostMissing() {
+	if c.over() || !c.host.missing {
+		return
+	}
+	c.host.missing = false
+	c.e.say(phone.Warn, "the other side wants its audio at "+c.host.wanted+", which was not found", "")
+	how := failedBy(phone.Unusable, 488, &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"})
+	if c.view.Direction == phone.Incoming && c.view.State != phone.Up && c.sip.State() != dialog.Accepted {
+		c.reject(how)
+		return
+	}
+	c.hangup(how)
 }

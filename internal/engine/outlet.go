@@ -12,11 +12,6 @@ import (
 // then the oldest notices fall, outcomes last.
 const noticesKept = 4096
 
-// outlet is one subscriber's end: a channel that holds at most one update,
-// the newest. The loop is its only sender, so taking the unread update back
-// to merge it is safe without a lock: state is replaced, notices are appended.
-type outlet struct{ ch chan phone.Update }
-
 func newOutlet() *outlet { return &outlet{ch: make(chan phone.Update, 1)} }
 
 // Subscribe is Join without an end but that of the run.
@@ -126,21 +121,6 @@ func (e *Engine) tell(h phone.Happening) {
 func (e *Engine) say(l phone.Level, text, hint string) {
 	e.parts.Log.Info(text, "level", l, "hint", hint)
 	e.tell(phone.Said{Level: l, Text: text, Hint: hint})
-}
-
-// publish hands the state and the queued notices to every subscriber, by way of
-// the history where there is one.
-func (e *Engine) publish() {
-	if !e.dirty {
-		return
-	}
-	u := phone.Update{State: e.state(), Notices: e.notices}
-	e.notices, e.dirty = nil, false
-	if e.recorder != nil {
-		e.recorder.pass(u)
-		return
-	}
-	e.deliver(u)
 }
 
 // deliver sends an update to those who were there, and its state to those who

@@ -12,6 +12,7 @@ import (
 	"ramble/internal/capture"
 	"ramble/internal/engine/roam"
 	"ramble/internal/history"
+	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/safego"
 	"ramble/netwatch"
 	"ramble/sip"
@@ -112,4 +113,15 @@ type Sockets interface {
 	ListenPacket(ctx context.Context, local netip.AddrPort, iface string) (net.PacketConn, error)
 	Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error)
 	Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error)
+}
+
+// Sound is the sound system behind the desk. Any goroutine may call it.
+type Sound interface {
+	// Now says what is in use. It returns at once.
+	Now() AudioNote
+	// List looks for the microphones and loudspeakers there are.
+	List() ([]phone.SoundDevice, error)
+	// Use makes the desk use another one from now on, by a part of its name,
+	// "default" or "none". An error changes nothing.
+	Use(output bool, name string) error
 }

@@ -11,7 +11,6 @@ import (
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/dialog"
-	"ramble/sip/sdp"
 )
 
 // This file places calls, and places them anew when their path goes before
@@ -26,17 +25,6 @@ const (
 	// maxGhosts bounds the INVITEs of one call whose fate is unknown.
 	maxGhosts = 3
 )
-
-// placing is a call of ours on its way to an answer.
-type placing struct {
-	target sip.URI
-	count  int          // counts INVITEs of ours, so that an older one knows
-	ready  *stack       // on which the next one goes; nil: its media are not there yet
-	list   []*sip.Call  // what is dialled next if the present one does not help
-	ghosts []*sip.Call  // INVITEs that were lost with their path, oldest first
-	until  time.Time    // CANCELs of ghosts are waited for until then
-	anew   *roam.Repair // the INVITE went out anew, nothing was heard of it yet
-}
 
 // invite opens media on a stack's path; the INVITE follows.
 func (c *call) invite(st *stack) {
@@ -193,15 +181,6 @@ func (c *call) dropGhosts() {
 const replaceLimit = 4 * time.Second
 
 var errNotReplaceable = errors.New("there is no dialog to replace")
-
-// replacing is an INVITE of ours that asks to take the call's dialog over.
-type replacing struct {
-	by     *sip.Call
-	act    *roam.Repair
-	until  time.Time
-	terms  *sdp.Negotiated
-	parted *dialog.Ended // the end of the old dialog, heard meanwhile
-}
 
 // replace asks the peer, at its address of record, to take a new dialog for the
 // one whose refresh stays unanswered: it may have moved as well.

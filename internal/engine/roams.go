@@ -16,21 +16,6 @@ import (
 // roamsKept is how many roams stay in the state.
 const roamsKept = 20
 
-// timelines are the roams of this run.
-type timelines struct {
-	list    []*phone.Roam // oldest first, the last few
-	last    phone.RoamID
-	change  int // what may move several accounts at once, while they are told; else 0
-	changes int // counts those
-}
-
-// roamPart is an account's part in a roam.
-type roamPart struct {
-	of     *phone.Roam
-	at     int // index in of.Parts
-	change int // the verdict of the watcher that began it; 0: something else did
-}
-
 func (p *roamPart) view() *phone.RoamPart { return &p.of.Parts[p.at] }
 
 // told is the roam with the part in front, as a value that the loop will not

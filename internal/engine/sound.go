@@ -1,20 +1,12 @@
 package engine
 
 import (
+	"time"
+
+	"ramble/audio"
 	"ramble/audio/desk"
 	"ramble/internal/leaf/phone"
 )
-
-// Sound is the sound system behind the desk. Any goroutine may call it.
-type Sound interface {
-	// Now says what is in use. It returns at once.
-	Now() AudioNote
-	// List looks for the microphones and loudspeakers there are.
-	List() ([]phone.SoundDevice, error)
-	// Use makes the desk use another one from now on, by a part of its name,
-	// "default" or "none". An error changes nothing.
-	Use(output bool, name string) error
-}
 
 // doSound carries out the commands that ask the sound system, which takes its
 // time: on the caller's goroutine, beside the loop. It reports whether the
@@ -68,4 +60,58 @@ func (e *Engine) soundSeen() {
 	}
 	e.audio = now
 	e.say(phone.Info, "sound: microphone "+now.Input+", speaker "+now.Output, now.Note)
+}
+
+func (e *Engine) busyTone() {
+	e.tone.busy, e.tone.until = true, time.Now().Add(busyFor)
+}
+
+// retune makes the tone follow from the calls; it is level-triggered and runs
+// after every turn of the loop.
+func (e *Engine) retune() {
+	if !e.tone.until.IsZero() && !time.Now().Before(e.tone.until) {
+		e.tone.busy, e.tone.until = false, time.Time{}
+	}
+	kind := e.wantedTone()
+	if kind == e.tone.now {
+		return
+	}
+	e.tone.now = kind
+	if kind == audio.NoTone {
+		e.parts.Desk.StopTone()
+	} else {
+		e.parts.Desk.Tone(kind)
+	}
+}
+
+func (e *Engine) wantedTone() audio.ToneKind {
+	if !e.parts.Tones || e.quitting {
+		return audio.NoTone
+	}
+	var talking, ringing, ringback, waiting bool
+	for _, c := range e.liveCalls() {
+		switch {
+		case c.view.State == phone.Up && !c.view.KeepUntil.IsZero() && c.view.Held == phone.HeldByNone:
+			waiting = true
+		case c.view.State == phone.Up:
+			talking = true
+		case c.view.Direction == phone.Incoming && !c.silenced && !c.answering:
+			ringing = true
+		case c.view.Direction == phone.Outgoing && c.view.State == phone.Ringing:
+			ringback = true
+		}
+	}
+	switch {
+	case ringing && (talking || waiting):
+		return audio.CallWaiting
+	case ringing:
+		return audio.Ring
+	case waiting:
+		return audio.Comfort
+	case ringback:
+		return audio.Ringback
+	case e.tone.busy && !talking:
+		return audio.Busy
+	}
+	return audio.NoTone
 }

@@ -15,53 +15,6 @@ import (
 // This file is where calls and their dialogs meet: every dialog of the phone,
 // also those that are said goodbye to, and what they tell, in order.
 
-// talks are the dialogs that still have something to do.
-type talks struct {
-	list    []*talk
-	heard   []fact // told, and not dealt with yet
-	dealing bool
-}
-
-// talk is one dialog. call is whose row it is or may become; nil: it is over for
-// people, and waits for its end to be confirmed.
-type talk struct {
-	sip  *sip.Call
-	acct *account
-	call *call
-}
-
-// fact is an action of a dialog that is the engine's to carry out.
-type fact struct {
-	of  *sip.Call
-	act dialog.Action
-}
-
-// own has a call hear what a dialog tells; nil parts them.
-func (e *Engine) own(s *sip.Call, a *account, c *call) {
-	if t := e.talkOf(s); t != nil {
-		t.call = c
-		return
-	}
-	e.talks.list = append(e.talks.list, &talk{sip: s, acct: a, call: c})
-}
-
-func (e *Engine) talkOf(s *sip.Call) *talk {
-	for _, t := range e.talks.list {
-		if t.sip == s {
-			return t
-		}
-	}
-	return nil
-}
-
-// callOf finds the call of a dialog; nil: there is none.
-func (e *Engine) callOf(s *sip.Call) *call {
-	if t := e.talkOf(s); s != nil && t != nil {
-		return t.call
-	}
-	return nil
-}
-
 // feed tells a dialog of something, and deals with what follows.
 func (e *Engine) feed(s *sip.Call, ev dialog.Event) { e.told(s, s.Step(time.Now(), ev)) }
 
@@ -271,5 +224,18 @@ func (c *call) tellMachine() {
 	c.e.step(c.acct, roam.CallChanged{Call: row})
 	if was.State == roam.AnswerDue && row.State == roam.Idle {
 		c.followFamily()
+	}
+}
+
+// renamed shows who is at the other end by now: a server that put somebody
+// through says so (RFC 3325, RFC 4916).
+func (e *Engine) renamed(s *sip.Call) {
+	c := e.callOf(s)
+	if c == nil || c.over() || c.sip != s {
+		return
+	}
+	if uri, name := s.Peer(); uri != "" && (uri != c.view.Peer || name != c.view.Name) {
+		c.view.Peer, c.view.Name = uri, name
+		c.changed()
 	}
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"strings"
-
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/locate"
@@ -23,28 +21,4 @@ func target(typed string, acct *sip.Account) (sip.URI, error) {
 		return bad("sips: asks for encryption on the whole way, and this account has none")
 	}
 	return u, nil
-}
-
-// nextHop is where an account's requests go: its outbound proxy, its
-// registrar, or the domain of its address.
-func nextHop(a *sip.Account) sip.URI {
-	switch {
-	case !a.Proxy.IsZero():
-		return a.Proxy
-	case !a.Registrar.IsZero():
-		return a.Registrar
-	}
-	u := a.AOR
-	u.User = ""
-	return u
-}
-
-func quote(s string) string { return "“" + s + "”" }
-
-func (e *Engine) accountNames() string {
-	var names []string
-	for _, a := range e.accounts {
-		names = append(names, a.cfg.Name)
-	}
-	return strings.Join(names, ", ")
 }

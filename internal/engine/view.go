@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"time"
 
-	"ramble/audio"
 	"ramble/internal/leaf/phone"
+	"ramble/netwatch"
 )
 
 // state is the whole state as a value nobody will change again.
@@ -74,92 +74,11 @@ func (e *Engine) successor() (id phone.CallID) {
 	return id
 }
 
-// paths are the ways to the accounts' servers.
-func (e *Engine) paths() (list []phone.Path) {
-	for _, a := range e.accounts {
-		if a.path.Valid() {
-			list = append(list, phone.Path{
-				Account: a.cfg.Name, Interface: a.path.Interface, Source: a.path.Source, NextHop: a.path.NextHop,
-			})
-		}
-	}
-	return list
-}
-
-// tellNetwork tells of the network as it is now, with who uses what.
-func (e *Engine) tellNetwork(s netwatchState) {
-	e.networkSeen(s)
-	n := e.network
-	n.Paths = e.paths()
-	e.tell(phone.NetworkChanged{Network: n})
-}
-
-// toneState is the tone that sounds, and the end of one that ends by itself.
-type toneState struct {
-	now   audio.ToneKind
-	busy  bool
-	until time.Time
-}
-
 // busyFor is how long the busy tone is heard after a refused call.
 const busyFor = 3 * time.Second
 
-func (e *Engine) busyTone() {
-	e.tone.busy, e.tone.until = true, time.Now().Add(busyFor)
-}
-
-// retune makes the tone follow from the calls; it is level-triggered and runs
-// after every turn of the loop.
-func (e *Engine) retune() {
-	if !e.tone.until.IsZero() && !time.Now().Before(e.tone.until) {
-		e.tone.busy, e.tone.until = false, time.Time{}
-	}
-	kind := e.wantedTone()
-	if kind == e.tone.now {
-		return
-	}
-	e.tone.now = kind
-	if kind == audio.NoTone {
-		e.parts.Desk.StopTone()
-	} else {
-		e.parts.Desk.Tone(kind)
-	}
-}
-
-func (e *Engine) wantedTone() audio.ToneKind {
-	if !e.parts.Tones || e.quitting {
-		return audio.NoTone
-	}
-	var talking, ringing, ringback, waiting bool
-	for _, c := range e.liveCalls() {
-		switch {
-		case c.view.State == phone.Up && !c.view.KeepUntil.IsZero() && c.view.Held == phone.HeldByNone:
-			waiting = true
-		case c.view.State == phone.Up:
-			talking = true
-		case c.view.Direction == phone.Incoming && !c.silenced && !c.answering:
-			ringing = true
-		case c.view.Direction == phone.Outgoing && c.view.State == phone.Ringing:
-			ringback = true
-		}
-	}
-	switch {
-	case ringing && (talking || waiting):
-		return audio.CallWaiting
-	case ringing:
-		return audio.Ring
-	case waiting:
-		return audio.Comfort
-	case ringback:
-		return audio.Ringback
-	case e.tone.busy && !talking:
-		return audio.Busy
-	}
-	return audio.NoTone
-}
-
 // interfaces is the interface list as people see it.
-func (e *Engine) interfaces(s netwatchState) []phone.Interface {
+func (e *Engine) interfaces(s netwatch.State) []phone.Interface {
 	var list []phone.Interface
 	for _, i := range s.Interfaces {
 		v := phone.Interface{Name: i.Name, Up: i.Up, Ignored: i.Ignored}
@@ -181,6 +100,26 @@ func (e *Engine) interfaces(s netwatchState) []phone.Interface {
 	return list
 }
 
+// tellNetwork tells of the network as it is now, with who uses what.
+func (e *Engine) tellNetwork(s netwatch.State) {
+	e.networkSeen(s)
+	n := e.network
+	n.Paths = e.paths()
+	e.tell(phone.NetworkChanged{Network: n})
+}
+
+// paths are the ways to the accounts' servers.
+func (e *Engine) paths() (list []phone.Path) {
+	for _, a := range e.accounts {
+		if a.path.Valid() {
+			list = append(list, phone.Path{
+				Account: a.cfg.Name, Interface: a.path.Interface, Source: a.path.Source, NextHop: a.path.NextHop,
+			})
+		}
+	}
+	return list
+}
+
 func hasAddr(list []netip.Addr, a netip.Addr) bool {
 	for _, x := range list {
 		if x == a {
@@ -188,4 +127,10 @@ func hasAddr(list []netip.Addr, a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// networkSeen takes over the interface list.
+func (e *Engine) networkSeen(s netwatch.State) {
+	e.network.Interfaces = e.interfaces(s)
+	e.dirty = true
 }

@@ -8,9 +8,6 @@ import (
 	"ramble/sip/locate"
 )
 
-// listing is what the registrar's last 2xx said about our binding.
-type listing int
-
 const (
 	notTold listing = iota
 	listed

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/leaf/phone"
+	"ramble/sip"
+)
+
+// This file registers, and removes bindings.
+
+// register carries out roam.Register.
+func (a *account) register(act roam.Register) {
+	st := a.stacks[act.Epoch]
+	if st == nil {
+		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
+		return
+	}
+	if a.view.State != phone.Registered {
+		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registering, 0, "", ""
+	}
+	a.changed()
+	e := a.e
+	var old []string
+	if act.RemoveOld {
+		old = a.boundBefore(st.Contact(a.sip))
+	}
+	a.mayBind(st.Contact(a.sip))
+	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
+		if act.OldFirst {
+			_ = a.reg.Unregister(ctx, st.Stack, old...) // the server has room for one: what it says now is the REGISTER's to tell
+		}
+		res, err := a.reg.Register(ctx, st.Stack, sip.RegisterOptions{Remove: old})
+		e.post(func() { a.registered(act.Epoch, res, err) })
+	})
+}
+
+func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
+	a.mayBind(res.Contact)
+	if a.stacks[epoch] == nil { // its stack was closed meanwhile
+		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
+		return
+	}
+	if err != nil {
+		a.registerFailed(epoch, err)
+		return
+	}
+	a.servers.Worked(a.stacks[epoch].Server())
+	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
+	a.view.Contact, a.view.Expires = res.Contact, res.Expires
+	a.view.Until = time.Now().Add(res.Expires)
+	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
+	a.heedListing(res)
+	a.e.step(a, roam.Registered{
+		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
+		Missing: res.Missing(), Stale: a.stale(res),
+	})
+}
+
+func (a *account) registerFailed(epoch roam.Epoch, err error) {
+	f := failure(err)
+	text, hint := sip.Explain(err)
+	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
+	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
+	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
+	switch {
+	case a.machine.Refused():
+		a.view.State = phone.RegistrationRefused
+	case f.Kind != roam.Cancelled:
+		a.view.State = phone.RegistrationFailed
+	}
+	a.changed()
+	if a.stacks[epoch] != nil && unanswered(f) {
+		a.failOver(epoch, a.stacks[epoch].Server(), f.Fault)
+	}
+}
+
+// forgotten registers again at once: an answer says that a call is not known any
+// more, and who forgot it, a server that was restarted, may have forgotten us.
+func (a *account) forgotten() {
+	if a.view.State == phone.Registered && a.machine.Wanted() && !a.e.quitting {
+		a.e.step(a, roam.Forced{What: roam.ForceRegister})
+	}
+}
+
+// unregistered tells how a removal ended.
+func (a *account) unregistered(epoch roam.Epoch, err error) {
+	if err != nil {
+		a.e.step(a, roam.UnregisterFailed{Epoch: epoch, Failure: failure(err)})
+		return
+	}
+	a.e.step(a, roam.Unregistered{Epoch: epoch})
+}

@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"time"
+
+	"ramble/internal/engine/roam"
+	"ramble/internal/leaf/phone"
+	"ramble/sip/locate"
+)
+
+// This file keeps an account's stacks, by the epoch that they were opened for.
+
+func (a *account) opened(epoch roam.Epoch, st *stack) {
+	newest := epoch
+	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
+		newest = next
+	}
+	if newest != a.machine.Epoch() || a.e.quitting {
+		st.drop()
+		return
+	}
+	for at := epoch; at != newest; at = a.kept[at] {
+		a.stacks[at] = st
+	}
+	a.stacks[newest] = st
+	a.e.announce(false)
+	if srv := st.Server(); srv != a.chosen {
+		a.chosen = srv
+		a.e.watchPeers()
+	}
+	if !a.machine.Wanted() && st.Transport() != locate.UDP { // no REGISTER will tell
+		a.servers.Worked(st.Server())
+	}
+	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()
+	a.warn(st)
+	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st), Local: a.follows(st)})
+	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
+		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.changed()
+	}
+	a.sayOwed()
+}
+
+// keep lets the stack of one epoch, standing or still opening, serve a newer
+// one too.
+func (a *account) keep(act roam.Keep) {
+	a.kept[act.Of] = act.Epoch
+	if st := a.stacks[act.Of]; st != nil {
+		a.stacks[act.Epoch] = st
+	}
+}
+
+// close drops the stack of an epoch, under every epoch that it served.
+func (a *account) close(epoch roam.Epoch) {
+	st := a.stacks[epoch]
+	if st == nil {
+		return
+	}
+	for e, s := range a.stacks {
+		if s == st {
+			delete(a.stacks, e)
+			delete(a.kept, e)
+		}
+	}
+	st.drop()
+}
+
+// announce tells Ready, once: when every enabled account has its sockets, or
+// at last with those that have.
+func (e *Engine) announce(atLast bool) {
+	if e.readyBy.IsZero() {
+		return
+	}
+	ready, all := e.listening()
+	if !all && !atLast {
+		return
+	}
+	e.readyBy, e.isReady = time.Time{}, true
+	e.tell(ready)
+}
