@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ramble/audio/desk"
+	"ramble/internal/app/ground"
 	"ramble/internal/automation"
 	"ramble/internal/engine"
 	"ramble/internal/engine/roam"
@@ -170,38 +171,33 @@ func (w *matrixWorld) close() {
 
 func phoneName(n int) string { return fmt.Sprint("phone", n) }
 
-// place is where a phone is plugged in.
-type place struct {
-	iface, network string
-	addr           netip.Prefix
-}
-
 // matrixPhone is a phone of the matrix: the real engine behind the command and
 // event lines of the program.
 type matrixPhone struct {
 	*soak.Site
 	w     *matrixWorld
 	n     int
-	host  *netwatchtest.Host
-	at    place
+	host  *netwatchtest.Mover
+	at    ground.Spot
 	moves int
 	all   sync.WaitGroup
 }
 
 func (w *matrixWorld) phone(ctx context.Context, n int) *matrixPhone {
 	w.t.Helper()
-	host := w.net.Host(phoneName(n))
+	host := w.net.Host(phoneName(n)).Mover()
 	delay, _ := line(n)
 	w.net.Delay(phoneName(n), "server", delay)
 	w.net.Delay(phoneName(n), "talker", delay)
 	m := &matrixPhone{w: w, n: n, host: host}
-	m.plug(m.next("wlan0", false))
+	m.at = m.next("wlan0", false)
+	_ = host.Plug(m.at.Iface, m.at.Network, m.at.Addrs...) // in memory nothing fails
 	in, commands := io.Pipe()
 	lines, out := io.Pipe()
 	m.Site = &soak.Site{
 		Phone:  soak.NewPhone(phoneName(n), func(line string) error { _, err := io.WriteString(commands, line+"\n"); return err }),
 		Talker: w.talker, Domain: matrixDomain, Move: m.move, Bindings: m.bindings,
-		Calm: func() { w.net.Loss(m.at.network, 0) },
+		Calm: func() { w.net.Loss(m.at.Network, 0) },
 	}
 	e := engine.New(w.parts(m))
 	updates := e.Subscribe()
@@ -243,57 +239,30 @@ func (w *matrixWorld) parts(m *matrixPhone) engine.Parts {
 	}
 }
 
-// next is a new place for the phone.
-func (m *matrixPhone) next(iface string, six bool) place {
+// next is a new spot for the phone.
+func (m *matrixPhone) next(iface string, six bool) ground.Spot {
 	m.moves++
-	p := place{iface: iface, network: fmt.Sprintf("%s of %s, %d", iface, phoneName(m.n), m.moves)}
-	four := netip.AddrFrom4([4]byte{10, byte(m.n), byte(m.moves), 23})
-	p.addr = netip.PrefixFrom(four, 24)
+	addr := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(m.n), byte(m.moves), 23}), 24)
 	if six {
-		p.addr = netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 1: byte(m.n), 2: byte(m.moves), 15: 0x23}), 64)
+		addr = netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 1: byte(m.n), 2: byte(m.moves), 15: 0x23}), 64)
 	}
-	return p
+	name := fmt.Sprintf("%s of %s, %d", iface, phoneName(m.n), m.moves)
+	return ground.Spot{Name: name, Iface: iface, Network: name, Addrs: []netip.Prefix{addr}}
 }
 
-func (m *matrixPhone) plug(p place) {
-	m.at = p
-	m.host.Plug(p.iface, p.network, p.addr)
-}
-
-func (m *matrixPhone) other() string {
-	if m.at.iface == "wlan0" {
-		return "usb0"
-	}
-	return "wlan0"
-}
-
-// move is how a phone in memory moves.
+// move is how a phone in memory moves: as one on real networks does, to a spot
+// where it never was.
 func (m *matrixPhone) move(ctx context.Context, r soak.Round) (soak.Moved, error) {
-	v := r.Variant
 	_, loss := line(m.n)
-	defer func() { m.w.net.Loss(m.at.network, loss) }() // until the round is over: see Calm
-	to := m.next(m.other(), v == soak.FourToSix && m.at.addr.Addr().Is4())
-	switch v {
-	case soak.Renumbered:
-		again := m.next(m.at.iface, m.at.addr.Addr().Is6())
-		again.network = m.at.network
-		to = again
-	case soak.SameAddress:
-		to = m.at
-	case soak.MakeBeforeBreak:
-		old := m.at.iface
-		m.plug(to)
-		at := time.Now()
-		err := wait(ctx, r.Overlap)
-		m.host.Unplug(old)
-		return soak.Moved{T0: at, Addr: to.addr.Addr()}, err
-	}
-	m.host.Unplug(m.at.iface)
-	if err := wait(ctx, v.Away()); err != nil {
+	other := map[string]string{"wlan0": "usb0", "usb0": "wlan0"}[m.at.Iface]
+	to := m.next(other, r.Variant == soak.FourToSix && m.at.Addr().Is4())
+	t := ground.NewTraveller(m.host, []ground.Spot{m.at, to})
+	if err := t.Go(ctx, r.Move()); err != nil {
 		return soak.Moved{}, err
 	}
-	m.plug(to)
-	return soak.Moved{T0: time.Now(), Addr: to.addr.Addr()}, nil
+	m.at = t.At()
+	m.w.net.Loss(m.at.Network, loss) // until the round is over: see Calm
+	return soak.Moved{T0: t.Last().Landed, Addr: m.at.Addr()}, nil
 }
 
 func (m *matrixPhone) bindings(context.Context) (list []string, err error) {
