@@ -29,7 +29,7 @@ func wide() map[string]int {
 		"internal/engine.Parts":             23,
 		"internal/engine/roam.call":         19,
 		"internal/engine/roam.registration": 19,
-		"internal/leaf/phone.Account":       20,
+		"internal/leaf/phone.Account":       19,
 		"internal/leaf/phone.Call":          27,
 		"internal/proof/soak.Phone":         16,
 		"netwatch.Watcher":                  16,
@@ -51,7 +51,7 @@ func openSwitches() map[string]int {
 	return map[string]int{
 		"audio":                4,
 		"internal/automation":  1,
-		"internal/engine":      8,
+		"internal/engine":      7,
 		"internal/engine/roam": 4,
 		"netwatch":             2,
 		"sip/dialog":           3,

@@ -147,9 +147,6 @@ func TestUnknownLoginIsNamed(t *testing.T) {
 	if !errors.As(err, &re) || len(re.Asked) != 1 || re.Asked[0] != "Digest AKAv1-MD5" {
 		t.Fatalf("got %+v", err)
 	}
-	if text, _ := Explain(err); !strings.Contains(text, "Digest AKAv1-MD5") {
-		t.Error(text)
-	}
 }
 
 // TestOldTransactions matches by RFC 2543 what has no cookie: a retransmission

@@ -65,7 +65,7 @@ func (s *Stack) preloaded(acct *Account) []string {
 func failure(method string, res *sipgo.Response) error {
 	reason := clean.Text(res.Reason)
 	if res.IsRedirection() {
-		e := &RedirectError{Code: res.StatusCode, Reason: reason}
+		e := &RedirectError{Method: method, Code: res.StatusCode, Reason: reason}
 		for _, v := range wire.Values(res, "Contact") {
 			if a, err := wire.ParseAddress(v); err == nil && len(e.Contacts) < 8 {
 				e.Contacts = append(e.Contacts, clean.Text(a.URI))

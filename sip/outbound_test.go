@@ -248,9 +248,6 @@ func TestEndless423(t *testing.T) {
 			if res, ok := errors.AsType[*ResponseError](err); !ok || res.Code != 423 {
 				t.Fatalf("got %v", err)
 			}
-			if text, hint := Explain(err); !strings.Contains(text, "wants longer registrations") || !strings.Contains(hint, "expires") {
-				t.Errorf("it says %q, %q", text, hint)
-			}
 			if got := p.count("REGISTER"); got > 3 {
 				t.Errorf("%d REGISTERs", got)
 			}

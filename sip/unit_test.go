@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -116,27 +115,6 @@ func TestTheTraceHasBothDirections(t *testing.T) {
 	}
 	if !slices.Equal(sent, []bool{true, false, true, false}) {
 		t.Error(sent)
-	}
-}
-
-func TestExplain(t *testing.T) {
-	seen := map[string]bool{}
-	for _, err := range []error{
-		&ResponseError{Code: 401}, &ResponseError{Code: 403}, &ResponseError{Code: 404}, &ResponseError{Code: 408}, &ResponseError{Code: 423},
-		&ResponseError{Code: 480}, &ResponseError{Code: 486}, &ResponseError{Code: 487}, &ResponseError{Code: 488},
-		&ResponseError{Code: 503}, &ResponseError{Code: 600}, &ResponseError{Code: 603}, &ResponseError{Code: 420, Reason: "Bad Extension"},
-		&RefusedError{Realm: "r", Response: &ResponseError{Code: 401}}, &RefusedError{Stale: true, Response: &ResponseError{Code: 401}},
-		&RedirectError{Code: 302}, &locate.ResolveError{Host: "h"}, ErrTimeout, ErrTransport, ErrStackClosed, ErrTooLarge, ErrCancelled, ErrEnded,
-		fmt.Errorf("%w: listen: %w", ErrPortInUse, errors.New("x")), errors.New("something else"),
-	} {
-		text, _ := Explain(err)
-		if text == "" || seen[text] {
-			t.Errorf("%v: %q", err, text)
-		}
-		seen[text] = true
-	}
-	if text, hint := Explain(nil); text != "" || hint != "" {
-		t.Error("nil is explained")
 	}
 }
 

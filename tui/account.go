@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strconv"
 	"time"
 
 	"ramble/internal/leaf/phone"
@@ -44,7 +45,7 @@ func registrationWord(a phone.Account) string {
 	case phone.Registered:
 		return "registered"
 	case phone.RegistrationFailed, phone.RegistrationRefused:
-		if s := status(a.Code, a.Reason); s != "" {
+		if s := words.Fault(a.Fault); s != "" {
 			return s
 		}
 		return a.State.String()
@@ -70,7 +71,7 @@ func registrationShort(a phone.Account, now time.Time) string {
 		return left(a.Until.Sub(now))
 	case phone.RegistrationFailed, phone.RegistrationRefused:
 		if a.Code != 0 {
-			return status(a.Code, "")
+			return strconv.Itoa(a.Code)
 		}
 		return a.State.String()
 	}
@@ -102,18 +103,19 @@ func (m *model) accountRows(w int) []row {
 
 func (m *model) accountDetail(a phone.Account, w int) []row {
 	rows := []row{{}}
+	why, hint := words.Registration(a)
 	if a.Warning != "" {
 		for _, line := range m.look.wrap(a.Warning, w) {
 			rows = append(rows, row{left: []span{{line, bad}}})
 		}
 	}
 	if a.State == phone.RegistrationFailed || a.State == phone.RegistrationRefused {
-		for _, line := range m.look.wrap(status(a.Code, a.Reason), w) {
+		for _, line := range m.look.wrap(why, w) {
 			rows = append(rows, row{left: []span{{line, bad}}})
 		}
 	}
-	if a.Hint != "" {
-		for _, line := range m.look.wrap(a.Hint, w) {
+	if hint != "" {
+		for _, line := range m.look.wrap(hint, w) {
 			rows = append(rows, row{left: []span{{line, faint}}})
 		}
 	}

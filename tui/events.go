@@ -160,6 +160,7 @@ func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 		return // where it moved with the network, the roam says so
 	}
 	name := accountName(a)
+	why, hint := words.Registration(a)
 	switch a.State {
 	case phone.Registered:
 		text := name + " registered for " + left(a.Expires)
@@ -169,14 +170,14 @@ func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 		l.add(at, good, text)
 	case phone.Unregistered:
 		if known {
-			l.add(at, plain, words.Line(name+" is not registered", a.Reason))
+			l.add(at, plain, words.Line(name+" is not registered", why))
 		}
 	case phone.NoNetwork:
-		l.add(at, busy, words.Line(name+" has no network", a.Hint))
+		l.add(at, busy, words.Line(name+" has no network", hint))
 	case phone.RegistrationFailed:
-		l.add(at, busy, words.Line(words.Line(name+" could not register", status(a.Code, a.Reason)), a.Hint))
+		l.add(at, busy, words.Line(words.Line(name+" could not register", why), hint))
 	case phone.RegistrationRefused:
-		l.add(at, bad, words.Line(words.Line(name+" was refused", status(a.Code, a.Reason)), a.Hint))
+		l.add(at, bad, words.Line(words.Line(name+" was refused", why), hint))
 	}
 }
 
@@ -268,17 +269,6 @@ func accountName(a phone.Account) string {
 		return addr
 	}
 	return a.Name + " (" + addr + ")"
-}
-
-// status is "403 Forbidden", or what there is of it.
-func status(code int, reason string) string {
-	switch {
-	case code == 0 || strings.HasPrefix(reason, fmt.Sprint(code)):
-		return reason
-	case reason == "":
-		return fmt.Sprint(code)
-	}
-	return fmt.Sprintf("%d %s", code, reason)
 }
 
 func holdLine(h phone.Hold) string {

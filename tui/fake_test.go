@@ -138,7 +138,7 @@ func alice() phone.Account {
 	return phone.Account{
 		Name: "alice", URI: "sip:alice@example.com", Enabled: true, Registers: true, State: phone.Registered,
 		Contact: "<sip:alice@192.168.1.23:51820;transport=tls>", Expires: time.Hour, Until: noon.Add(54 * time.Minute),
-		Code: 200, Reason: "OK", Server: "sip.example.com:5061", Transport: "tls", Epoch: 6,
+		Code: 200, Server: "sip.example.com:5061", Transport: "tls", Epoch: 6,
 		Source: addr("192.168.1.23"), Interface: "wlan0",
 	}
 }
@@ -287,7 +287,6 @@ func noNetwork() phone.State {
 	s := recovering()
 	s.Accounts[0].State, s.Accounts[0].Roaming = phone.NoNetwork, false
 	s.Accounts[0].Source, s.Accounts[0].Interface = netip.Addr{}, ""
-	s.Accounts[0].Reason, s.Accounts[0].Hint = "no usable path", "calls are kept while the network is looked for"
 	s.Calls[0].KeepUntil = noon.Add(31 * time.Second)
 	s.Network.Interfaces[1] = phone.Interface{Name: "usb0"}
 	s.Network.Paths = nil
@@ -298,8 +297,8 @@ func noNetwork() phone.State {
 func refused() phone.State {
 	s := idle()
 	a := &s.Accounts[0]
-	a.State, a.Code, a.Reason, a.Until = phone.RegistrationRefused, 403, "Forbidden", time.Time{}
-	a.Hint = "The server knows you but will not let this account register. Usually: wrong password or auth user, the account is disabled, or this network is not allowed. It is not tried again by itself, to avoid a lock-out."
+	a.State, a.Code, a.Until = phone.RegistrationRefused, 403, time.Time{}
+	a.Fault = phone.Fault{Kind: phone.FaultResponse, Method: "REGISTER", Code: 403, Phrase: "Forbidden"}
 	return s
 }
 

@@ -248,7 +248,7 @@ func TestErrorPanel(t *testing.T) {
 	t.Run("y copies a report", func(t *testing.T) {
 		d := open(t)
 		d.press("y")
-		if len(d.sent) != 1 || !strings.Contains(fmt.Sprint(d.sent[0]), "403 Forbidden from sip.example.com:5061") {
+		if len(d.sent) != 1 || !strings.Contains(fmt.Sprint(d.sent[0]), "403: forbidden, although the server knows this account; asked was sip.example.com:5061") {
 			t.Fatalf("copied %v", d.sent)
 		}
 	})

@@ -185,7 +185,11 @@ func (o *errorPanel) key(m *model, k tea.KeyPressMsg) (tea.Cmd, bool) {
 
 func (o *errorPanel) content(m *model) box {
 	w := clamp(m.w-8, 30, 60)
-	rows := []row{{left: []span{{o.status, bad}}}, {}}
+	var rows []row
+	for _, line := range m.look.wrap(o.status, w-4) {
+		rows = append(rows, row{left: []span{{line, bad}}})
+	}
+	rows = append(rows, row{})
 	for _, line := range m.look.wrap(o.hint, w-4) {
 		rows = append(rows, row{left: []span{{line, plain}}})
 	}
@@ -209,8 +213,9 @@ func (m *model) watchFailures(notices []phone.Notice) {
 		switch what := n.What.(type) {
 		case phone.RegistrationChanged:
 			if a := what.Account; a.State == phone.RegistrationRefused {
-				m.fail(&errorPanel{title: "Cannot register " + a.Name, hint: a.Hint, next: []string{"register", "copy"},
-					status: joinedWith(status(a.Code, a.Reason), " from ", a.Server)})
+				why, hint := words.Registration(a)
+				m.fail(&errorPanel{title: "Cannot register " + a.Name, hint: hint, next: []string{"register", "copy"},
+					status: joinedWith(words.Bare(why), "; asked was ", a.Server)})
 			}
 		case phone.CallChanged:
 			c := what.Call

@@ -69,6 +69,7 @@ type registrationBody struct {
 	Code      int    `json:"code,omitempty"`
 	Warning   string `json:"warning,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+	Hint      string `json:"hint,omitempty"` // what can be done
 	Server    string `json:"server,omitempty"`
 	Transport string `json:"transport,omitempty"`
 }
@@ -106,6 +107,7 @@ type endBody struct {
 	EndedIn string   `json:"ended_in,omitempty"`
 	Cause   string   `json:"cause,omitempty"`
 	Phrase  string   `json:"phrase,omitempty"`       // the other side's own words
+	MovedTo string   `json:"moved_to,omitempty"`     // the address that a 3xx gave; nobody but who sent it vouches for it
 	Redial  bool     `json:"needs_redial,omitempty"` // the other side lost the call; dial again
 }
 
@@ -189,6 +191,7 @@ type errorObject struct {
 	ID      string `json:"id,omitempty"`
 	Command string `json:"command"`
 	Reason  string `json:"reason"`
+	Hint    string `json:"hint,omitempty"` // what can be done; the reason ends with it too
 }
 
 // event is the object for a notice; phone.Ready has its own way.
@@ -265,11 +268,11 @@ func soundDevices(r request, list []phone.SoundDevice) []soundBody {
 }
 
 func refusal(at time.Time, r request, err error) any {
-	reason := err.Error()
+	reason, hint := err.Error(), ""
 	if e, ok := errors.AsType[*phone.Error](err); ok {
-		reason = e.Error()
+		reason, hint = e.Error(), e.Hint
 	}
-	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(reason, 1024)}
+	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(reason, 1024), clean.Limit(hint, 1024)}
 }
 
 func snapshotEvent(at time.Time, st phone.State, process *Process) any {
@@ -298,9 +301,10 @@ func snapshotEvent(at time.Time, st phone.State, process *Process) any {
 }
 
 func registration(a phone.Account) registrationBody {
+	reason, hint := words.Registration(a)
 	return registrationBody{
 		Account: a.Name, State: a.State.String(), Contact: clean.Limit(a.Contact, 1024),
-		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Text(a.Reason), Warning: clean.Text(a.Warning),
+		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Limit(reason, 1024), Hint: clean.Limit(hint, 1024), Warning: clean.Text(a.Warning),
 		Server: clean.Text(a.Server), Transport: a.Transport,
 	}
 }
@@ -324,6 +328,9 @@ func call(at time.Time, c phone.Call) callBody {
 	if c.State == phone.Ended {
 		said := words.End(c)
 		out.Reason, out.Hint, out.Next = clean.Limit(said.Text, 1024), clean.Limit(said.Hint, 1024), said.Next
+		if f := c.End.Fault; f.Kind == phone.FaultRedirect {
+			out.MovedTo = clean.Limit(f.Name, 1024)
+		}
 		out.EndedBy, out.Cause, out.Phrase = c.End.By.String(), c.End.Cause.String(), clean.Text(c.End.Phrase)
 		if c.End.Cause != phone.NoCause {
 			out.EndedIn = c.End.In.String()

@@ -20,7 +20,7 @@ func start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 60_000_000, time.
 func sampleAccount() phone.Account {
 	return phone.Account{
 		Name: "work", URI: "sip:alice@example.com", State: phone.Registered, Contact: "<sip:alice@192.168.1.23:51820>",
-		Expires: time.Hour, Code: 200, Reason: "OK", Server: "sip.example.com:5060", Transport: "udp",
+		Expires: time.Hour, Code: 200, Server: "sip.example.com:5060", Transport: "udp",
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"ramble/internal/engine/line"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/sip/locate"
@@ -112,7 +113,7 @@ func (a *account) stackFor() (*stack, error) {
 	if !a.path.Valid() {
 		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "no network leads to " + nextHop(a.sip).String(), Hint: "try again when the account is registered"}
 	}
-	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: a.view.Reason}
+	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: words.Fault(a.view.Fault)}
 }
 
 // nextHop is where an account's requests go: its outbound proxy, its
@@ -175,7 +176,7 @@ func (a *account) unregister(epoch roam.Epoch, done func(error)) {
 			if err == nil {
 				a.named = nil
 				a.view.State, a.view.Contact, a.view.Expires, a.view.Until = phone.Unregistered, "", 0, time.Time{}
-				a.view.Code, a.view.Reason, a.view.Hint = 0, "", ""
+				a.view.Code, a.view.Fault = 0, phone.Fault{}
 				a.changed()
 			}
 			done(err)

@@ -74,9 +74,9 @@ func (c *call) notInvited(err error) phone.End {
 		}
 	case phone.FaultTimeout:
 		end.By, end.Cause = phone.ByNetwork, phone.NotAnswered
-	case phone.FaultTransport, phone.FaultPathGone:
+	case phone.FaultTransport, phone.FaultPathGone, phone.FaultRefused:
 		end.By = phone.ByNetwork
-	case phone.FaultLocal:
+	case phone.FaultLocal, phone.FaultPort, phone.FaultNotSecure, phone.FaultTooLarge, phone.FaultOver, phone.FaultCancelled:
 		end.By = phone.ByUs
 	}
 	if !c.rangAt.IsZero() {

@@ -268,8 +268,8 @@ func TestTLSRoams(t *testing.T) {
 			s := p.until("the reason is shown", func(s phone.State) bool {
 				return len(s.Accounts) == 1 && s.Accounts[0].State == phone.RegistrationFailed
 			})
-			if a := s.Accounts[0]; !strings.Contains(a.Reason, "not for failover.test. It is for wifi.hotel.test") || a.Hint == "" {
-				t.Errorf("%q, %q", a.Reason, a.Hint)
+			if why, hint := words.Registration(s.Accounts[0]); !strings.Contains(why, "not for failover.test. It is for wifi.hotel.test") || hint == "" {
+				t.Errorf("%q, %q", why, hint)
 			}
 			if n := p.first.Count("REGISTER") + p.second.Count("REGISTER"); n != 0 {
 				t.Errorf("%d REGISTERs", n)

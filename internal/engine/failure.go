@@ -3,43 +3,137 @@ package engine
 import (
 	"context"
 	"errors"
+	"net"
+	"strings"
+	"syscall"
 
 	"ramble/internal/engine/roam"
+	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
+	"ramble/sip/locate"
 )
 
-// failure is a signalling error as the policy takes it, with what is known.
-func failure(err error) roam.Failure {
-	f := sorted(err)
-	f.Fault = fault(err)
-	return f
-}
+// This file turns the errors of signalling into facts.
 
 // fault is an error of signalling as facts.
 func fault(err error) phone.Fault {
-	text, hint := sip.Explain(err)
-	f := phone.Fault{Kind: phone.FaultLocal, Text: text, Hint: hint}
+	if err == nil {
+		return phone.Fault{}
+	}
+	for _, of := range []func(error) phone.Fault{faultOfTLS, faultOfName, faultOfResponse, faultOfSocket} {
+		if f := of(err); f.Kind != phone.NoFault {
+			return f
+		}
+	}
+	switch sorted(err).Kind {
+	case roam.TimedOut:
+		return phone.Fault{Kind: phone.FaultTimeout}
+	case roam.Transport:
+		return phone.Fault{Kind: phone.FaultTransport}
+	case roam.Cancelled:
+		return phone.Fault{Kind: phone.FaultPathGone}
+	}
+	return phone.Fault{Kind: phone.FaultLocal, Text: clean.Limit(err.Error(), 256)}
+}
+
+// faultOfTLS is why a server could not prove who it is, or spoke no TLS.
+func faultOfTLS(err error) phone.Fault {
+	var certificate *locate.CertificateError
+	var handshake *locate.HandshakeError
+	switch {
+	case errors.As(err, &certificate):
+		f := phone.Fault{
+			Name: certificate.Server, Others: strings.Join(certificate.Names, ", "), When: certificate.When, Now: certificate.Now,
+			Kind: map[locate.CertificateProblem]phone.FaultKind{
+				locate.CertificateWrongName: phone.CertificateName, locate.CertificateExpired: phone.CertificateExpired,
+				locate.CertificateNotYetValid: phone.CertificateEarly, locate.CertificateSelfSigned: phone.CertificateItself,
+				locate.CertificateUnknownCA: phone.CertificateStranger, locate.CertificateUnusable: phone.FaultCertificate,
+			}[certificate.Problem],
+		}
+		if certificate.Problem == locate.CertificateUnknownCA {
+			f.Others = certificate.Issuer
+		}
+		if certificate.Err != nil {
+			f.Text = clean.Limit(certificate.Err.Error(), 256)
+		}
+		return f
+	case errors.As(err, &handshake):
+		f := phone.Fault{Name: handshake.Server, Kind: map[locate.HandshakeProblem]phone.FaultKind{
+			locate.HandshakeFailed: phone.FaultTLS, locate.HandshakeOldVersion: phone.FaultTLSOld, locate.HandshakeNotTLS: phone.FaultTLSNone,
+			locate.HandshakeStalled: phone.FaultTLSStalled, locate.HandshakeClosed: phone.FaultTLSClosed,
+		}[handshake.Problem]}
+		if handshake.Err != nil {
+			f.Text = clean.Limit(handshake.Err.Error(), 256)
+		}
+		return f
+	}
+	return phone.Fault{}
+}
+
+// faultOfName is why a name led to no server.
+func faultOfName(err error) phone.Fault {
+	var resolve *locate.ResolveError
+	if !errors.As(err, &resolve) {
+		return phone.Fault{}
+	}
+	for _, known := range []error{locate.ErrLinkLocal, locate.ErrOwn, locate.ErrNotOffered, locate.ErrNoFamily, locate.ErrAliases} {
+		if errors.Is(resolve.Err, known) {
+			return phone.Fault{Kind: phone.FaultAddress, Name: resolve.Host, Text: known.Error()}
+		}
+	}
+	var dns *net.DNSError
+	if resolve.Err == nil || errors.As(resolve.Err, &dns) && dns.IsNotFound {
+		return phone.Fault{Kind: phone.FaultNoAddress, Name: resolve.Host}
+	}
+	return phone.Fault{Kind: phone.FaultNoDNS, Name: resolve.Host}
+}
+
+// faultOfResponse is a final answer other than 2xx.
+func faultOfResponse(err error) phone.Fault {
 	var res *sip.ResponseError
 	var refused *sip.RefusedError
 	var redirect *sip.RedirectError
 	switch {
 	case errors.As(err, &refused):
-		f.Kind, f.Method, f.Code, f.Phrase = phone.FaultLogin, refused.Response.Method, refused.Response.Code, refused.Response.Reason
+		f := phone.Fault{Kind: phone.FaultLogin, Name: refused.Realm, Method: refused.Response.Method, Code: refused.Response.Code, Phrase: refused.Response.Reason}
+		if refused.Stale {
+			f.Kind = phone.FaultStale
+		}
+		return f
 	case errors.As(err, &redirect):
-		f.Kind, f.Code, f.Phrase = phone.FaultRedirect, redirect.Code, redirect.Reason
+		f := phone.Fault{Kind: phone.FaultRedirect, Method: redirect.Method, Code: redirect.Code, Phrase: redirect.Reason}
+		if len(redirect.Contacts) > 0 {
+			f.Name, f.Others = redirect.Contacts[0], strings.Join(redirect.Contacts[1:], ", ")
+		}
+		return f
 	case errors.As(err, &res):
-		f.Kind, f.Method, f.Code, f.Phrase = phone.FaultResponse, res.Method, res.Code, res.Reason
-	default:
-		switch sorted(err).Kind {
-		case roam.TimedOut:
-			f.Kind = phone.FaultTimeout
-		case roam.Transport:
-			f.Kind = phone.FaultTransport
-		case roam.Cancelled:
-			f.Kind = phone.FaultPathGone
+		return phone.Fault{Kind: phone.FaultResponse, Method: res.Method, Code: res.Code, Phrase: res.Reason, Others: strings.Join(res.Asked, " or ")}
+	}
+	return phone.Fault{}
+}
+
+// faultOfSocket is what has an error of its own.
+func faultOfSocket(err error) phone.Fault {
+	for _, x := range []struct {
+		err  error
+		kind phone.FaultKind
+	}{
+		{sip.ErrPortInUse, phone.FaultPort}, {sip.ErrNotSecure, phone.FaultNotSecure}, {sip.ErrTooLarge, phone.FaultTooLarge},
+		{sip.ErrStackClosed, phone.FaultPathGone}, {sip.ErrEnded, phone.FaultOver}, {sip.ErrCancelled, phone.FaultCancelled},
+		{sip.ErrTimeout, phone.FaultTimeout}, {syscall.ECONNREFUSED, phone.FaultRefused},
+	} {
+		if errors.Is(err, x.err) {
+			return phone.Fault{Kind: x.kind}
 		}
 	}
+	return phone.Fault{}
+}
+
+// failure is a signalling error as the policy takes it, with what is known.
+func failure(err error) roam.Failure {
+	f := sorted(err)
+	f.Fault = fault(err)
 	return f
 }
 

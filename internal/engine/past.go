@@ -73,7 +73,7 @@ func pastEnd(c history.Call) phone.End {
 		}
 	}
 	if c.Fault != "" {
-		end.Fault = phone.Fault{Kind: phone.FaultLocal, Text: c.Fault, Hint: c.Hint}
+		end.Fault = phone.Fault{Kind: phone.FaultLocal, Text: c.Fault}
 	}
 	return end
 }
@@ -86,7 +86,7 @@ func recordOfCall(c phone.Call) history.Call {
 		CallEnd: history.CallEnd{
 			Hint: said.Hint, NeedsRedial: c.NeedsRedial,
 			EndedBy: c.End.By.String(), EndedIn: c.End.In.String(), Cause: c.End.Cause.String(), Phrase: c.End.Phrase,
-			After: history.Millis(c.End.After), Fault: c.End.Fault.Text,
+			After: history.Millis(c.End.After), Fault: words.Fault(c.End.Fault),
 		},
 		Started: inUTC(c.Started), Answered: inUTC(c.Answered), Ended: inUTC(c.Ended), Roams: c.Roams, LongestGap: history.Millis(c.LongestGap),
 	}

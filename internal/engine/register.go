@@ -19,7 +19,7 @@ func (a *account) register(act roam.Register) {
 		return
 	}
 	if a.view.State != phone.Registered {
-		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registering, 0, "", ""
+		a.view.State, a.view.Code, a.view.Fault = phone.Registering, 0, phone.Fault{}
 	}
 	a.changed()
 	e := a.e
@@ -48,7 +48,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		return
 	}
 	a.servers.Worked(a.stacks[epoch].Server())
-	a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.Registered, 200, "OK", ""
+	a.view.State, a.view.Code, a.view.Fault = phone.Registered, 200, phone.Fault{}
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
@@ -61,8 +61,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
-	text, hint := sip.Explain(err)
-	a.view.Code, a.view.Reason, a.view.Hint = f.Code, text, hint
+	a.view.Code, a.view.Fault = f.Code, f.Fault
 	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
 	switch {

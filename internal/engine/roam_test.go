@@ -161,7 +161,7 @@ func (r *rig) story() string {
 		case phone.CallChanged:
 			out += n.At.Format("05.000 ") + "call " + w.Call.State.String() + " " + words.End(w.Call).Text + "\n"
 		case phone.RegistrationChanged:
-			out += n.At.Format("05.000 ") + "registration " + w.Account.State.String() + " " + w.Account.Reason + "\n"
+			out += n.At.Format("05.000 ") + "registration " + w.Account.State.String() + " " + words.Fault(w.Account.Fault) + "\n"
 		case phone.Said:
 			out += n.At.Format("05.000 ") + w.Text + "\n"
 		}

@@ -56,8 +56,7 @@ func (a *account) resolved(found []locate.Server, err error) {
 	if err != nil {
 		a.resolveAt = time.Now().Add(resolveAgain)
 		if len(a.servers.List()) == 0 {
-			text, hint := sip.Explain(err)
-			a.view.State, a.view.Reason, a.view.Hint = phone.RegistrationFailed, text, hint
+			a.view.State, a.view.Fault = phone.RegistrationFailed, fault(err)
 			a.changed()
 		}
 		return
@@ -130,11 +129,10 @@ func (a *account) lookAtPath(why []phone.Fact, since time.Time) {
 		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Why: why,
 	})
 	if !now.Valid() {
-		a.view.State, a.view.Reason = phone.NoNetwork, "no network"
-		a.view.Hint = "waiting for a network; calls are kept meanwhile"
+		a.view.State, a.view.Fault = phone.NoNetwork, phone.Fault{}
 		a.changed()
 	} else if a.view.State == phone.NoNetwork {
-		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.view.State, a.view.Fault = phone.Unregistered, phone.Fault{}
 		a.changed()
 	}
 }
@@ -246,8 +244,7 @@ func (a *account) failed(dead []locate.Server) {
 func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) {
 	a.failed(dead)
 	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
-		text, hint := sip.Explain(err)
-		a.view.State, a.view.Code, a.view.Reason, a.view.Hint = phone.RegistrationFailed, 0, text, hint
+		a.view.State, a.view.Code, a.view.Fault = phone.RegistrationFailed, 0, fault(err)
 		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 		a.changed()
 		if next, ok := a.alternative(time.Now()); ok && a.e.pathTo(next.Addr.Addr()) != a.path && len(dead) > 0 {

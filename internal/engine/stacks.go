@@ -35,7 +35,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 	a.warn(st)
 	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st), Local: a.follows(st)})
 	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
-		a.view.State, a.view.Reason, a.view.Hint = phone.Unregistered, "", ""
+		a.view.State, a.view.Fault = phone.Unregistered, phone.Fault{}
 		a.changed()
 	}
 	a.sayOwed()

@@ -144,7 +144,7 @@ func TestARegistrarThatIsNeverContent(t *testing.T) {
 		})
 		r.do(phone.Register{})
 		a := r.until("it is said", func(s phone.State) bool { return s.Accounts[0].State == phone.RegistrationFailed }).Accounts[0]
-		if a.Code != 423 || !strings.Contains(a.Reason, "wants longer registrations") || a.Hint == "" {
+		if why, hint := words.Registration(a); a.Code != 423 || !strings.Contains(why, "wants longer registrations") || hint == "" {
 			t.Errorf("%+v", a)
 		}
 		r.pass(10 * time.Minute)

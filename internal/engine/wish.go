@@ -5,6 +5,7 @@ import (
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip"
 	"ramble/sip/dialog"
 	"ramble/sip/sdp"
@@ -44,10 +45,10 @@ func (c *call) heardOutcome(o dialog.Outcome) {
 			c.e.say(phone.Info, o.Method.String()+" answered 200 OK", "")
 			return
 		}
-		text, hint := sip.Explain(o.Result.Err)
+		text, hint := words.Trouble(fault(o.Result.Err))
 		c.e.say(phone.Warn, o.Method.String()+" failed: "+text, hint)
 	case dialog.Soon:
-		text, hint := sip.Explain(o.Result.Err)
+		text, hint := words.Trouble(fault(o.Result.Err))
 		c.e.say(phone.Warn, "hold or resume failed: "+text, hint)
 		c.want = c.sip.Wish().Direction
 		c.showHold()

@@ -52,36 +52,6 @@ func (e *CertificateError) Error() string {
 
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-// Explain says for a person what is wrong and what to do.
-func (e *CertificateError) Explain() (text, hint string) {
-	const day = "2 January 2006"
-	whom := ""
-	if len(e.Names) > 0 {
-		whom = " It is for " + strings.Join(e.Names, ", ") + "."
-	}
-	own := `If it is your own server, put its CA into a file and name that in tls_ca; tls_verify = false gives up the proof.`
-	switch e.Problem {
-	case CertificateWrongName:
-		if whom == "" {
-			whom = " It names nobody."
-		}
-		return "The server's certificate is not for " + e.Server + "." + whom,
-			"Perhaps this network sends us elsewhere. If the name is your provider's, write registrar = \"sip:NAME\" with it."
-	case CertificateExpired:
-		return fmt.Sprintf("The certificate of %s expired on %s; today is %s.", e.Server, e.When.Format(day), e.Now.Format(day)),
-			"Check this machine's clock; if it is right, the server's operator must renew the certificate."
-	case CertificateNotYetValid:
-		return fmt.Sprintf("The certificate of %s is valid from %s on; today is %s.", e.Server, e.When.Format(day), e.Now.Format(day)),
-			"Check this machine's clock."
-	case CertificateSelfSigned:
-		return "The certificate of " + e.Server + " is signed by nobody but itself." + whom, own
-	case CertificateUnknownCA:
-		return fmt.Sprintf("The certificate of %s is signed by %q, whom this machine does not know.", e.Server, e.Issuer), own
-	case CertificateUnusable:
-	}
-	return fmt.Sprintf("The certificate of %s cannot be used: %s.", e.Server, clean.Text(fmt.Sprint(e.Err))), own
-}
-
 // chainError sorts what x509 says about a chain.
 func chainError(chain []*x509.Certificate, name string, now time.Time, err error) error {
 	leaf := chain[0]
@@ -148,25 +118,6 @@ type HandshakeError struct {
 
 func (e *HandshakeError) Error() string { return fmt.Sprintf("no TLS with %s: %v", e.Server, e.Err) }
 func (e *HandshakeError) Unwrap() error { return e.Err }
-
-// Explain says for a person what is wrong and what to do.
-func (e *HandshakeError) Explain() (text, hint string) {
-	port := "TLS is usually at port 5061; check the port and the transport of this account. Nothing was sent without encryption."
-	switch e.Problem {
-	case HandshakeOldVersion:
-		return "The server " + e.Server + " offers only outdated TLS; 1.2 is the least that protects anything.",
-			"Its operator must update it."
-	case HandshakeNotTLS:
-		return "What answers at " + e.Server + " does not speak TLS.", port
-	case HandshakeStalled:
-		return "The server " + e.Server + " takes the connection and then says nothing: no TLS came about.", port
-	case HandshakeClosed:
-		return "The server " + e.Server + " closes the connection instead of speaking TLS.", port
-	case HandshakeFailed:
-	}
-	return "The server " + e.Server + " and this phone cannot agree on TLS: " + clean.Text(e.Err.Error()) + ".",
-		"Nothing was sent without encryption."
-}
 
 // handshakeError sorts the end of a handshake. A *CertificateError passes.
 func handshakeError(ctx context.Context, to Server, err error) error {

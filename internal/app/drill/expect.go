@@ -196,3 +196,9 @@ func todo(a Action) string {
 	}
 	return ""
 }
+
+// notRegistered is what the registration is instead, and why.
+func notRegistered(a phone.Account) string {
+	why, _ := wording.Registration(a)
+	return strings.TrimSuffix("the registration is "+a.State.String()+": "+why, ": ")
+}

@@ -381,7 +381,7 @@ func (p *play) registered() (bool, string) {
 		if len(s.Accounts) == 0 {
 			return false, "the phone has not started"
 		}
-		return false, strings.TrimSuffix("the registration is "+s.Accounts[0].State.String()+": "+s.Accounts[0].Reason, ": ")
+		return false, notRegistered(s.Accounts[0])
 	}
 	var list []string
 	for _, b := range p.bindings() {

@@ -65,29 +65,3 @@ func (c Cause) String() string {
 		"transferred", "phone-closed", "failed",
 	}[c]
 }
-
-// Fault is why a request came to nothing, as facts.
-type Fault struct {
-	Kind   FaultKind
-	Method string // of the request
-	Code   int    // of the response; 0 none
-	Phrase string // of the response; data, sanitized
-	Text   string // what the room that met it says of it; names, addresses, the system's error
-	Hint   string // what that room knows to help
-}
-
-// FaultKind sorts faults.
-type FaultKind int
-
-// The kinds of faults.
-const (
-	NoFault        FaultKind = iota
-	FaultResponse            // a final response other than 2xx
-	FaultLogin               // the credentials failed for a fresh nonce
-	FaultRedirect            // 3xx, which is not followed
-	FaultTimeout             // no answer in time
-	FaultRefused             // nobody listens at the server's port
-	FaultTransport           // the message could not be sent
-	FaultPathGone            // the path was given up under it
-	FaultLocal               // anything else, on our side: Text says what
-)

@@ -49,8 +49,7 @@ type Account struct {
 	Expires   time.Duration // granted lifetime
 	Until     time.Time     // when the binding ends unless refreshed
 	Code      int           // last SIP status; 0 when none
-	Reason    string        // its phrase, or a plain sentence
-	Hint      string        // what the user can do, empty when nothing is wrong
+	Fault     Fault         // why it is not registered; its Kind is NoFault where nothing is wrong
 	Warning   string        // what stays wrong while all works; to be shown all the time
 	Server    string        // host:port that answers for the account
 	Transport string        // "udp", "tcp", "tls"

@@ -10,7 +10,7 @@ import (
 // rejected is a call of ours that got a final answer other than 2xx.
 func rejected(c phone.Call) Ending {
 	e := c.End
-	word, said := code(e.Code)
+	word, said := code("INVITE", e.Code)
 	x := Ending{Word: word, Text: said.text, Hint: said.hint, Next: said.next, Bad: said.bad}
 	if e.Code == 408 && rang(e.In) {
 		x = Ending{Word: "no answer", Text: "nobody answered" + rangFor(e)}
@@ -36,10 +36,75 @@ type meaning struct {
 	bad  bool
 }
 
-// code is the word and the meaning of a final status to an INVITE. What is not
-// in the table is named by its class.
+// answered is what a response to any request means; what was asked for is named
+// where the server wants a login of a kind that is not known here.
+func answered(f phone.Fault) meaning {
+	_, m := code(f.Method, f.Code)
+	if f.Others != "" && (f.Code == 401 || f.Code == 407) {
+		m = meaning{text: "the server wants a login by " + f.Others + ", which ramble does not know",
+			hint: "Ask the server's operator for Digest with MD5 or SHA-256", bad: true}
+	}
+	return m
+}
+
+// code is the word and the meaning of a final status: to an INVITE as it stands,
+// to other requests with what is different there. What is in no table is named
+// by its class.
+func code(method string, status int) (word string, m meaning) {
+	switch method {
+	case "INVITE", "":
+		return toInvite(status)
+	case "REGISTER":
+		if word, m = toRegister(status); word != "" {
+			return word, m
+		}
+	default: // it is about a call that is up
+		if word, m = inDialog(status); word != "" {
+			return word, m
+		}
+	}
+	if word, m = toInvite(status); word == "refused" && m.text == callRefused {
+		m.text = "the server refuses it"
+	}
+	return word, m
+}
+
+// toRegister is what a registrar means, where it is not what a caller hears.
+func toRegister(status int) (word string, m meaning) {
+	switch status {
+	case 403:
+		return "forbidden", meaning{"forbidden, although the server knows this account",
+			"Wrong password on some servers; else the account has too many devices, or is not allowed from this network", nil, true}
+	case 404:
+		return "not found", meaning{"the server does not know this account", "Check the uri and the registrar of this account", nil, true}
+	case 408, 480:
+		return "not reached", meaning{"the registrar was not reached", "Try again later", nil, true}
+	case 423:
+		return "too short", meaning{"the registrar wants longer registrations each time, or does not say how long",
+			"Set a longer expires for this account; ask its operator for the shortest that is allowed", nil, true}
+	}
+	return "", meaning{}
+}
+
+// inDialog is what the other side of a call means.
+func inDialog(status int) (word string, m meaning) {
+	switch status {
+	case 488, 606:
+		return "no codec", meaning{"the other side does not take this change of the call", "", nil, true}
+	case 491:
+		return "crossed", meaning{"the other side changes the call at the same time", "Try again in a moment", nil, false}
+	case 404, 480:
+		return "not reached", meaning{"the other side was not reached", "", nil, true}
+	}
+	return "", meaning{}
+}
+
+// callRefused is said of what is in no table.
+const callRefused = "the call was refused"
+
+// toInvite is what a status says to who called.
 // Long: one line for each status.
-func code(status int) (word string, m meaning) {
+func toInvite(status int) (word string, m meaning) {
 	redial := []string{"redial"}
 	switch status {
 	case 401, 407:
@@ -89,7 +154,7 @@ func code(status int) (word string, m meaning) {
 	case status >= 500 && status < 600:
 		return "failed", meaning{"the server has a problem", "Try again later", redial, true}
 	}
-	return "refused", meaning{"the call was refused", "", nil, true}
+	return "refused", meaning{callRefused, "", nil, true}
 }
 
 // standardPhrase is the reason phrase of RFC 3261 21 where one is in the table

@@ -102,10 +102,10 @@ func lost(c phone.Call) Ending {
 	case phone.NoMedia:
 		x.Text, x.Next = "no sound in either direction", []string{"redial"}
 	case phone.Unusable:
-		x.Text = "the media that the other side describes cannot be used" + because(e.Fault.Text)
+		x.Text = "the media that the other side describes cannot be used" + because(Fault(e.Fault))
 		x.Word = "failed"
 	case phone.NoSocket:
-		x.Text = "no media socket" + because(e.Fault.Text)
+		x.Text = "no media socket" + because(Fault(e.Fault))
 		x.Word = "failed"
 	case phone.Expired:
 		x.Text, x.Next = "the other side fell silent: the session timer ran out", []string{"redial"}
@@ -114,12 +114,21 @@ func lost(c phone.Call) Ending {
 	case phone.PhoneClosed:
 		return Ending{Word: "closed", Text: "the phone was closed"}
 	default: // RequestFailed; all others have words of their own
-		x.Word, x.Text, x.Hint = "failed", e.Fault.Text, e.Fault.Hint
-		if e.Fault.Text == "" {
-			x.Text = "it failed"
-		}
+		return requestFailed(c, x)
 	}
 	x.Text, x.Hint = Bare(x.Text), Bare(x.Hint)
+	return x
+}
+
+// requestFailed is a call for which a request of ours came to nothing, which a
+// redirection is too.
+func requestFailed(c phone.Call, x Ending) Ending {
+	f := c.End.Fault
+	text, hint := Trouble(f)
+	x.Word, x.Text, x.Hint = "failed", or(Bare(text), "it failed"), Bare(or(hint, c.Hint))
+	if f.Kind == phone.FaultRedirect {
+		x.Word = "moved"
+	}
 	return x
 }
 
@@ -133,7 +142,7 @@ func unsaid(c phone.Call) Ending {
 	case c.Direction == phone.Incoming:
 		x.Word = "missed"
 	case c.Code > 0:
-		x.Word, _ = code(c.Code)
+		x.Word, _ = code("INVITE", c.Code)
 	default:
 		x.Word = "failed"
 	}

@@ -267,28 +267,6 @@ func follows(f phone.Fact) string {
 	}
 }
 
-// Fault is why a request came to nothing, in the fewest words.
-func Fault(f phone.Fault) string {
-	switch f.Kind {
-	case phone.NoFault:
-		return ""
-	case phone.FaultResponse:
-		return strings.TrimSpace(fmt.Sprintf("%d %s", f.Code, or(f.Phrase, standardPhrase(f.Code))))
-	case phone.FaultLogin:
-		return or(clause(f.Text), "the credentials are refused")
-	case phone.FaultTimeout:
-		return or(clause(f.Text), "no answer")
-	case phone.FaultTransport:
-		return or(clause(f.Text), "the socket failed")
-	case phone.FaultRefused:
-		return or(clause(f.Text), "the server cannot be reached")
-	case phone.FaultPathGone:
-		return or(clause(f.Text), "cancelled")
-	default: // all that is known is what the other room said
-		return clause(f.Text)
-	}
-}
-
 // Gap is what a roam cost one call.
 func Gap(c phone.RoamCall) string {
 	text := fmt.Sprintf("gap in %s, out %s", Duration(c.GapIn), Duration(c.GapOut))

@@ -123,7 +123,7 @@ func (h *handset) hear(u phone.Update) {
 		case phone.CallChanged:
 			h.w.tell("%s call %d %s %s, held by %s, %d %s", h.line.Phone, x.Call.ID, x.Call.Peer, x.Call.State, x.Call.Held, x.Call.Code, words.End(x.Call).Text)
 		case phone.RegistrationChanged:
-			h.w.tell("%s %s %s %s", h.line.Phone, x.Account.State, x.Account.Contact, x.Account.Reason)
+			h.w.tell("%s %s %s %s", h.line.Phone, x.Account.State, x.Account.Contact, words.Fault(x.Account.Fault))
 		case phone.RoamChanged:
 			h.roamed(x)
 		case phone.DigitHeard:
