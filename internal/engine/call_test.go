@@ -132,6 +132,18 @@ func TestIncoming(t *testing.T) {
 			}
 		})
 	})
+	t.Run("ringing while the phone is closed is no refusal by a person", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T) {
+			r := newRig(t, locate.TCP)
+			_, done := r.incoming()
+			r.do(phone.Quit{})
+			err := <-done
+			if refused, ok := errors.AsType[*siptest.Refused](err); !ok || refused.Code != 480 {
+				t.Fatalf("Carol got %v, want 480", err)
+			}
+		})
+	})
 	t.Run("ringing while the network moves, then answered on the new path", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) {

@@ -172,6 +172,11 @@ func (c *call) hangup(how phone.End) {
 			how.Cause = phone.Declined
 		}
 		how.Code = 603
+		if how.Cause == phone.PhoneClosed {
+			// Nobody refused: this phone goes away. 603 would read "declined" at the caller, and would end the ringing
+			// of the callee's other phones too (RFC 3261 21.6.2). 486 would claim a call that there is not.
+			how.Code = 480
+		}
 		c.reject(how)
 	default:
 		lost := append(c.ghosts, c.sip)
