@@ -18,7 +18,9 @@ import (
 // maxFields is how many fields a struct may have.
 const maxFields = 15
 
-// wide are the structs that were wider on 2026-12-01, with their fields.
+// wide are the structs that were wider on 2026-12-01, with their fields. Flat
+// values that are a contract stay as wide as what they say: phone.Call,
+// phone.Account, config.Account, callBody, and the glyphs of a terminal.
 func wide() map[string]int {
 	return map[string]int{
 		"audio/desk.Desk":                   19,

@@ -9,6 +9,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
+	"ramble/sip"
 )
 
 // Engine is the actor. Make one with New, Run it, and Join it at any time.
@@ -19,10 +20,11 @@ type Engine struct {
 	jobs    sync.WaitGroup
 	ctx     context.Context // of Run; jobs descend from it
 
-	// step is the way back: what became of an action is told to the account's
-	// machine here, and what follows is carried out. Run's floor sets it, so that
-	// those who do the work know nothing of who gives it out.
-	step func(*account, roam.Event)
+	// step and sipEvent are the ways back: what became of an action is told to the
+	// account's machine, and what a stack hears is told to those whose it is. run.go
+	// sets them, so that those who do the work know nothing of who gives it out.
+	step     func(*account, roam.Event)
+	sipEvent func(*account, roam.Epoch, sip.Event)
 
 	watcher  *netwatch.Watcher
 	accounts []*account

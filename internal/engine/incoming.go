@@ -16,8 +16,8 @@ import (
 // 486. A person handles two.
 const maxCalls = 8
 
-// sipEvent hears what a stack of an account reports.
-func (e *Engine) sipEvent(a *account, epoch roam.Epoch, ev sip.Event) {
+// hearStack hears what a stack of an account reports.
+func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 	switch ev := ev.(type) {
 	case sip.Arrived:
 		if in, ok := ev.Take(time.Now(), a.options()); ok {

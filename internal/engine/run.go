@@ -29,7 +29,7 @@ func New(p Parts) *Engine {
 			network: phone.Network{Watching: p.Watching, Since: time.Now()},
 		},
 	}
-	e.step = e.decide
+	e.step, e.sipEvent = e.decide, e.hearStack
 	for i := range p.Accounts {
 		e.accounts = append(e.accounts, newAccount(e, p.Accounts[i]))
 	}
