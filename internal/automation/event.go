@@ -1,6 +1,7 @@
 package automation
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -72,6 +73,8 @@ type registrationBody struct {
 	Hint      string `json:"hint,omitempty"` // what can be done
 	Server    string `json:"server,omitempty"`
 	Transport string `json:"transport,omitempty"`
+	Trying    stamp  `json:"trying_since,omitzero"` // no server has answered since
+	NextTry   stamp  `json:"next_try,omitzero"`
 }
 
 type callBody struct {
@@ -305,7 +308,8 @@ func registration(a phone.Account) registrationBody {
 	return registrationBody{
 		Account: a.Name, State: a.State.String(), Contact: clean.Limit(a.Contact, 1024),
 		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Limit(reason, 1024), Hint: clean.Limit(hint, 1024), Warning: clean.Text(a.Warning),
-		Server: clean.Text(a.Server), Transport: a.Transport,
+		Server: clean.Text(cmp.Or(a.Trying.Server, a.Server)), Transport: a.Transport,
+		Trying: stamp(a.Trying.Since), NextTry: stamp(a.Trying.Next),
 	}
 }
 

@@ -48,8 +48,9 @@ type finding struct {
 
 // standing is how an account stands with its server.
 type standing struct {
-	named      []named // Contacts that REGISTERs named, the newest last
-	unverified bool    // nobody checks the server's certificate
+	named      []named   // Contacts that REGISTERs named, the newest last
+	doubted    time.Time // since when the server keeps silent to a call; zero: it does not
+	unverified bool      // nobody checks the server's certificate
 	listing    listing
 }
 
@@ -98,6 +99,7 @@ func (e *Engine) account(name string) (*account, error) {
 // changed tells of the account when anything a person could see differs.
 func (a *account) changed() {
 	a.view.Warning = a.warning()
+	a.told.Trying = a.view.Trying // a search alone is no change of the registration
 	if a.view != a.told {
 		a.told = a.view
 		a.e.tell(phone.RegistrationChanged{Account: a.view})

@@ -94,13 +94,14 @@ type mediaHost struct {
 
 // placing is a call of ours on its way to an answer.
 type placing struct {
-	target sip.URI
-	count  int          // counts INVITEs of ours, so that an older one knows
-	ready  *stack       // on which the next one goes; nil: its media are not there yet
-	list   []*sip.Call  // what is dialled next if the present one does not help
-	ghosts []*sip.Call  // INVITEs that were lost with their path, oldest first
-	until  time.Time    // CANCELs of ghosts are waited for until then
-	anew   *roam.Repair // the INVITE went out anew, nothing was heard of it yet
+	target  sip.URI
+	count   int          // counts INVITEs of ours, so that an older one knows
+	ready   *stack       // on which the next one goes; nil: its media are not there yet
+	list    []*sip.Call  // what is dialled next if the present one does not help
+	ghosts  []*sip.Call  // INVITEs that were lost with their path, oldest first
+	until   time.Time    // CANCELs of ghosts are waited for until then
+	anew    *roam.Repair // the INVITE went out anew, nothing was heard of it yet
+	unheard bool         // the server's silence to it was acted upon
 }
 
 // replacing is an INVITE of ours that asks to take the call's dialog over.

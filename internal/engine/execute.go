@@ -13,6 +13,7 @@ func (e *Engine) decide(a *account, ev roam.Event) {
 	for _, act := range a.machine.Step(time.Now(), ev) {
 		e.execute(a, act)
 	}
+	a.showTrial(time.Now())
 	e.dirty = true
 }
 

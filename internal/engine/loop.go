@@ -75,6 +75,7 @@ func (e *Engine) untilNext() time.Duration {
 		if c.ready != nil {
 			sooner(c.until)
 		}
+		sooner(c.unheardAt())
 		if c.host.missing {
 			sooner(now)
 		}
@@ -118,6 +119,7 @@ func (e *Engine) tick(now time.Time) {
 		c.ringOut(now)
 		c.hostMissing()
 		c.replacingLate(now)
+		c.doubt(now)
 		if c.ready != nil && !now.Before(c.until) {
 			c.dialWhenReady()
 		}

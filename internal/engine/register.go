@@ -18,7 +18,7 @@ func (a *account) register(act roam.Register) {
 		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
 	}
-	if a.view.State != phone.Registered {
+	if a.view.State != phone.Registered || !a.doubted.IsZero() {
 		a.view.State, a.view.Code, a.view.Fault = phone.Registering, 0, phone.Fault{}
 	}
 	a.changed()
@@ -48,6 +48,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		return
 	}
 	a.servers.Worked(a.stacks[epoch].Server())
+	a.doubted = time.Time{}
 	a.view.State, a.view.Code, a.view.Fault = phone.Registered, 200, phone.Fault{}
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
@@ -63,6 +64,7 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
 	a.view.Code, a.view.Fault = f.Code, f.Fault
 	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
+	a.doubted = time.Time{} // the account shows it from here on
 	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
 	switch {
 	case a.machine.Refused():

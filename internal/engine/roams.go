@@ -61,10 +61,11 @@ func (e *Engine) oneChange() (end func()) {
 	return func() { e.roams.change = 0 }
 }
 
-// onlyFailsOver: another server is tried on the same path, and no call has to
-// be carried along. The account shows it; the network did not move.
+// onlyFailsOver: another server is tried on the same path, and no call that is
+// up has to be carried along. The account shows it; the network did not move.
 func (e *Engine) onlyFailsOver(a *account, act roam.Began) bool {
-	return act.From == act.To && e.callsOf(a) == 0 &&
+	up := slices.ContainsFunc(e.liveCalls(), func(c *call) bool { return c.acct == a && c.view.State == phone.Up })
+	return act.From == act.To && !up &&
 		slices.ContainsFunc(act.Why, func(f phone.Fact) bool { return f.Kind == phone.TryingServer })
 }
 

@@ -56,9 +56,22 @@ type Account struct {
 	Epoch     Epoch
 	Source    netip.Addr // path address in use; zero when there is no path
 	Interface string     // interface of that path
-	WasSource netip.Addr // path address before the roam in progress, else zero
+	Before
+	Roaming bool
+	Trying  Trial
+}
+
+// Before is the path of an account before the roam in progress.
+type Before struct {
+	WasSource netip.Addr // else zero
 	WasIface  string
-	Roaming   bool
+}
+
+// Trial is the search for a server that answers. The zero value: there is none.
+type Trial struct {
+	Server string    // host:port that is tried now, or was last
+	Since  time.Time // none has answered since then
+	Next   time.Time // of the next try; zero while one is under way
 }
 
 // RegistrationState is what the registrar knows of us.
