@@ -66,8 +66,8 @@ func diagnosticsIn(f *ast.File) map[*ast.BasicLit]bool {
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
-			switch name := called(n); {
-			case name == "errors.New", name == "fmt.Errorf", name == "malformed", name == "unsuitable", name == "panic":
+			switch called(n) {
+			case "errors.New", "fmt.Errorf", "malformed", "unsuitable", "panic":
 				all(n)
 			}
 		case *ast.CompositeLit:

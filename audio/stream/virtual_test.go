@@ -38,17 +38,17 @@ type rng = rand.Rand
 
 // outcome of a world.
 type verdict struct {
-	stats      Stats
-	late       uint64 // after the first second
-	concealed  time.Duration
-	alike      float64       // mean correlation of what was spoken with what was heard
-	worst      float64       // of a window of 500 ms
-	lag        time.Duration // of the first second or so, in samples
-	lags       []time.Duration
-	at         []time.Duration // of each lag, in media time
-	missing    time.Duration   // of speech that no window of what was heard resembles
-	heard      []int16
-	loud, slip int
+	stats     Stats
+	late      uint64 // after the first second
+	concealed time.Duration
+	alike     float64       // mean correlation of what was spoken with what was heard
+	worst     float64       // of a window of 500 ms
+	lag       time.Duration // of the first second or so, in samples
+	lags      []time.Duration
+	at        []time.Duration // of each lag, in media time
+	missing   time.Duration   // of speech that no window of what was heard resembles
+	heard     []int16
+	slip      int
 }
 
 var spoken = map[int][]int16{}
@@ -70,7 +70,7 @@ func sourceSpeech(n int) []int16 {
 }
 
 // nowhere is a media socket of no network.
-type nowhere struct{ at net.UDPAddr }
+type nowhere struct{}
 
 func (n *nowhere) ListenPacket(_ context.Context, local netip.AddrPort, _ string) (net.PacketConn, error) {
 	at := *net.UDPAddrFromAddrPort(local)

@@ -90,7 +90,6 @@ type packet struct {
 	body     []byte
 	header   Header
 	back     string // where responses go
-	source   string
 	of       string // key of the INVITE, for a CANCEL
 }
 

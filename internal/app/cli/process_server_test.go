@@ -180,12 +180,17 @@ func takePort(t *testing.T, over string) (port uint16, release func()) {
 	return netip.MustParseAddrPort(at.String()).Port(), release
 }
 
-// newUnanswered starts a phone whose server is not there. Over UDP it knows
-// that only after 32 s (RFC 3261 17.1.2.2, timer F), so it waits beside all the
-// other tests. The function returned sees to the end of it.
+// newUnanswered starts a phone whose server says nothing: its port is open, so
+// that nobody refuses. Over UDP the phone knows that only after 32 s (RFC 3261
+// 17.1.2.2, timer F), so it waits beside all the other tests. The function returned sees to the end of it.
 func newUnanswered(t *testing.T, binary string) func(*testing.T) {
 	h := newHouse(t, binary, "udp", siptest.Options{})
-	at := freePort(t)
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	at := netip.MustParseAddrPort(silent.LocalAddr().String())
 	p := h.start(t, "alice", setup{registrar: "sip:" + at.String()})
 	p.registration(t, "registering")
 	began := time.Now()
@@ -196,6 +201,7 @@ func newUnanswered(t *testing.T, binary string) func(*testing.T) {
 		}
 		t.Logf("failed after %v at most", time.Since(began).Round(time.Second))
 		p.registration(t, "registering")
+		_ = silent.Close()
 		late := serve(t, siptest.Options{Addr: at, Users: map[string]string{"alice": "secret of alice"}})
 		p.registration(t, "registered")
 		if n := len(late.Bindings("alice")); n != 1 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestTheScreenIsRefusedWhereItCannotBe(t *testing.T) {
 					t.Errorf("%v: exit code %d, ran %q: %s", args, code, s.ran, s.errout.String())
 				}
 			}
-			if _, is := err.(*phone.Error); !is {
+			if _, is := errors.AsType[*phone.Error](err); !is {
 				t.Errorf("%T", err)
 			}
 		})

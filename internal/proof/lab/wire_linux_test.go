@@ -32,8 +32,9 @@ func TestADelayOf40MillisecondsIs80ThereAndBack(t *testing.T) {
 	}
 	slices.Sort(all)
 	t.Logf("round trip: least %s, median %s, most %s", all[0], all[10], all[20])
-	if median := all[10]; median < 80*time.Millisecond || median > 82*time.Millisecond {
-		t.Errorf("the round trip takes %s, want 80 to 82 ms", median)
+	// The least is the emulator's own; what comes on top is this machine's load.
+	if least := all[0]; least < 80*time.Millisecond || least > 82*time.Millisecond {
+		t.Errorf("the round trip takes %s, want 80 to 82 ms", least)
 	}
 }
 
