@@ -20,6 +20,7 @@ import (
 type Drill struct {
 	Scenarios []drill.Scenario
 	Transport drill.Transport
+	SIPPort   uint16 // the phone keeps; 0: any
 	JSON      bool
 	ASCII     bool
 }
@@ -111,6 +112,7 @@ Exit code 0: all passed; 1: one did not.`,
 	}
 	simulateFlag(cmd)
 	cmd.Flags().StringVar(&transport, "transport", "udp", "`udp`, tcp or tls, for scenarios that do not say")
+	cmd.Flags().Uint16Var(&d.SIPPort, "sip-port", 0, "keep this `port` through all moves, as [network] sip_port does; 0: any")
 	cmd.Flags().BoolVar(&d.JSON, "json", false, "one JSON object a line")
 	cmd.Flags().BoolVar(&list, "list", false, "list the built-in scenarios")
 	_ = cmd.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions([]string{"udp", "tcp", "tls"}, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that is not there only

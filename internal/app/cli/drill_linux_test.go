@@ -87,6 +87,14 @@ func TestRealDrill(t *testing.T) {
 			}
 		}
 	})
+	t.Run("calls live with a port that is kept", func(t *testing.T) {
+		for _, over := range []string{"udp", "tcp"} {
+			out, err := ordinary(ctx, binary, "drill", "--sip-port", "5060", "--transport", over, "roam", "renumber", "same", "overlap").CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "in a private network namespace") || !strings.Contains(string(out), "4 passed, 0 failed") {
+				t.Errorf("over %s: %v\n%s", over, err, out)
+			}
+		}
+	})
 	t.Run("a sleep is one", func(t *testing.T) {
 		out, err := ordinary(ctx, binary, "drill", "sleep", "--json").CombinedOutput()
 		if err != nil || !strings.Contains(string(out), `"network":"namespace"`) || !strings.Contains(string(out), `"pass":true`) {

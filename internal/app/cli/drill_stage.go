@@ -15,6 +15,7 @@ import (
 func runDrill(ctx context.Context, s *Session, d Drill) error {
 	c := *s.Config
 	c.Audio.Backend, c.Audio.Tones = "null", false
+	c.Network.SIPPort = d.SIPPort
 	s.Config = &c
 	where := "in a private network namespace: the system's own network, and nothing leaves it"
 	if s.Simulated == "" {

@@ -46,12 +46,12 @@ func TestDrillCommand(t *testing.T) {
 	})
 	t.Run("those that were named, in that order", func(t *testing.T) {
 		s := newStage(t)
-		s.do("drill", "roam", "idle", "--transport", "TLS", "--json", "--ascii")
+		s.do("drill", "roam", "idle", "--transport", "TLS", "--sip-port", "5060", "--json", "--ascii")
 		var names []string
 		for _, sc := range s.drill.Scenarios {
 			names = append(names, sc.Name)
 		}
-		if !slices.Equal(names, []string{"roam", "idle"}) || s.drill.Transport != "tls" || !s.drill.JSON || !s.drill.ASCII {
+		if !slices.Equal(names, []string{"roam", "idle"}) || s.drill.Transport != "tls" || s.drill.SIPPort != 5060 || !s.drill.JSON || !s.drill.ASCII {
 			t.Errorf("%v, %+v", names, s.drill)
 		}
 	})
