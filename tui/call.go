@@ -154,6 +154,9 @@ func (m *model) mediaRows(c phone.Call, w int) []row {
 		if c.Muted {
 			sends = span{l.sending + " silence", busy}
 		}
+		if !c.Media.Sending && (c.Media.TxPackets > 0 || !c.KeepUntil.IsZero()) {
+			sends = span{l.silent + " nothing leaves", busy}
+		}
 		if c.Media.Silence > 0 {
 			hears = span{l.silent + " no audio in for " + ago(c.Media.Silence), busy}
 		}
