@@ -17,7 +17,11 @@ const MaxText = 256
 // Text returns s with every rune that could steer a terminal or mislead a
 // reader replaced by U+FFFD: C0 and C1 controls, ESC, invalid UTF-8, bidi
 // overrides and isolates, zero-width and other format characters, private
-// use, line and paragraph separators. It is cut at MaxText runes with "…".
+// use, line and paragraph separators. Joiners and variation selectors stay
+// where the script is spelt with them. An emoji that is made of several, a
+// family or a flag, is one U+FFFD, since terminals do not agree how wide it is;
+// one with a colour of skin or a selector is the emoji alone. It is cut at
+// MaxText runes with "…".
 func Text(s string) string { return Limit(s, MaxText) }
 
 // Limit is Text with a length of its own, in runes.
@@ -29,18 +33,29 @@ func Limit(s string, n int) string {
 		return s
 	}
 	var b strings.Builder
-	count := 0
-	for i, size := 0, 0; i < len(s); i += size {
-		var r rune
-		r, size = utf8.DecodeRuneInString(s[i:])
+	before := rune(0) // what was written last
+	for i, count := 0, 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
 		if count++; count > n {
 			b.WriteRune('…')
 			break
 		}
-		if !printable(r) || (r == utf8.RuneError && size == 1) {
+		if more, whole := emoji(s[i:]); more > 0 {
+			if size = more; !whole {
+				r = utf8.RuneError
+			}
+		}
+		i += size
+		if joins(r) {
+			after, _ := utf8.DecodeRuneInString(s[i:])
+			if count == n || !spelling(before, r, after) {
+				r = utf8.RuneError
+			}
+		} else if !printable(r) {
 			r = utf8.RuneError
 		}
 		b.WriteRune(r)
+		before = r
 	}
 	return b.String()
 }
