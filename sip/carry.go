@@ -12,6 +12,7 @@ import (
 
 	"ramble/sip/dialog"
 	"ramble/sip/digest"
+	"ramble/sip/sdp"
 	"ramble/sip/wire"
 )
 
@@ -276,6 +277,9 @@ func (c *Call) reply(a dialog.Reply) {
 	}
 	if a.RetryAfter {
 		list = append(list, wire.Header{Name: "Retry-After", Value: strconv.Itoa(rand.IntN(11))})
+	}
+	if unusable, ok := errors.AsType[*sdp.Error](a.Err); ok { // RFC 3261 21.4.26
+		list = append(list, wire.Header{Name: "Warning", Value: "399 ramble " + wire.Quote(unusable.Text)})
 	}
 	res := in.response(a.Code, phrase(a.Code), c.id.tag, a.Body, list...)
 	c.box.put(func() {

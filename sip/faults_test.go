@@ -172,8 +172,10 @@ func TestOffersThatCannotBeAnswered(t *testing.T) {
 		if err := ask(c, c.Acceptable); (err == nil) != fine {
 			t.Errorf("%q: %v", body, err)
 		}
-		c.Reject(488)
-		p.expect("SIP/2.0 488", "INVITE")
+		c.feed(dialog.Reject{Code: 488, Err: ask(c, c.Acceptable)})
+		if w := p.expect("SIP/2.0 488", "INVITE").value("Warning"); strings.HasPrefix(w, `399 ramble "`) == fine {
+			t.Errorf("%q: Warning %q", body, w)
+		}
 	}
 }
 

@@ -53,7 +53,9 @@ func TestModify(t *testing.T) {
 		t.Run("an offer of the peer is refused and the call goes on", func(t *testing.T) {
 			c, l := dialled(t, ph, p)
 			l.send("INVITE", strings.Replace(sdpB, "RTP/AVP 0", "RTP/AVP 18", 1))
-			p.expect("SIP/2.0 488")
+			if w := p.expect("SIP/2.0 488").value("Warning"); w != `399 ramble "no codec in common"` {
+				t.Errorf("Warning %q", w)
+			}
 			l.branchACK()
 			if ask(c, c.IsOver) {
 				t.Error("the call is over")

@@ -53,7 +53,7 @@ func (e *Engine) incoming(a *account, in sip.Incoming) {
 		return
 	}
 	if e.quitting || len(e.liveCalls()) >= maxCalls || in.Replaces != nil {
-		e.reject(a, in.Call, 486)
+		e.reject(a, in.Call, 486, nil)
 		return
 	}
 	c := e.newCall(a, in.Call, phone.Incoming)
@@ -68,7 +68,7 @@ func (e *Engine) incoming(a *account, in sip.Incoming) {
 	c.rowTold = c.row()
 	e.step(a, roam.CallAdded{Call: c.rowTold})
 	if err := in.Call.Acceptable(); err != nil { // it never rings, but is told
-		c.reject(failedBy(phone.Unusable, 488, err))
+		c.rejectFor(failedBy(phone.Unusable, 488, err), err)
 		return
 	}
 	c.changed()

@@ -312,9 +312,10 @@ func (c *call) hostMissing() {
 	}
 	c.host.missing = false
 	c.e.say(phone.Warn, "the other side wants its audio at "+c.host.wanted+", which was not found", "")
-	how := failedBy(phone.Unusable, 488, &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"})
+	err := &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"}
+	how := failedBy(phone.Unusable, 488, err)
 	if c.view.Direction == phone.Incoming && c.view.State != phone.Up && c.sip.State() != dialog.Accepted {
-		c.reject(how)
+		c.rejectFor(how, err)
 		return
 	}
 	c.hangup(how)

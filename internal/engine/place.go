@@ -293,7 +293,7 @@ func (c *call) adopt(next *sip.Call) (old *sip.Call) {
 // answers by this.
 func (c *call) takenOver(next *sip.Call) {
 	e := c.e
-	refuse := func(code int) { e.reject(c.acct, next, code) }
+	refuse := func(code int) { e.reject(c.acct, next, code, nil) }
 	switch {
 	case c.over() || c.sock == nil:
 		refuse(603)

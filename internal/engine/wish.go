@@ -201,19 +201,22 @@ func (a *account) part(s *sip.Call) {
 }
 
 // reject refuses a call that rings here, with how.Code.
-func (c *call) reject(how phone.End) {
+func (c *call) reject(how phone.End) { c.rejectFor(how, nil) }
+
+// rejectFor refuses it and tells the caller what does not suit us.
+func (c *call) rejectFor(how phone.End, err error) {
 	c.end(how)
-	c.e.reject(c.acct, c.sip, how.Code)
+	c.e.reject(c.acct, c.sip, how.Code, err)
 }
 
 // reject refuses an INVITE, by the present stack where there is one. The
 // farewell of the phone waits until it is sent.
-func (e *Engine) reject(a *account, s *sip.Call, code int) {
+func (e *Engine) reject(a *account, s *sip.Call, code int, err error) {
 	e.own(s, a, nil)
 	if st, err := a.stackFor(); err == nil {
 		e.moveTo(s, st)
 	}
-	e.feed(s, dialog.Reject{Code: code})
+	e.feed(s, dialog.Reject{Code: code, Err: err})
 	e.leaving++
 	s.Flush(func() { e.post(func() { e.leaving = max(e.leaving-1, 0) }) })
 }

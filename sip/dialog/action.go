@@ -55,6 +55,7 @@ type (
 		RSeq       uint32 // of a reliable provisional response
 		RetryAfter bool   // after 0 to 10 s (RFC 3261 14.2)
 		Timer      Timer
+		Err        error // of a 488: what does not suit us; nil: not said
 	}
 
 	// Apply: the session is this from now on; Early, of a call that is not

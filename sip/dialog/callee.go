@@ -9,6 +9,7 @@ type got struct {
 	Request
 	initial bool
 	final   bool   // a final response was given
+	why     error  // what does not suit us, where that is 488; nil: not said
 	ok      bool   // and it was a 2xx
 	acked   bool   // which they acknowledged, or must have
 	old     bool   // it was repeated from a new address for long enough
@@ -134,7 +135,7 @@ func (m *Machine) final(code int) {
 	g := m.got
 	g.final = true
 	m.disarm(ringAgain, ringLate, askDue)
-	m.reply(g.ID, code)
+	m.do(Reply{To: g.ID, Code: code, Err: g.why})
 	if g.path != m.leave.path { // its transaction may have gone with its path
 		g.body, g.wait = nil, T1
 		m.leave.code = code
@@ -155,6 +156,7 @@ func (m *Machine) accept(e Accept) {
 	} else {
 		body, n, err := e.Wish.answer(m.main.session, g.Body)
 		if err != nil {
+			g.why = err
 			m.final(488)
 			m.over(Ended{By: Us, How: Unusable, Code: 488, Err: err})
 			return
@@ -267,10 +269,11 @@ func (m *Machine) cancelled(r Request) {
 }
 
 // reject refuses the call.
-func (m *Machine) reject(code int) {
+func (m *Machine) reject(code int, err error) {
 	if m.state != Ringing || code < 300 || code > 699 {
 		return
 	}
+	m.got.why = err
 	m.final(code)
 	m.over(Ended{By: Us, How: Rejected, Code: code})
 }

@@ -55,7 +55,7 @@ func (m *Machine) reinvited(f *fork, r Request) {
 	}
 	body, n, err := m.want.wish.answer(f.session, r.Body)
 	if err != nil {
-		m.reply(r.ID, 488)
+		m.do(Reply{To: r.ID, Code: 488, Err: err})
 		m.do(Outcome{Method: Reinvite, Result: Result{Code: 488, Err: err}})
 		return
 	}
@@ -88,7 +88,7 @@ func (m *Machine) updated(f *fork, r Request) {
 	m.listen(r.Header)
 	body, n, err := m.want.wish.answer(f.session, r.Body)
 	if err != nil {
-		m.reply(r.ID, 488)
+		m.do(Reply{To: r.ID, Code: 488, Err: err})
 		m.do(Outcome{Method: Update, Result: Result{Code: 488, Err: err}})
 		return
 	}

@@ -59,7 +59,10 @@ type (
 	// Accept answers it.
 	Accept struct{ Wish Wish }
 	// Reject refuses it.
-	Reject struct{ Code int }
+	Reject struct {
+		Code int
+		Err  error // what does not suit us, for them to read; nil: not said
+	}
 	// Want says what the call should be from now on.
 	Want struct {
 		Wish    Wish

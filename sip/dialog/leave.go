@@ -84,7 +84,7 @@ func (m *Machine) hangUp(e Hangup) {
 		m.leave.spare = e.Spare
 		m.leaveByCancel()
 	case Ringing:
-		m.reject(603)
+		m.reject(603, nil)
 	case Accepted, Up:
 		m.part(Ended{By: Us, How: HungUp, Passed: true})
 		if e.Once {

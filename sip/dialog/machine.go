@@ -133,7 +133,7 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 	case Accept:
 		m.accept(e)
 	case Reject:
-		m.reject(e.Code)
+		m.reject(e.Code, e.Err)
 	case Want:
 		m.wanted(e)
 	case Hangup:
