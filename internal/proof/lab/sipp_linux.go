@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"path/filepath"
+	"strings"
 )
 
 // SIPpOptions say which side SIPp plays. Its scenarios are strict: what is not
@@ -30,7 +32,7 @@ func (l *Lab) SIPp(ctx context.Context, o SIPpOptions) (*Program, error) {
 		ip = l.Host(o.Host).IPv6
 	}
 	args := append(scenario, "-nostdin", "-timeout", "25s", "-timeout_error", "-m", "1", "-i", ip.String(), "-p", fmt.Sprint(SIPPort),
-		"-mi", ip.String(), "-trace_err", "-trace_msg", "-error_file", "errors.log", "-message_file", "messages.log")
+		"-mi", ip.String(), "-trace_err", "-trace_msg", "-trace_logs", "-log_file", "found.log", "-error_file", "errors.log", "-message_file", "messages.log")
 	if o.User != "" {
 		args = append(args, "-s", o.User)
 	}
@@ -38,7 +40,7 @@ func (l *Lab) SIPp(ctx context.Context, o SIPpOptions) (*Program, error) {
 	if o.Remote.IsValid() {
 		args = append(args, o.Remote.String())
 	}
-	p, err := l.Exec(o.Host, Command{Name: "sipp-" + o.Scenario, Path: "sipp", Args: args, Env: []string{"TERM=dumb"}})
+	p, err := l.Exec(o.Host, Command{Name: "sipp-" + strings.TrimSuffix(filepath.Base(o.Scenario), ".xml"), Path: "sipp", Args: args, Env: []string{"TERM=dumb"}})
 	if err != nil || o.Remote.IsValid() {
 		return p, err
 	}
