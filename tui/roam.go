@@ -222,7 +222,7 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 			add(" ", text, plain)
 		}
 		if i := m.roams.index(r.ID); i == len(m.roams.list)-1 && r.ID > 0 { // what helps now helps against the latest
-			rows = append(rows, m.nextRows(r.Next, w)...)
+			rows = append(rows, m.nextRows(m.helps(r), w)...)
 		}
 	case phone.RoamSuperseded:
 		text = words.RoamEnd(r)
@@ -232,6 +232,20 @@ func (m *model) roamEnd(r phone.Roam, w int) []row {
 		add(m.look.dot, text, ro)
 	}
 	return rows
+}
+
+// helps is what helps against a roam that failed, as things stand now: a call
+// that was not repaired and is over by now can only be dialled again.
+func (m *model) helps(r phone.Roam) []string {
+	if r.FailedStep != phone.StepRepair && r.FailedStep != phone.StepMedia {
+		return r.Next
+	}
+	for _, c := range liveCalls(m.state) {
+		if slices.ContainsFunc(r.Steps, func(s phone.RoamStep) bool { return s.Name == r.FailedStep && s.Call == c.ID }) {
+			return r.Next
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Next), func(id string) bool { return id != "redial" })
 }
 
 // roamName is its number; one of an earlier run is known by its time.

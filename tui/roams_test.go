@@ -119,6 +119,30 @@ func TestWhatHelpsHasItsKeys(t *testing.T) {
 	}
 }
 
+// TestNothingIsRestartedForACallThatIsOver: once the call that was not repaired
+// is hung up, restarting all, or another call's re-INVITE, is no help.
+func TestNothingIsRestartedForACallThatIsOver(t *testing.T) {
+	d := newHand(t, 80, 24, nil)
+	d.show(recovering())
+	d.show(failedState())
+	d.sees("restart all")
+	s := failedState()
+	s.Calls[0].State, s.Calls[0].Ended, s.Current = phone.Ended, noon, 0
+	d.show(s)
+	d.sees("Failed at repair")
+	d.seesNot("next  ")
+	other := carol()
+	other.ID, other.State, other.Answered, s.Current = 2, phone.Up, noon, 2
+	s.Calls = append(s.Calls, other)
+	d.show(s)
+	d.seesNot("next  ")
+	s.Roams[0].Next = []string{"redial", "restart"} // the other side lost it
+	s.Calls, s.Current = s.Calls[:1], 0
+	d.show(s)
+	d.sees("call again")
+	d.seesNot("restart all")
+}
+
 // TestRecentCallsOfEarlierRuns: they stand below those of this run, and can be
 // called again.
 func TestRecentCallsOfEarlierRuns(t *testing.T) {

@@ -20,8 +20,10 @@ func commands(step phone.StepName) []string {
 // blame says which step a failed roam failed at, and what helps. It goes by
 // the timeline: what counts of steps with the same name and call is the last
 // one. The first of them without success is blamed, in the order in which
-// things depend on each other; without any there was no path.
-func blame(steps []phone.RoamStep, redial bool) (phone.StepName, []string) {
+// things depend on each other; without any there was no path. lost: a call is
+// over by it. lives says which calls are not over: nothing is to be done for
+// those that are, but to call again.
+func blame(steps []phone.RoamStep, lost bool, lives func(phone.CallID) bool) (phone.StepName, []string) {
 	type key struct {
 		name phone.StepName
 		call phone.CallID
@@ -39,8 +41,20 @@ func blame(steps []phone.RoamStep, redial bool) (phone.StepName, []string) {
 		}
 	}
 	next := commands(failed)
-	if redial {
-		next = append([]string{"redial"}, slices.DeleteFunc(next, func(s string) bool { return s != "restart" && s != "register" })...)
+	switch {
+	case failed == phone.StepRepair, failed == phone.StepMedia:
+		living := false
+		for k, ok := range lastly {
+			living = living || !ok && k.call != 0 && (k.name == phone.StepRepair || k.name == phone.StepMedia) && lives(k.call)
+		}
+		if !living {
+			next = nil
+		}
+	case lost:
+		next = slices.DeleteFunc(next, func(s string) bool { return s == "restart" })
+	}
+	if lost {
+		next = append([]string{"redial"}, next...)
 	}
 	return failed, next
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -241,7 +242,16 @@ func TestGraceEnds(t *testing.T) {
 		}
 		r.world.Phone.Plug("usb0", "tethering", tether())
 		r.thereIs("melody", "the BYE that was owed", func(s siptest.CallState) bool { return s.Phase == siptest.Ended })
+		r.onlyRedialHelps()
 	})
+}
+
+// onlyRedialHelps: the roam cost the call, and no restart brings it back.
+func (r *rig) onlyRedialHelps() {
+	r.t.Helper()
+	if roam := r.roamed(1); roam.Phase != phone.RoamFailed || !slices.Equal(roam.Next, []string{"redial"}) {
+		r.t.Errorf("the roam %s at %s; what helps: %v", roam.Phase, roam.FailedStep, roam.Next)
+	}
 }
 
 func TestLostDialogOffersRedial(t *testing.T) {
@@ -269,6 +279,7 @@ func TestLostDialogOffersRedial(t *testing.T) {
 			c := find(s, again)
 			return c.State == phone.Up && c.Media.RxPackets > 25
 		})
+		r.onlyRedialHelps()
 	})
 }
 

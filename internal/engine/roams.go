@@ -169,7 +169,7 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 	e.costs(r, act)
 	if act.How == roam.Failed {
 		own := slices.DeleteFunc(slices.Clone(r.Steps), func(s phone.RoamStep) bool { return s.Account != part.Account })
-		r.FailedStep, r.Next = blame(own, e.lostSince(a, r.Started))
+		r.FailedStep, r.Next = blame(own, e.lostSince(a, r.Started), e.lives)
 	}
 	if r.Phase = together(r.Parts); r.Phase != phone.RoamStarted {
 		e.tell(phone.RoamChanged{Roam: copyRoam(r)})
@@ -228,15 +228,22 @@ func together(parts []phone.RoamPart) phone.RoamPhase {
 	return worst
 }
 
-// lostSince says that a call of the account was lost to the other side since
-// then and wants to be dialled again.
+// lostSince says that a call of the account is over since then because the
+// other side lost it, or for want of a network, and wants to be dialled again.
 func (e *Engine) lostSince(a *account, since time.Time) bool {
 	for _, c := range e.calls {
-		if c.acct == a && c.view.NeedsRedial && !c.view.Ended.Before(since) {
+		lost := c.view.NeedsRedial || c.view.End.Cause == phone.NoPath
+		if c.acct == a && c.over() && lost && !c.view.Ended.Before(since) {
 			return true
 		}
 	}
 	return false
+}
+
+// lives says that a call is not over.
+func (e *Engine) lives(id phone.CallID) bool {
+	c := e.calls[id]
+	return c != nil && !c.over()
 }
 
 // copyRoam makes a value that the loop will not touch again.
