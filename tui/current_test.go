@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -120,4 +121,29 @@ func TestKeysMeanTheCallThatWasAnsweredByItself(t *testing.T) {
 			r.send(updated{u, true})
 		}
 	})
+}
+
+// TestALateAnswerMovesNoCall: what the engine named meanwhile is newer than its
+// answer to a command.
+func TestALateAnswerMovesNoCall(t *testing.T) {
+	d := newHand(t, 80, 24, nil)
+	s := idle()
+	d.show(s)
+	d.press("d", "b", "o", "b")
+	d.doer.reply = phone.Reply{Call: 1}
+	_, answer := d.m.Update(keyPress("enter"))
+	first, second := bob(), carol()
+	first.ID, second.ID, second.State, second.Answered = 1, 2, phone.Up, noon
+	s.Calls, s.Current = []phone.Call{first, second}, 2 // it answered itself
+	d.show(s)
+	d.execute(answer)
+	d.sees("line 2 of 2")
+	d.doer.take()
+	d.press("b")
+	if asked := d.doer.take(); !slices.Equal(asked, []phone.Command{phone.Hangup{Call: 2}}) {
+		t.Errorf("b asks for %v", asked)
+	}
+	d.doer.reply = phone.Reply{Call: 1} // in time, it is the engine's word
+	d.press("[")
+	d.sees("line 1 of 2")
 }

@@ -23,6 +23,7 @@ type (
 	ticked struct{ generation int } // time went on
 	done   struct {                 // the engine accepted or refused a command
 		action string
+		was    phone.CallID // the current call when it was asked
 		reply  phone.Reply
 		err    error
 	}
@@ -143,25 +144,26 @@ func (m *model) do(action string, c phone.Command) tea.Cmd {
 }
 
 func (m *model) job(action string, fn func(context.Context) (phone.Reply, error)) tea.Cmd {
-	guard, parent := m.set.Guard, m.set.ctx
+	guard, parent, was := m.set.Guard, m.set.ctx, m.state.Current
 	return func() tea.Msg {
 		defer guard.Recover("interface: " + action)
 		ctx, cancel := context.WithTimeout(parent, doWithin)
 		defer cancel()
 		reply, err := fn(ctx)
-		return done{action, reply, err}
+		return done{action, was, reply, err}
 	}
 }
 
 // focusing are the commands whose call is the current one once the engine has
-// answered. Whoever types fast means that call with the next key.
+// answered. Whoever types fast means that call with the next key, unless the
+// engine has named another one meanwhile.
 func focusing() []string { return []string{"dial", "answer", "focus", "redial"} }
 
 // finish notes how the engine took a command. What came of it arrives as an
 // update.
 func (m *model) finish(d done) {
 	if d.err == nil {
-		if slices.Contains(focusing(), d.action) && d.reply.Call != 0 {
+		if slices.Contains(focusing(), d.action) && d.reply.Call != 0 && m.state.Current == d.was {
 			m.state.Current = d.reply.Call // the engine's word; its next update says so too
 		}
 		return
