@@ -18,6 +18,12 @@ func (m *Machine) judge(c *call, f Failure) {
 		m.earlyMoved(c, false)
 		return
 	case c.how == ByReplaces && v != glare:
+		if f.Kind == Answered && (f.Code == 481 || f.Code == 603) {
+			c.tries.denied = f
+			if f.Code == 603 {
+				c.tries.over++
+			}
+		}
 		v = silence // the refresh of the dialog as it is has its turn again
 	}
 	switch v {
@@ -55,7 +61,9 @@ func (m *Machine) unknown(c *call, said phone.Fact) {
 	case c.unplaced && m.reg.ok: // the two answers crossed
 		m.wait(c, 0)
 	case c.last.Code == 481:
-		m.lose(c)
+		m.lose(c, said)
+	case c.last.unplaced() && c.tries.over >= surelyOver:
+		m.lose(c, c.tries.denied.of(ByReplaces.method()))
 	case m.elsewhere(c):
 		m.wait(c, 0)
 	case c.last.Code == 408, c.last.Code == 480:
@@ -116,6 +124,8 @@ func (m *Machine) retry(c *call) {
 	case (exhausted || late) && m.deaf():
 		m.endRepair(c, said)
 		m.lastResort()
+	case late && c.tries.denied.Code != 0 && c.last.unplaced():
+		m.lose(c, c.tries.denied.of(ByReplaces.method()))
 	case late:
 		m.giveUp(c, said)
 	default:
@@ -145,13 +155,19 @@ func (m *Machine) giveUp(c *call, why phone.Fact) {
 	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
 }
 
-// lose lets go of a call that the peer no longer knows (RFC 5057). Never
+// unplaced: the server says that nobody is where the dialog has the peer.
+func (f Failure) unplaced() bool {
+	return f.Kind == Answered && (f.Code == 404 || f.Code == 410 || f.Code == 480)
+}
+
+// lose lets go of a call that the peer no longer knows (RFC 5057): it said so, or
+// it is no longer at the address of the dialog and answers where it is registered
+// that the dialog has ended (603) or was never there (481; RFC 3891 3). Never
 // silently, never with a BYE that hides what happened.
-func (m *Machine) lose(c *call) {
-	lost := c.last.of(c.how.method())
+func (m *Machine) lose(c *call, lost phone.Fact) {
 	lost.Kind, lost.Call = phone.CallLost, phone.CallID(c.ID)
 	m.endRepair(c, lost)
-	m.do(LoseCall{Call: c.ID, Code: c.last.Code})
+	m.do(LoseCall{Call: c.ID, Code: lost.Fault.Code})
 	if m.roam != nil {
 		m.roam.blame(lost)
 	}

@@ -52,12 +52,14 @@ type tries struct {
 	retries  int // waits taken from Policy.Retries
 	glares   int // 491, the first at glaredAt
 	glaredAt time.Time
-	plain    bool // only the codecs in use
-	noUpdate bool // the peer does not know UPDATE after all
-	early    bool // the early media were moved, or cannot be
-	replaces int  // INVITEs with Replaces
-	replace  bool // the next try is one: the peer is not where it was
-	repeated bool // refreshed once more because no audio came
+	plain    bool    // only the codecs in use
+	noUpdate bool    // the peer does not know UPDATE after all
+	early    bool    // the early media were moved, or cannot be
+	replaces int     // INVITEs with Replaces
+	replace  bool    // the next try is one: the peer is not where it was
+	denied   Failure // the last answer by which the peer denied the dialog to one; no Code: none did
+	over     int     // how often it said that the dialog has ended (603)
+	repeated bool    // refreshed once more because no audio came
 }
 
 // media is where a call's audio goes.

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"fmt"
 	"strings"
 
 	"ramble/internal/leaf/phone"
@@ -91,7 +92,7 @@ func lost(c phone.Call) Ending {
 		x.Hint = "The other side may not have received the answer; call back"
 		x.Word, x.Next = "failed", []string{"redial"}
 	case phone.LostToPeer:
-		x.Text = "the other side no longer knows the call (481)"
+		x.Text = noLongerKnown(e.Code)
 		x.Hint, x.Next = "Call again to go on", []string{"redial"}
 	case phone.NoPath:
 		x.Text = "no network"
@@ -190,4 +191,12 @@ func Line(text, hint string) string {
 		return text + ". " + hint
 	}
 	return text + ": " + hint
+}
+
+// noLongerKnown says that the peer let go of the dialog, and by which code.
+func noLongerKnown(code int) string {
+	if code == 603 {
+		return "the other side has ended the call (603)"
+	}
+	return fmt.Sprintf("the other side no longer knows the call (%d)", code)
 }

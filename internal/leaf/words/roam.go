@@ -51,7 +51,7 @@ func failures(r phone.Roam, list []phone.Fact) string {
 		case phone.RegisteredAgain:
 			continue
 		case phone.CallLost:
-			text = "the other side no longer knows the call (481)"
+			text = noLongerKnown(f.Fault.Code)
 		case phone.CallGivenUp, phone.CallBlocked, phone.CallNoAnswer, phone.CallNoAudio, phone.CallNoSocket:
 			text += kept
 		default: // Fact says it all
