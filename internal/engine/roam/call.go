@@ -79,6 +79,7 @@ func (m *Machine) callChanged(k Call) {
 func (m *Machine) answeredHere(c *call) {
 	switch {
 	case m.stack.state == open:
+		m.linger(c)
 		c.home = m.epoch
 	case m.path.Valid() && !m.present(c.home):
 		m.prepare(c, true, m.policy.MediaFirst && !m.live(c.home))

@@ -93,6 +93,9 @@ func (m *Machine) Next() time.Time {
 	want(m.stack.retryAt)
 	want(m.reg.due)
 	want(m.stack.mapping.due)
+	for _, s := range m.kept {
+		want(s.lingers)
+	}
 	if m.roam != nil {
 		want(m.roam.deadline)
 	}
@@ -193,6 +196,11 @@ func (m *Machine) tick() {
 	if m.due(m.stack.mapping.due) {
 		m.moveContact()
 	}
+	for i := range m.kept {
+		if s := &m.kept[i]; m.due(s.lingers) {
+			s.lingers = time.Time{}
+		}
+	}
 	epoch := m.epoch
 	for _, c := range slices.Clone(m.calls) {
 		if m.epoch != epoch {
@@ -260,8 +268,11 @@ func (m *Machine) settle() {
 
 // callGone: a call ended; in the midst of its repair nothing was proven.
 func (m *Machine) callGone(id CallID) {
-	if c := m.call(id); c != nil && m.roam != nil && c.part && c.underRepair() {
-		m.roam.hungUp = append(m.roam.hungUp, id)
+	if c := m.call(id); c != nil {
+		m.linger(c)
+		if m.roam != nil && c.part && c.underRepair() {
+			m.roam.hungUp = append(m.roam.hungUp, id)
+		}
 	}
 	m.forget(id, fact(phone.CallOver))
 }

@@ -20,6 +20,7 @@ type stack struct {
 	last     phone.Fault // why the last opening failed
 	started  bool        // it is the first of all
 	mapping  mapping     // how others see it
+	lingers  time.Time   // until then the last requests and answers of a call of it may come again
 }
 
 type stackState int
@@ -142,13 +143,24 @@ func (m *Machine) leaveStack(ch change, overtaking bool) {
 
 // needed reports whether an old stack still has the binding or a call.
 func (m *Machine) needed(s stack) bool {
-	return m.reg.wanted && s.serves(m.reg.bound) ||
+	return m.reg.wanted && s.serves(m.reg.bound) || m.now.Before(s.lingers) ||
 		slices.ContainsFunc(m.calls, func(c *call) bool { return s.serves(c.home) || s.serves(c.flight) })
 }
 
 // rings reports whether a call that is not answered yet lives on the stack.
 func (m *Machine) rings(s stack) bool {
 	return slices.ContainsFunc(m.calls, func(c *call) bool { return !c.up() && s.serves(c.home) })
+}
+
+// linger leaves the old stack of a call that has just ended or been answered open for as long as
+// a request or an answer of it may come again: the final answer waits for its ACK
+// there, and a CANCEL or a BYE of the peer's may be on its way (RFC 3261 17).
+func (m *Machine) linger(c *call) {
+	for i := range m.kept {
+		if s := &m.kept[i]; s.serves(c.home) || s.serves(c.flight) {
+			s.lingers = m.now.Add(lingerFor)
+		}
+	}
 }
 
 // closeKept closes the old stacks that nobody needs any more.
