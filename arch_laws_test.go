@@ -27,7 +27,7 @@ func wide() map[string]int {
 		"audio/stream.sender":               16,
 		"internal/app/config.Account":       21,
 		"internal/app/drill.object":         18,
-		"internal/automation.callBody":      21,
+		"internal/automation.callBody":      20,
 		"internal/engine.Parts":             23,
 		"internal/engine/roam.call":         19,
 		"internal/engine/roam.registration": 19,

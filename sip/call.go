@@ -83,7 +83,9 @@ func (c *Call) Dial(now time.Time, st *Stack, wish dialog.Wish) []dialog.Action 
 	c.use(st)
 	c.dialogs = st.dialogs
 	c.dialogs.add(c, now)
-	return c.Step(now, dialog.Dial{Wish: wish, Routes: st.preloaded(c.acct), Server: st.o.Server.Addr.IsValid()})
+	target, err := wire.ParseURI(c.peer.URI)
+	_, server := st.Leads(target)
+	return c.Step(now, dialog.Dial{Wish: wish, Routes: st.preloaded(c.acct), Server: server && err == nil})
 }
 
 // Move has everything later, and the Contact of responses, go by another stack.

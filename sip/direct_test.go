@@ -151,3 +151,60 @@ func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, err
 
 func (names) LookupSRV(context.Context, string) ([]locate.SRV, error)     { return nil, nil }
 func (names) LookupNAPTR(context.Context, string) ([]locate.NAPTR, error) { return nil, nil }
+
+// TestATrunkCallsStraight: where nobody registers, a server carries the calls of
+// its own domain; one to another host goes there, with no credentials.
+func TestATrunkCallsStraight(t *testing.T) {
+	both(t, func(t *testing.T, transport locate.Transport) {
+		server, other := newPeer(t, transport), newPeer(t, transport)
+		acct := account()
+		acct.Transport, acct.Trunk = transport, true
+		ph := open(t, acct, server.server())
+		c := newTalker(ph, wire.URI{Scheme: "sip", User: "bob", Host: other.addr.Addr().String(), Port: other.addr.Port()})
+		ans := job(func() (Answer, error) { return c.Invite(ctxOf(t), ph.st, nil) })
+		other.expect("INVITE").reply(200, "OK", "b", sdpB, other.contact())
+		other.expect("ACK")
+		if _, err := wait(t, ans); err != nil {
+			t.Fatal(err)
+		}
+		bye := errJob(func() error { return c.Bye(ctxOf(t)) })
+		other.expect("BYE").reply(200, "OK", "", "")
+		if _, err := wait(t, bye); err != nil {
+			t.Error(err)
+		}
+		if all, _ := server.soFar(); len(all) != 0 {
+			t.Errorf("the server saw %v", all)
+		}
+	})
+}
+
+func TestWhereACallLeads(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	proxied := account()
+	proxied.Proxy = wire.URI{Scheme: "sip", Host: "proxy.example.test"}
+	for name, c := range map[string]struct {
+		acct   *Account
+		trunk  bool
+		target string
+		server bool
+	}{
+		"a registered account": {account(), false, "sip:bob@192.0.2.5", true},
+		"a trunk, its domain":  {account(), true, "sip:bob@" + account().AOR.Host, true},
+		"a trunk, elsewhere":   {account(), true, "sip:bob@192.0.2.5", false},
+		"a trunk, its server":  {account(), true, "sip:bob@" + p.addr.String(), true},
+		"a trunk with a proxy": {proxied, true, "sip:bob@192.0.2.5", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.acct.Trunk = c.trunk
+			ph := open(t, c.acct, p.server())
+			to, err := wire.ParseURI(c.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			host, server := ph.st.Leads(to)
+			if server != c.server || !server && host != to.Host {
+				t.Errorf("leads to %s, the server: %v", host, server)
+			}
+		})
+	}
+}

@@ -127,6 +127,22 @@ func (s *Stack) servesURI(u wire.URI) bool {
 	return srv.Host != "" && strings.EqualFold(u.Host, srv.Host)
 }
 
+// Leads says where a new call to a target goes from this stack: the host, and
+// whether that is the account's server. A server that the phone registers at and
+// an outbound proxy carry all calls; a trunk's server carries those to its own
+// domain, and a call to another host goes straight there (RFC 3261 8.1.2).
+func (s *Stack) Leads(target wire.URI) (host string, server bool) {
+	acct := s.o.Account
+	switch {
+	case !s.o.Server.Addr.IsValid():
+		return target.Host, false
+	case acct.Trunk && acct.Proxy.IsZero() && !s.servesURI(target) &&
+		!strings.EqualFold(target.Host, acct.AOR.Host) && !strings.EqualFold(target.Host, acct.registrar().Host):
+		return target.Host, false
+	}
+	return s.o.Server.Identity(), true
+}
+
 // isServer says whether a host with an address is the account's server. Over
 // TLS the address alone does not make it that: several domains may live there.
 func (s *Stack) isServer(at netip.AddrPort, host string) bool {

@@ -79,8 +79,8 @@ func (m *model) callSays(c phone.Call) []row {
 		return []row{{}, {left: m.keycaps("answer", "hangup", "silence")}}
 	case c.State < phone.Up && c.Reason != "":
 		return one(faint, c.Reason)
-	case c.State < phone.Early && c.Ringback:
-		return one(faint, "you hear the ringing tone")
+	case c.State == phone.Dialing && c.NextHop != "":
+		return one(faint, "the INVITE goes to "+c.NextHop)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func scenes() map[string]func(*hand) {
 		"incoming": func(d *hand) { d.show(incoming(), history()[:2]...); d.after(6 * time.Second) },
 		"calling": func(d *hand) {
 			s := inCall()
-			s.Calls[0].State, s.Calls[0].Answered, s.Calls[0].Ringback = phone.Ringing, time.Time{}, true
+			s.Calls[0].State, s.Calls[0].Answered = phone.Ringing, time.Time{}
 			d.show(s)
 		},
 		"in call":                 func(d *hand) { d.show(inCall(), history()...) },

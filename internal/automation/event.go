@@ -78,13 +78,12 @@ type registrationBody struct {
 }
 
 type callBody struct {
-	Call        phone.CallID   `json:"call"`
-	Account     string         `json:"account"`
-	Direction   string         `json:"direction"`
-	State       string         `json:"state"`
-	Held        string         `json:"held"`
-	Peer        string         `json:"peer,omitempty"`
-	Name        string         `json:"name,omitempty"`
+	Call      phone.CallID `json:"call"`
+	Account   string       `json:"account"`
+	Direction string       `json:"direction"`
+	State     string       `json:"state"`
+	Held      string       `json:"held"`
+	peerBody
 	CallID      string         `json:"call_id,omitempty"`
 	Codec       string         `json:"codec,omitempty"`
 	SRTP        string         `json:"srtp,omitempty"`
@@ -99,6 +98,13 @@ type callBody struct {
 	Ended      stamp  `json:"ended,omitzero"`
 	Roams      int    `json:"roams,omitempty"` // lived through
 	LongestGap millis `json:"longest_gap_ms,omitzero"`
+}
+
+// peerBody is who is at the other end.
+type peerBody struct {
+	Peer    string `json:"peer,omitempty"`
+	Name    string `json:"name,omitempty"`
+	NextHop string `json:"next_hop,omitempty"` // the host that our INVITE goes to
 }
 
 // endBody is what can be done about the end of a call, and the facts that this
@@ -316,7 +322,7 @@ func registration(a phone.Account) registrationBody {
 func call(at time.Time, c phone.Call) callBody {
 	out := callBody{
 		Call: c.ID, Account: c.Account, Direction: c.Direction.String(), State: c.State.String(), Held: c.Held.String(),
-		Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), CallID: clean.Limit(c.SIPCallID, 1024),
+		peerBody: peerBody{Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), NextHop: clean.Text(c.NextHop)}, CallID: clean.Limit(c.SIPCallID, 1024),
 		Codec: clean.Text(c.Codec), SRTP: c.SRTP, Code: c.Code, Reason: clean.Text(c.Reason),
 		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia, endBody: endBody{Hint: clean.Limit(c.Hint, 1024), Redial: c.NeedsRedial},
 		Started: stamp(c.Started), Answered: stamp(c.Answered), Ended: stamp(c.Ended), Roams: c.Roams, LongestGap: millis(c.LongestGap),

@@ -74,7 +74,7 @@ func TestEvents(t *testing.T) {
 	ended.State, ended.Code, ended.Reason, ended.Ended = phone.Ended, 486, "Busy Here", start().Add(-time.Second)
 	hostile := sampleCall()
 	hostile.Name, hostile.Peer = "Bob\x1b]0;pwned\a\u202etxt", "sip:<b>&@example.com"
-	dialing := phone.Call{ID: 1, Account: "work", Peer: "sip:bob@example.com"}
+	dialing := phone.Call{ID: 1, Account: "work", Peer: "sip:bob@example.com", NextHop: "pbx.example.com"}
 	failed := failedRoam()
 	failed.ID = 3
 	events := []phone.Happening{

@@ -89,6 +89,7 @@ func (c *call) dialNext(st *stack) {
 		c.sip, c.list = c.list[0], c.list[1:]
 		c.view.SIPCallID = c.sip.CallID()
 	}
+	c.view.NextHop, _ = st.Leads(c.target)
 	c.e.own(c.sip, c.acct, c)
 	c.e.told(c.sip, c.sip.Dial(time.Now(), st.Stack, c.wish()))
 }

@@ -104,6 +104,7 @@ type Call struct {
 	NeedsRedial bool      // the peer lost the dialog; the user may redial
 	Peer        string    // URI
 	Name        string    // display name, sanitized; empty when none
+	NextHop     string    // host that our INVITE goes to: the account's server, or the peer's own; empty: incoming, or not placed yet
 	SIPCallID   string
 	Codec       string // "PCMU/8000"; empty before the answer
 	SRTP        string // "" off, else the profile
@@ -119,7 +120,6 @@ type Call struct {
 	Media       Media
 	Roams       int           // roams this call has lived through
 	LongestGap  time.Duration // longest measured gap of these, either direction
-	Ringback    bool          // local ringback is heard
 }
 
 // Direction says who called.
