@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,8 +42,7 @@ func TestHouse(t *testing.T) {
 	}
 	graph := between(sources, linked)
 	row("arrows between folders of the product", "%d of %d run back up: %s", len(back(graph, floors(graph))), graph.count(), strings.Join(back(graph, floors(graph)), ", "))
-	functions, files := outward(sources, "internal/engine", "execute")
-	row("what an action passes through, from Engine.execute", "%d functions in %d files", functions, files)
+	outwards(t, sources, row)
 	lines(sources, linked, row)
 	if *houseBuild {
 		row("the program, stripped, without cgo", "%d bytes", size(t, *houseRoot))
@@ -145,6 +145,31 @@ func between(sources []source, linked map[string]bool) arrows {
 		}
 	})
 	return graph
+}
+
+// outwards says what actions pass through on their way out, from Engine.execute:
+// counted by names, as before; by types, with all that jobs post back; by types
+// without that, which is the way out alone; and that for each action.
+func outwards(t *testing.T, sources []source, row func(what, format string, args ...any)) {
+	const room = "internal/engine"
+	functions, files := outward(sources, room, "execute")
+	row("what all actions pass through, from Engine.execute, by names", "%d functions in %d files", functions, files)
+	all, out := waysIn(t, *houseRoot, room, ""), waysIn(t, *houseRoot, room, "post")
+	functions, files = all.from("execute")
+	row("the same by types, and the way back with it", "%d functions in %d files", functions, files)
+	functions, files = out.from("execute")
+	row("by types, the way out alone", "%d functions in %d files", functions, files)
+	each := out.actions("execute")
+	var list []string
+	for _, action := range slices.SortedFunc(maps.Keys(each), func(a, b string) int { return cmp.Or(each[b]-each[a], strings.Compare(a, b)) }) {
+		list = append(list, fmt.Sprintf("%s %d", action, each[action]))
+	}
+	row("that for each action", "%s", strings.Join(list, ", "))
+	largest := 0
+	for _, circle := range out.circles() {
+		largest = max(largest, len(circle))
+	}
+	row("functions of the largest circle on the way out", "%d", largest)
 }
 
 // outward follows the calls from a function inside its room, by names.

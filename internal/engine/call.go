@@ -114,11 +114,7 @@ type replacing struct {
 }
 
 // talks are the dialogs that still have something to do.
-type talks struct {
-	list    []*talk
-	heard   []fact // told, and not dealt with yet
-	dealing bool
-}
+type talks []*talk
 
 // talk is one dialog. call is whose row it is or may become; nil: it is over for
 // people, and waits for its end to be confirmed.
@@ -128,23 +124,17 @@ type talk struct {
 	call *call
 }
 
-// fact is an action of a dialog that is the engine's to carry out.
-type fact struct {
-	of  *sip.Call
-	act dialog.Action
-}
-
 // own has a call hear what a dialog tells; nil parts them.
 func (e *Engine) own(s *sip.Call, a *account, c *call) {
 	if t := e.talkOf(s); t != nil {
 		t.call = c
 		return
 	}
-	e.talks.list = append(e.talks.list, &talk{sip: s, acct: a, call: c})
+	e.talks = append(e.talks, &talk{sip: s, acct: a, call: c})
 }
 
 func (e *Engine) talkOf(s *sip.Call) *talk {
-	for _, t := range e.talks.list {
+	for _, t := range e.talks {
 		if t.sip == s {
 			return t
 		}

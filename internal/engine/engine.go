@@ -20,10 +20,10 @@ type Engine struct {
 	jobs    sync.WaitGroup
 	ctx     context.Context // of Run; jobs descend from it
 
-	// step and sipEvent are the ways back: what became of an action is told to the
-	// account's machine, and what a stack hears is told to those whose it is. run.go
-	// sets them, so that those who do the work know nothing of who gives it out.
-	step     func(*account, roam.Event)
+	turn turn
+
+	// sipEvent is a way back: what a stack hears is told to those whose it is.
+	// run.go sets it, so that those who open stacks know nothing of who hears.
 	sipEvent func(*account, roam.Epoch, sip.Event)
 
 	watcher  *netwatch.Watcher

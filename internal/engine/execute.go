@@ -8,13 +8,35 @@ import (
 	"ramble/sip/dialog"
 )
 
-// decide feeds one event to an account's machine and carries out what follows.
-func (e *Engine) decide(a *account, ev roam.Event) {
-	for _, act := range a.machine.Step(time.Now(), ev) {
-		e.execute(a, act)
+// carryOut carries out what this turn has left to do, and what follows from it.
+// The loop alone calls it.
+func (e *Engine) carryOut() {
+	for len(e.turn.due) > 0 || len(e.turn.touched) > 0 {
+		for len(e.turn.due) > 0 {
+			next := e.turn.due[0]
+			e.turn.due = e.turn.due[1:]
+			e.roams.change = next.change
+			switch {
+			case next.act != nil:
+				e.execute(next.acct, next.act)
+			case next.fact != nil:
+				e.deal(next.of, next.fact)
+			default:
+				next.rest()
+			}
+			e.roams.change = 0
+		}
+		touched := e.turn.touched
+		e.turn.touched = nil
+		for _, s := range touched {
+			if c := e.callOf(s); c != nil {
+				c.tellMachine()
+			}
+		}
 	}
-	a.showTrial(time.Now())
-	e.dirty = true
+	for _, a := range e.accounts {
+		a.showTrial(time.Now())
+	}
 }
 
 // execute carries out one action of an account's machine. What takes time

@@ -26,7 +26,7 @@ func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 	case sip.Heard:
 		if s := ev.Call(); s != nil {
 			e.told(s, ev.Hear(time.Now()))
-			e.renamed(s)
+			e.then(func() { e.renamed(s) })
 		}
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)

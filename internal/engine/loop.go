@@ -25,12 +25,15 @@ func (e *Engine) loop(ctx context.Context) {
 		case <-e.mailbox.filled:
 			for _, fn := range e.mailbox.take() {
 				fn()
+				e.carryOut()
 			}
 		case <-timer.C:
 			e.tick(time.Now())
+			e.carryOut()
 		case <-asked:
 			asked = nil
 			e.quit("stopped")
+			e.carryOut()
 		case <-last:
 			late = true
 		}
@@ -107,6 +110,12 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	e.tickTalks(now)
+	e.then(e.forgetSettled)
+	e.then(func() { e.tickCalls(now) })
+}
+
+// tickCalls has every call look at the time.
+func (e *Engine) tickCalls(now time.Time) {
 	for _, id := range e.order {
 		c := e.calls[id]
 		if c.stream != nil && now.Sub(c.looked) >= lookEvery {

@@ -30,8 +30,10 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 			e.forceAccount(a, roam.Forced{What: roam.ForceNetwork, Why: slept})
 		}
 	}
-	for _, call := range e.liveCalls() {
-		call.lookAtMediaPath(why, c.At)
-	}
-	e.tellNetwork(c.New) // after the accounts: who uses what has changed
+	e.then(func() {
+		for _, call := range e.liveCalls() {
+			call.lookAtMediaPath(why, c.At)
+		}
+		e.tellNetwork(c.New) // after the accounts: who uses what has changed
+	})
 }

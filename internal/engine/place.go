@@ -322,16 +322,18 @@ func (c *call) takenOver(next *sip.Call) {
 		e.feed(old, dialog.Hangup{})
 	}
 	e.told(next, acts)
-	if !up {
-		c.up()
-	}
-	e.say(phone.Info, c.who()+" took up the call from another address", "")
-	c.tellMachine()
-	if act != nil {
-		// What was asked for was the old dialog's; the refresh comes again, in
-		// the new one.
-		c.outcome(act, "", &replacedError{})
-	}
+	e.then(func() {
+		if !up {
+			c.up()
+		}
+		e.say(phone.Info, c.who()+" took up the call from another address", "")
+		c.tellMachine()
+		if act != nil {
+			// What was asked for was the old dialog's; the refresh comes again, in
+			// the new one.
+			c.outcome(act, "", &replacedError{})
+		}
+	})
 }
 
 // replacedError ends a repair whose dialog the peer replaced.

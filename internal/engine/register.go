@@ -66,16 +66,18 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.doubted = time.Time{} // the account shows it from here on
 	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
-	switch {
-	case a.machine.Refused():
-		a.view.State = phone.RegistrationRefused
-	case f.Kind != roam.Cancelled:
-		a.view.State = phone.RegistrationFailed
-	}
-	a.changed()
-	if a.stacks[epoch] != nil && unanswered(f) {
-		a.failOver(epoch, a.stacks[epoch].Server(), f.Fault)
-	}
+	a.e.then(func() {
+		switch {
+		case a.machine.Refused():
+			a.view.State = phone.RegistrationRefused
+		case f.Kind != roam.Cancelled:
+			a.view.State = phone.RegistrationFailed
+		}
+		a.changed()
+		if a.stacks[epoch] != nil && unanswered(f) {
+			a.failOver(epoch, a.stacks[epoch].Server(), f.Fault)
+		}
+	})
 }
 
 // forgotten registers again at once: an answer says that a call is not known any

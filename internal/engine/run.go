@@ -29,7 +29,7 @@ func New(p Parts) *Engine {
 			network: phone.Network{Watching: p.Watching, Since: time.Now()},
 		},
 	}
-	e.step, e.sipEvent = e.decide, e.hearStack
+	e.sipEvent = e.hearStack
 	for i := range p.Accounts {
 		e.accounts = append(e.accounts, newAccount(e, p.Accounts[i]))
 	}
@@ -72,6 +72,7 @@ func (e *Engine) Do(ctx context.Context, c phone.Command) (phone.Reply, error) {
 	done := make(chan result, 1) // the loop never waits for a caller that gave up
 	work := func() {
 		r, err := e.do(c)
+		e.carryOut()
 		done <- result{r, err}
 	}
 	if !e.mailbox.put(work) {
@@ -109,6 +110,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	child("sound", e.parts.Desk.Run)
 	for _, fn := range e.mailbox.take() {
 		fn()
+		e.carryOut()
 	}
 	e.outlets, e.newcomers = e.newcomers, nil // who came before the start hears all of it
 	e.recall()
@@ -124,6 +126,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.last = phone.Update{State: e.state(), Notices: []phone.Notice{{At: time.Now(), What: phone.Closed{Reason: e.closed}}}}
 	for _, fn := range e.mailbox.close() {
 		fn() // what came too late is put away as after any end
+		e.carryOut()
 	}
 	close(e.stopped)
 	cancel()

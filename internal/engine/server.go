@@ -128,13 +128,21 @@ func (a *account) lookAtPath(why []phone.Fact, since time.Time) {
 	a.e.step(a, roam.PathChanged{
 		Path: roam.Path(now), OldAlive: a.e.alive(old), Since: since, Why: why,
 	})
-	if !now.Valid() {
-		a.view.State, a.view.Fault = phone.NoNetwork, phone.Fault{}
-		a.changed()
-	} else if a.view.State == phone.NoNetwork {
-		a.view.State, a.view.Fault = phone.Unregistered, phone.Fault{}
-		a.changed()
+	a.e.then(func() { a.showPath(now.Valid()) })
+}
+
+// showPath shows that no path leads to the server, or that one does again.
+func (a *account) showPath(there bool) {
+	switch {
+	case !there:
+		a.view.State = phone.NoNetwork
+	case a.view.State == phone.NoNetwork:
+		a.view.State = phone.Unregistered
+	default:
+		return
 	}
+	a.view.Fault = phone.Fault{}
+	a.changed()
 }
 
 // lookAtOld tells the machine when a path of before, whose stack is kept beside

@@ -34,11 +34,13 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 	a.view.Server, a.view.Transport = st.Server().Addr.String(), st.Transport().String()
 	a.warn(st)
 	a.e.step(a, roam.Opened{Epoch: epoch, Detail: way(st), Local: a.follows(st)})
-	if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
-		a.view.State, a.view.Fault = phone.Unregistered, phone.Fault{}
-		a.changed()
-	}
-	a.sayOwed()
+	a.e.then(func() {
+		if a.view.State == phone.RegistrationFailed { // to open it had failed, and nothing is to be registered
+			a.view.State, a.view.Fault = phone.Unregistered, phone.Fault{}
+			a.changed()
+		}
+		a.sayOwed()
+	})
 }
 
 // keep lets the stack of one epoch, standing or still opening, serve a newer

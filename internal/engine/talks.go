@@ -15,48 +15,23 @@ import (
 // This file is where calls and their dialogs meet: every dialog of the phone,
 // also those that are said goodbye to, and what they tell, in order.
 
-// feed tells a dialog of something, and deals with what follows.
-func (e *Engine) feed(s *sip.Call, ev dialog.Event) { e.told(s, s.Step(time.Now(), ev)) }
-
-// moveTo has a dialog go on by another stack.
-func (e *Engine) moveTo(s *sip.Call, st *stack) { e.told(s, s.Move(time.Now(), st.Stack)) }
-
-// told deals with what a dialog asks for, after all that was asked for before.
-func (e *Engine) told(s *sip.Call, acts []dialog.Action) {
-	for _, act := range acts {
-		e.talks.heard = append(e.talks.heard, fact{s, act})
-	}
-	if e.talks.dealing {
-		return
-	}
-	e.talks.dealing = true
-	for len(e.talks.heard) > 0 {
-		next := e.talks.heard[0]
-		e.talks.heard = e.talks.heard[1:]
-		e.deal(next)
-	}
-	e.talks.dealing = false
-	if c := e.callOf(s); c != nil {
-		c.tellMachine()
-	}
-}
-
-func (e *Engine) deal(f fact) {
-	t := e.talkOf(f.of)
+// deal has a call hear what its dialog tells.
+func (e *Engine) deal(of *sip.Call, act dialog.Action) {
+	t := e.talkOf(of)
 	if t == nil {
 		return
 	}
-	if end, ok := f.act.(dialog.Settled); ok && end.Unheard {
-		e.parts.Log.Info("the other side did not confirm the end", "account", t.acct.cfg.Name, "call", f.of.CallID())
+	if end, ok := act.(dialog.Settled); ok && end.Unheard {
+		e.parts.Log.Info("the other side did not confirm the end", "account", t.acct.cfg.Name, "call", of.CallID())
 	}
 	if t.call != nil {
-		t.call.hear(f.of, f.act)
+		t.call.hear(of, act)
 	}
 }
 
 // forgetSettled lets go of dialogs that have nothing left to do.
 func (e *Engine) forgetSettled() {
-	e.talks.list = slices.DeleteFunc(e.talks.list, func(t *talk) bool {
+	e.talks = slices.DeleteFunc(e.talks, func(t *talk) bool {
 		done := t.sip.IsOver() && t.sip.Next().IsZero() || t.sip.State() == dialog.Idle // nothing was ever sent
 		return done && (t.call == nil || t.call.over())
 	})
@@ -64,7 +39,7 @@ func (e *Engine) forgetSettled() {
 
 // nextTalk is when a dialog wants to be looked at; zero: none does.
 func (e *Engine) nextTalk() (next time.Time) {
-	for _, t := range e.talks.list {
+	for _, t := range e.talks {
 		if at := t.sip.Next(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
@@ -73,23 +48,22 @@ func (e *Engine) nextTalk() (next time.Time) {
 }
 
 func (e *Engine) tickTalks(now time.Time) {
-	for _, t := range slices.Clone(e.talks.list) {
+	for _, t := range slices.Clone(e.talks) {
 		if at := t.sip.Next(); !at.IsZero() && !now.Before(at) {
 			e.feed(t.sip, dialog.Tick{})
 		}
 	}
-	e.forgetSettled()
 }
 
 // owes says whether an end is on its way to a peer.
 func (e *Engine) owes() bool {
-	return slices.ContainsFunc(e.talks.list, func(t *talk) bool { return t.sip.Says() })
+	return slices.ContainsFunc(e.talks, func(t *talk) bool { return t.sip.Says() })
 }
 
 // sayOwed repeats, on a new stack, what no peer has confirmed.
 func (a *account) sayOwed() {
 	st := a.stacks[a.machine.Epoch()]
-	for _, t := range slices.Clone(a.e.talks.list) {
+	for _, t := range slices.Clone(a.e.talks) {
 		if t.acct == a && t.sip.State() == dialog.Leaving && st != nil {
 			a.e.moveTo(t.sip, st)
 		}

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Ways inside a room: which functions a function reaches, by the types that the
+// compiler sees. Counting by names misses what several types have and takes for a
+// function what is a field of the same name.
+
+// ways are the functions of one room and what each refers to.
+type ways struct {
+	file  map[*types.Func]string
+	to    map[*types.Func]map[*types.Func]bool
+	cases map[*types.Func]map[string]map[*types.Func]bool // of type switches, by the type's name
+}
+
+// waysIn reads a room. Where back is named, what is handed to a function of that
+// name as a function literal is not followed: it is the way back, which begins
+// with a turn of its own.
+func waysIn(t *testing.T, root, room, back string) ways {
+	t.Helper()
+	pkg, info, files := check(t, root, room)
+	w := ways{map[*types.Func]string{}, map[*types.Func]map[*types.Func]bool{}, map[*types.Func]map[string]map[*types.Func]bool{}}
+	bodies := map[*types.Func]*ast.FuncDecl{}
+	for name, f := range files {
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
+				fn := info.Defs[d.Name].(*types.Func)
+				w.file[fn], w.to[fn], bodies[fn] = name, map[*types.Func]bool{}, d
+			}
+		}
+	}
+	doors := doorsIn(pkg, info, files)
+	named := func(of ast.Node, into map[*types.Func]bool) {
+		ast.Inspect(of, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == back && len(n.Args) == 1 && is[*ast.FuncLit](n.Args[0]) {
+					if post, ok := info.Uses[s.Sel].(*types.Func); ok && w.to[post] != nil {
+						into[post] = true
+					}
+					return false
+				}
+			case *ast.Ident:
+				switch o := info.Uses[n].(type) {
+				case *types.Func:
+					if o = o.Origin(); w.to[o] != nil {
+						into[o] = true
+					}
+				case *types.Var:
+					for _, o := range doors[o] {
+						into[o] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	for fn, d := range bodies {
+		named(d.Body, w.to[fn])
+		w.cases[fn] = map[string]map[*types.Func]bool{}
+		ast.Inspect(d.Body, func(n ast.Node) bool {
+			sw, ok := n.(*ast.TypeSwitchStmt)
+			for i := 0; ok && i < len(sw.Body.List); i++ {
+				clause := sw.Body.List[i].(*ast.CaseClause)
+				for _, x := range clause.List {
+					to := map[*types.Func]bool{}
+					for _, s := range clause.Body {
+						named(s, to)
+					}
+					w.cases[fn][types.ExprString(x)] = to
+				}
+			}
+			return true
+		})
+	}
+	return w
+}
+
+// doorsIn are the fields that hold functions, by the methods that are put into them.
+func doorsIn(pkg *types.Package, info *types.Info, files map[string]*ast.File) map[*types.Var][]*types.Func {
+	doors := map[*types.Var][]*types.Func{}
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			set, ok := n.(*ast.AssignStmt)
+			for i := 0; ok && len(set.Lhs) == len(set.Rhs) && i < len(set.Lhs); i++ {
+				field, isField := set.Lhs[i].(*ast.SelectorExpr)
+				value, isMethod := set.Rhs[i].(*ast.SelectorExpr)
+				if !isField || !isMethod {
+					continue
+				}
+				if v, ok := info.Uses[field.Sel].(*types.Var); ok {
+					if fn, ok := info.Uses[value.Sel].(*types.Func); ok && fn.Pkg() == pkg {
+						doors[v] = append(doors[v], fn)
+					}
+				}
+			}
+			return true
+		})
+	}
+	return doors
+}
+
+func is[T any](v any) bool { _, ok := v.(T); return ok }
+
+// from counts the functions and files that the functions of that name reach,
+// themselves among them.
+func (w ways) from(name string) (functions, files int) {
+	seen, in := map[*types.Func]bool{}, map[string]bool{}
+	for fn := range w.to {
+		if fn.Name() == name {
+			w.visit(fn, seen)
+		}
+	}
+	for fn := range seen {
+		in[w.file[fn]] = true
+	}
+	return len(seen), len(in)
+}
+
+func (w ways) visit(fn *types.Func, seen map[*types.Func]bool) {
+	if seen[fn] {
+		return
+	}
+	seen[fn] = true
+	for to := range w.to[fn] {
+		w.visit(to, seen)
+	}
+}
+
+// circles are the sets of functions that reach each other, the largest first.
+func (w ways) circles() (list [][]string) {
+	order := slices.SortedFunc(maps.Keys(w.to), func(a, b *types.Func) int { return cmp.Compare(a.FullName(), b.FullName()) })
+	index, low, onStack := map[*types.Func]int{}, map[*types.Func]int{}, map[*types.Func]bool{}
+	var stack []*types.Func
+	var visit func(*types.Func)
+	visit = func(fn *types.Func) { // Tarjan
+		index[fn] = len(index) + 1
+		low[fn] = index[fn]
+		stack, onStack[fn] = append(stack, fn), true
+		for to := range w.to[fn] {
+			if index[to] == 0 {
+				visit(to)
+				low[fn] = min(low[fn], low[to])
+			} else if onStack[to] {
+				low[fn] = min(low[fn], index[to])
+			}
+		}
+		if low[fn] != index[fn] {
+			return
+		}
+		var circle []string
+		for {
+			last := stack[len(stack)-1]
+			stack, onStack[last] = stack[:len(stack)-1], false
+			circle = append(circle, last.Name())
+			if last == fn {
+				break
+			}
+		}
+		if len(circle) > 1 {
+			slices.Sort(circle)
+			list = append(list, circle)
+		}
+	}
+	for _, fn := range order {
+		if index[fn] == 0 {
+			visit(fn)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b []string) int { return len(b) - len(a) })
+	return list
+}
+
+// check reads the types of a room. What it imports comes from the build cache.
+func check(t *testing.T, root, room string) (*types.Package, *types.Info, map[string]*ast.File) {
+	t.Helper()
+	exports := map[string]string{}
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", "./"+room)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct{ ImportPath, Export string }
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		exports[p.ImportPath] = p.Export
+	}
+	fset, files := token.NewFileSet(), map[string]*ast.File{}
+	names, err := filepath.Glob(filepath.Join(root, room, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []*ast.File
+	for _, name := range names {
+		base := filepath.Base(name)
+		if strings.HasSuffix(base, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, files[base] = append(list, f), f
+	}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
+	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
+		if exports[path] == "" {
+			return nil, fmt.Errorf("no %s", path)
+		}
+		return os.Open(exports[path])
+	})}
+	pkg, err := conf.Check(module+"/"+room, fset, list, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkg, info, files
+}
+
+// actions are, for each case of the type switch in a function, the functions that
+// the case reaches, the function itself among them.
+func (w ways) actions(name string) map[string]int {
+	out := map[string]int{}
+	for fn, cases := range w.cases {
+		for action, to := range cases {
+			if fn.Name() == name {
+				seen := map[*types.Func]bool{fn: true}
+				for next := range to {
+					w.visit(next, seen)
+				}
+				out[action] = len(seen)
+			}
+		}
+	}
+	return out
+}
+
+// TestActionsGoOneWay: what carries an action out calls nobody who decides, so
+// that no function of the engine is entered again while it works. What a job
+// posts back is a turn of its own.
+func TestActionsGoOneWay(t *testing.T) {
+	w := waysIn(t, ".", "internal/engine", "post")
+	for _, circle := range w.circles() {
+		t.Errorf("these call each other in a circle: %s", strings.Join(circle, ", "))
+	}
+}
+
+// TestACircleIsFound shows the law biting.
+func TestACircleIsFound(t *testing.T) {
+	const engine = `package engine
+type engine struct{ door func() }
+func (e *engine) post(fn func()) {}
+func (e *engine) execute(act any) {
+	switch act.(type) {
+	case int: e.open()
+	case string: e.tell()
+	}
+}
+func (e *engine) open() { e.post(func() { e.execute(1) }) }
+func (e *engine) tell() {}
+type other struct{ n int }
+func (o other) execute() { o.tell() }
+func (o other) tell() { o.n++ }
+`
+	for _, tt := range []struct {
+		name, more string
+		circles    int
+	}{
+		{"all go one way", "", 0},
+		{"who carries out calls who decides", "func (e *engine) back() { e.decide() }\nfunc (e *engine) decide() { e.back() }", 1},
+		{"by a field that holds a function", "func (e *engine) back() { e.door() }\nfunc (e *engine) decide() { e.back() }\nfunc (e *engine) set() { e.door = e.decide }", 1},
+	} {
+		root := t.TempDir()
+		for name, text := range map[string]string{"go.mod": "module ramble\n\ngo 1.26\n", "room/a.go": engine, "room/b.go": "package engine\n" + tt.more} {
+			if err := os.MkdirAll(filepath.Join(root, "room"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := waysIn(t, root, "room", "post")
+		if got := w.circles(); len(got) != tt.circles {
+			t.Errorf("%s: circles %v, want %d", tt.name, got, tt.circles)
+		}
+		if got := w.actions("execute"); got["int"] != 3 || got["string"] != 2 {
+			t.Errorf("%s: the actions reach %v, want int 3 (execute, open, post) and string 2", tt.name, got)
+		}
+		if all := waysIn(t, root, "room", ""); len(all.circles()) != tt.circles+1 {
+			t.Errorf("%s: with the way back the circles are %v, want one more", tt.name, all.circles())
+		}
+	}
+}
