@@ -35,7 +35,7 @@ func plan() map[string][]string {
 		"internal/capture":      {},
 		"internal/leaf/stun":    {},
 		"internal/leaf/socket":  {},
-		"internal/engine/line":  {"sip/locate"},
+		"internal/engine/line":  {"sip/locate", "sip/wire"},
 		"internal/engine/roam":  {"internal/leaf/phone"},
 		"netwatch":              {},
 		"netwatch/netwatchtest": {"netwatch"},

@@ -29,9 +29,8 @@ type account struct {
 
 	finding
 	standing
-	stacks map[roam.Epoch]*stack
-	kept   map[roam.Epoch]roam.Epoch // epochs whose stack serves a newer one too
-	roam   *roamPart                 // in progress
+	stacks line.Stacks[roam.Epoch, *stack]
+	roam   *roamPart // in progress
 	view   phone.Account
 	told   phone.Account // as last noticed
 }
@@ -48,7 +47,7 @@ type finding struct {
 
 // standing is how an account stands with its server.
 type standing struct {
-	named      []named   // Contacts that REGISTERs named, the newest last
+	bindings   line.Bindings
 	doubted    time.Time // since when the server keeps silent to a call; zero: it does not
 	unverified bool      // nobody checks the server's certificate
 	listing    listing
@@ -65,7 +64,7 @@ type stack struct {
 }
 
 func newAccount(e *Engine, cfg Account) *account {
-	a := &account{e: e, cfg: cfg, stacks: map[roam.Epoch]*stack{}, kept: map[roam.Epoch]roam.Epoch{}}
+	a := &account{e: e, cfg: cfg}
 	a.sip = &a.cfg.SIP
 	if e.parts.NoRegister {
 		a.cfg.Policy.Register = false
@@ -109,7 +108,7 @@ func (a *account) changed() {
 
 // stackFor returns the present stack, or an error a person can use.
 func (a *account) stackFor() (*stack, error) {
-	if st := a.stacks[a.machine.Epoch()]; st != nil {
+	if st := a.stacks.At(a.machine.Epoch()); st != nil {
 		return st, nil
 	}
 	if !a.path.Valid() {
@@ -149,12 +148,6 @@ type roamPart struct {
 	change int // the verdict of the watcher that began it; 0: something else did
 }
 
-// named is a Contact that a REGISTER of ours named.
-type named struct {
-	uri   string
-	bound bool // the server lists it, or may list it
-}
-
 // listing is what the registrar's last 2xx said about our binding.
 type listing int
 
@@ -166,17 +159,17 @@ func (st *stack) drop() {
 
 // unregister carries out roam.Unregister.
 func (a *account) unregister(epoch roam.Epoch, done func(error)) {
-	st := a.stacks[epoch]
+	st := a.stacks.At(epoch)
 	if st == nil {
 		done(sip.ErrStackClosed)
 		return
 	}
-	e, old := a.e, a.boundBefore("")
+	e, old := a.e, a.bindings.Besides("")
 	e.job("unregister "+a.cfg.Name, farewell, func(ctx context.Context) {
 		err := a.reg.Unregister(ctx, st.Stack, old...)
 		e.post(func() {
 			if err == nil {
-				a.named = nil
+				a.bindings.Forget()
 				a.view.State, a.view.Contact, a.view.Expires, a.view.Until = phone.Unregistered, "", 0, time.Time{}
 				a.view.Code, a.view.Fault = 0, phone.Fault{}
 				a.changed()

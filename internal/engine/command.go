@@ -285,7 +285,7 @@ func (e *Engine) quit(why string) {
 	}
 	e.quitting = true
 	for _, a := range e.accounts {
-		if a.view.State != phone.Registered && a.view.State != phone.Registering && len(a.boundBefore("")) == 0 {
+		if a.view.State != phone.Registered && a.view.State != phone.Registering && len(a.bindings.Besides("")) == 0 {
 			continue
 		}
 		e.leaving++
@@ -299,7 +299,7 @@ func (e *Engine) dropAll() {
 		e.calls[id].endMedia()
 	}
 	for _, a := range e.accounts {
-		for epoch := range a.stacks {
+		for epoch := range a.stacks.All() {
 			a.close(epoch)
 		}
 	}

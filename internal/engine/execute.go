@@ -46,7 +46,7 @@ func (e *Engine) execute(a *account, act roam.Action) {
 	case roam.Open:
 		a.open(act)
 	case roam.Keep:
-		a.keep(act)
+		a.stacks.Keep(act.Of, act.Epoch)
 	case roam.Close:
 		a.close(act.Epoch)
 	case roam.Register:
@@ -71,7 +71,7 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		a.probe(act)
 	case roam.AskCaller:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {
-			c.askCaller(a.stacks[act.Epoch])
+			c.askCaller(a.stacks.At(act.Epoch))
 		}
 	case roam.EndCall:
 		if c := e.calls[phone.CallID(act.Call)]; c != nil {

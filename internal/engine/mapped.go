@@ -30,7 +30,7 @@ func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 	if ev.STUN {
 		by = roam.BySTUN
 	}
-	if st := a.stacks[epoch]; st != nil {
+	if st := a.stacks.At(epoch); st != nil {
 		if st.seen[by].IsValid() {
 			a.lookAtMappings()
 		}
@@ -122,7 +122,7 @@ func (c *call) mappingSeen(sock *path.Transport, seen path.Seen, err error) {
 
 // announce carries out roam.Announce.
 func (a *account) announce(act roam.Announce) {
-	st := a.stacks[act.Epoch]
+	st := a.stacks.At(act.Epoch)
 	if st == nil {
 		return
 	}

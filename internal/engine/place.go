@@ -46,7 +46,7 @@ func (c *call) mediaForInvite(n int, st *stack, sock *path.Transport, err error)
 	a := c.acct
 	switch {
 	case err != nil:
-		if !c.over() && a.stacks[a.machine.Epoch()] == st { // else the path went, and it is placed anew
+		if !c.over() && a.stacks.At(a.machine.Epoch()) == st { // else the path went, and it is placed anew
 			c.end(failedBy(phone.NoSocket, 0, err))
 		}
 		return

@@ -13,7 +13,7 @@ import (
 
 // register carries out roam.Register.
 func (a *account) register(act roam.Register) {
-	st := a.stacks[act.Epoch]
+	st := a.stacks.At(act.Epoch)
 	if st == nil {
 		a.e.step(a, roam.RegisterFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
@@ -25,9 +25,9 @@ func (a *account) register(act roam.Register) {
 	e := a.e
 	var old []string
 	if act.RemoveOld {
-		old = a.boundBefore(st.Contact(a.sip))
+		old = a.bindings.Besides(st.Contact(a.sip))
 	}
-	a.mayBind(st.Contact(a.sip))
+	a.bindings.May(st.Contact(a.sip))
 	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
 		if act.OldFirst {
 			_ = a.reg.Unregister(ctx, st.Stack, old...) // the server has room for one: what it says now is the REGISTER's to tell
@@ -38,8 +38,8 @@ func (a *account) register(act roam.Register) {
 }
 
 func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
-	a.mayBind(res.Contact)
-	if a.stacks[epoch] == nil { // its stack was closed meanwhile
+	a.bindings.May(res.Contact)
+	if a.stacks.At(epoch) == nil { // its stack was closed meanwhile
 		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
 	}
@@ -47,7 +47,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		a.registerFailed(epoch, err)
 		return
 	}
-	a.servers.Worked(a.stacks[epoch].Server())
+	a.servers.Worked(a.stacks.At(epoch).Server())
 	a.doubted = time.Time{}
 	a.view.State, a.view.Code, a.view.Fault = phone.Registered, 200, phone.Fault{}
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
@@ -56,8 +56,18 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	a.heedListing(res)
 	a.e.step(a, roam.Registered{
 		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
-		Missing: res.Missing(), Stale: a.stale(res),
+		Missing: res.Missing(), Stale: a.bindings.Listed(res.Contact, present(res)),
 	})
+}
+
+// present are the Contacts that a 2xx lists as bound.
+func present(res sip.Registered) (list []string) {
+	for _, b := range res.Bindings {
+		if b.Expires > 0 {
+			list = append(list, b.URI)
+		}
+	}
+	return list
 }
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
@@ -74,8 +84,8 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 			a.view.State = phone.RegistrationFailed
 		}
 		a.changed()
-		if a.stacks[epoch] != nil && unanswered(f) {
-			a.failOver(epoch, a.stacks[epoch].Server(), f.Fault)
+		if a.stacks.At(epoch) != nil && unanswered(f) {
+			a.failOver(epoch, a.stacks.At(epoch).Server(), f.Fault)
 		}
 	})
 }

@@ -41,7 +41,7 @@ func (c *call) listen() {
 
 // probe carries out roam.Probe.
 func (a *account) probe(act roam.Probe) {
-	e, st := a.e, a.stacks[act.Epoch]
+	e, st := a.e, a.stacks.At(act.Epoch)
 	if st == nil {
 		e.step(a, roam.ProbeFailed{Epoch: act.Epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -148,8 +147,8 @@ func (a *account) showPath(there bool) {
 // lookAtOld tells the machine when a path of before, whose stack is kept beside
 // the present one for the calls on it, is gone too.
 func (a *account) lookAtOld(why []phone.Fact, since time.Time) {
-	present := a.stacks[a.machine.Epoch()]
-	for _, st := range a.stacks {
+	present := a.stacks.At(a.machine.Epoch())
+	for _, st := range a.stacks.All() {
 		if st != present && !a.e.alive(st.path) {
 			a.e.step(a, roam.PathChanged{Path: roam.Path(a.path), Since: since, Why: why})
 			return
@@ -265,21 +264,16 @@ func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) 
 
 // alternative is a server that did not fail lately and can be reached.
 func (a *account) alternative(now time.Time) (locate.Server, bool) {
-	for _, s := range a.servers.Order(now) {
-		if !a.servers.FailedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid() {
-			return s, true
-		}
-	}
-	return locate.Server{}, false
+	return a.servers.Next(now, a.reaches)
 }
 
 // another says whether there is something to try after a server.
 func (a *account) another(srv locate.Server) bool {
-	now := time.Now()
-	return slices.ContainsFunc(a.servers.List(), func(s locate.Server) bool {
-		return s != srv && !a.servers.FailedLately(s, now) && a.e.pathTo(s.Addr.Addr()).Valid()
-	})
+	return a.servers.Another(srv, time.Now(), a.reaches)
 }
+
+// reaches says whether a path leads to a server.
+func (a *account) reaches(srv locate.Server) bool { return a.e.pathTo(srv.Addr.Addr()).Valid() }
 
 // patience is how long a server may think about a REGISTER.
 func (a *account) patience(srv locate.Server) time.Duration {

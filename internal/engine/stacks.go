@@ -11,18 +11,11 @@ import (
 // This file keeps an account's stacks, by the epoch that they were opened for.
 
 func (a *account) opened(epoch roam.Epoch, st *stack) {
-	newest := epoch
-	for next, kept := a.kept[newest]; kept; next, kept = a.kept[newest] {
-		newest = next
-	}
-	if newest != a.machine.Epoch() || a.e.quitting {
+	if a.stacks.Newest(epoch) != a.machine.Epoch() || a.e.quitting {
 		st.drop()
 		return
 	}
-	for at := epoch; at != newest; at = a.kept[at] {
-		a.stacks[at] = st
-	}
-	a.stacks[newest] = st
+	a.stacks.Opened(epoch, st)
 	a.e.announce(false)
 	if srv := st.Server(); srv != a.chosen {
 		a.chosen = srv
@@ -43,28 +36,11 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 	})
 }
 
-// keep lets the stack of one epoch, standing or still opening, serve a newer
-// one too.
-func (a *account) keep(act roam.Keep) {
-	a.kept[act.Of] = act.Epoch
-	if st := a.stacks[act.Of]; st != nil {
-		a.stacks[act.Epoch] = st
-	}
-}
-
 // close drops the stack of an epoch, under every epoch that it served.
 func (a *account) close(epoch roam.Epoch) {
-	st := a.stacks[epoch]
-	if st == nil {
-		return
+	if st, ok := a.stacks.Close(epoch); ok {
+		st.drop()
 	}
-	for e, s := range a.stacks {
-		if s == st {
-			delete(a.stacks, e)
-			delete(a.kept, e)
-		}
-	}
-	st.drop()
 }
 
 // announce tells Ready, once: when every enabled account has its sockets, or

@@ -62,7 +62,7 @@ func (e *Engine) owes() bool {
 
 // sayOwed repeats, on a new stack, what no peer has confirmed.
 func (a *account) sayOwed() {
-	st := a.stacks[a.machine.Epoch()]
+	st := a.stacks.At(a.machine.Epoch())
 	for _, t := range slices.Clone(a.e.talks) {
 		if t.acct == a && t.sip.State() == dialog.Leaving && st != nil {
 			a.e.moveTo(t.sip, st)

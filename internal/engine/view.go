@@ -52,7 +52,7 @@ func (e *Engine) listening() (ready phone.Ready, all bool) {
 			continue
 		}
 		ready.Accounts = append(ready.Accounts, a.cfg.Name)
-		if st := a.stacks[a.machine.Epoch()]; st != nil {
+		if st := a.stacks.At(a.machine.Epoch()); st != nil {
 			ready.Listen[st.Transport().String()] = st.Local()
 		} else {
 			all = false

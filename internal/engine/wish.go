@@ -76,7 +76,7 @@ func (c *call) heardRepair(o dialog.Outcome) {
 // repair carries out roam.Repair: the call moves to the epoch's stack and is
 // refreshed there.
 func (c *call) repair(act roam.Repair) {
-	st := c.acct.stacks[act.Epoch]
+	st := c.acct.stacks.At(act.Epoch)
 	if c.over() {
 		return
 	}

@@ -71,6 +71,27 @@ func (s *Servers) FailedLately(srv locate.Server, now time.Time) bool {
 	return failed && now.Sub(at) < passOver
 }
 
+// Next is the first that did not fail lately and to which a way leads; false:
+// there is none.
+func (s *Servers) Next(now time.Time, reach func(locate.Server) bool) (locate.Server, bool) {
+	return s.after(locate.Server{}, now, reach)
+}
+
+// Another says whether there is something to try after a server.
+func (s *Servers) Another(than locate.Server, now time.Time, reach func(locate.Server) bool) bool {
+	_, ok := s.after(than, now, reach)
+	return ok
+}
+
+func (s *Servers) after(than locate.Server, now time.Time, reach func(locate.Server) bool) (locate.Server, bool) {
+	for _, srv := range s.Order(now) {
+		if srv != than && !s.FailedLately(srv, now) && reach(srv) {
+			return srv, true
+		}
+	}
+	return locate.Server{}, false
+}
+
 // Order is the list as it is to be tried: those that failed lately last.
 func (s *Servers) Order(now time.Time) []locate.Server {
 	list := slices.Clone(s.list)

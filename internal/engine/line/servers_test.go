@@ -63,4 +63,22 @@ func TestServers(t *testing.T) {
 			t.Error(s.failed)
 		}
 	})
+	t.Run("the next is one that a way leads to and that did not fail lately", func(t *testing.T) {
+		var s Servers
+		s.Replace([]locate.Server{a, b, c})
+		s.Fail(a, now)
+		reach := func(srv locate.Server) bool { return srv != b }
+		if next, ok := s.Next(now, reach); !ok || next != c {
+			t.Errorf("next is %v, %v", next, ok)
+		}
+		if s.Another(c, now, reach) {
+			t.Error("there is nothing beside c")
+		}
+		if !s.Another(a, now, reach) {
+			t.Error("c is there beside a")
+		}
+		if next, ok := s.Next(now.Add(passOver), reach); !ok || next != a {
+			t.Errorf("later next is %v, %v", next, ok)
+		}
+	})
 }
