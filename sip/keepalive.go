@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"ramble/internal/leaf/stun"
@@ -111,7 +112,9 @@ func (s *Stack) awaitPong() error {
 
 // pingServer sends CRLFs, which hold a NAT open, and an OPTIONS, whose answer
 // shows that the server is there and where it sees us. A server that never
-// answered one is not taken for dead because of it.
+// answered one is not taken for dead because of it, and one whose host refuses
+// (ICMP) is only where it was there before: an account that does not register
+// would be opened anew with each keep-alive.
 func (s *Stack) pingServer() error {
 	f, err := s.serverFlow()
 	if err != nil {
@@ -131,6 +134,8 @@ func (s *Stack) pingServer() error {
 	case err == nil:
 		s.pinged.Store(true)
 		s.unheard.Store(0)
+	case errors.Is(err, syscall.ECONNREFUSED) && !s.heard.Load():
+		s.unheard.Store(0) // it was away when the path was opened; ICMP shows that the path is whole
 	case !errors.Is(err, ErrTimeout):
 		return err
 	case s.pinged.Load():

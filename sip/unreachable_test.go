@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -47,5 +48,51 @@ func TestAServerThatRefusesIsNamedAtOnce(t *testing.T) {
 	other := open(t, acct, p.server(), func(o *StackOptions) { o.Sockets = socket.System{} })
 	if _, err := NewRegistration(acct, other.auth).Register(ctx, other.st, RegisterOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAKeepAliveThatIsRefused: the server of an account that does not register is
+// away. That says nothing new about the path, however often it is asked; a server
+// that was there before is missed.
+func TestAKeepAliveThatIsRefused(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		needs.Missing(t, "a system that tells unconnected sockets of ICMP")
+	}
+	acct := account()
+	acct.Trunk = true
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := addrPort(pc.LocalAddr())
+	pc.Close()
+	beats := make(chan struct{}, 100)
+	ph := open(t, acct, locate.Server{Addr: at}, beating, func(o *StackOptions) {
+		o.Sockets = socket.System{}
+		o.Trace = func(e TraceEntry) {
+			if e.Sent && bytes.HasPrefix(e.Message, []byte("OPTIONS ")) {
+				beats <- struct{}{}
+			}
+		}
+	})
+	for range 2 * maxUnheard {
+		select {
+		case <-beats:
+		case <-time.After(patience):
+			t.Fatal("no OPTIONS any more")
+		}
+	}
+	if len(ph.events) != 0 {
+		t.Fatalf("an event: %+v", <-ph.events)
+	}
+	p := newPeer(t, locate.UDP)
+	p.setAuto(func(m *message) bool {
+		m.reply(404, "Not Found", "x", "")
+		p.pc.Close()
+		return true
+	})
+	ph = open(t, acct, p.server(), beating, func(o *StackOptions) { o.Sockets = socket.System{} })
+	if e := event[StackFailed](ph); !errors.Is(e.Err, syscall.ECONNREFUSED) {
+		t.Errorf("got %v", e.Err)
 	}
 }
