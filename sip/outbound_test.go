@@ -167,6 +167,97 @@ func TestAServerThatRewritesContacts(t *testing.T) {
 	}
 }
 
+// TestABindingRewrittenToAnAddressThatNobodyTells: the registrar has us under an
+// address that its Via does not name. The only binding of our user with the whole
+// time before it is ours; one that has less may be, and its time counts.
+func TestABindingRewrittenToAnAddressThatNobodyTells(t *testing.T) {
+	const hidden, other = "sip:alice@203.0.113.9:1024", "sip:alice@192.0.2.7"
+	for _, tc := range []struct {
+		name, header string
+		list         []string
+		stored       string
+		expires      time.Duration
+	}{
+		{"all the time of the header", "Expires: 120", []string{hidden + ">;expires=120"}, hidden, 2 * time.Minute},
+		{"all the time that was asked for", "", []string{hidden + ">;expires=600"}, hidden, 10 * time.Minute},
+		{"beside an older one", "", []string{other + ">;expires=77", hidden + ">;expires=600"}, hidden, 10 * time.Minute},
+		{"less than anybody said", "", []string{hidden + ">;expires=77"}, "", 77 * time.Second},
+		{"two that may be ours", "", []string{other + ">;expires=600", hidden + ">;expires=600"}, "", 10 * time.Minute},
+		{"of somebody else", "", []string{"sip:bob@203.0.113.9:1024>;expires=600"}, "", 10 * time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := newPeer(t, locate.UDP)
+			p.setAuto(func(m *message) bool {
+				hs := []string{tc.header}
+				if tc.header == "" {
+					hs = nil
+				}
+				for _, c := range tc.list {
+					hs = append(hs, "Contact: <"+c)
+				}
+				m.reply(200, "OK", "reg", "", hs...)
+				return m.Method() == "REGISTER"
+			})
+			ph := open(t, account(), p.server())
+			got, err := NewRegistration(ph.acct, ph.auth).Register(ctxOf(t), ph.st, RegisterOptions{})
+			if err != nil || got.Stored != tc.stored || got.Expires != tc.expires || got.Listed != (tc.stored != "") {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestRemovesWhatTheServerStored: a server that rewrites the first Contact of a
+// REGISTER only, as Asterisk does, is asked to remove the binding as it listed it.
+func TestRemovesWhatTheServerStored(t *testing.T) {
+	p := newPeer(t, locate.TCP)
+	list := map[string]bool{}
+	p.setAuto(func(m *message) bool {
+		var hs []string
+		for i, c := range m.All("Contact") {
+			a, _ := wire.ParseAddress(c)
+			if i == 0 {
+				a.URI = fmt.Sprintf("sip:alice@%v;transport=tcp", m.from)
+			}
+			if e, _ := a.Param("expires"); e == "0" {
+				delete(list, a.URI)
+			} else {
+				list[a.URI] = true
+			}
+		}
+		for at := range list {
+			hs = append(hs, "Contact: <"+at+">;expires=600")
+		}
+		m.reply(200, "OK", "reg", "", hs...)
+		return true
+	})
+	acct := account()
+	acct.Transport = locate.TCP
+	var reg *Registration
+	stored := ""
+	for i := range 3 {
+		ph := open(t, acct, p.server())
+		if reg == nil {
+			reg = NewRegistration(ph.acct, ph.auth)
+		}
+		was := p.count("REGISTER")
+		o := RegisterOptions{}
+		if stored != "" {
+			o.Remove = []string{stored}
+		}
+		got, err := reg.Register(ctxOf(t), ph.st, o)
+		if err != nil || !got.Listed || len(got.Bindings) != 1 || got.Stored == stored || p.count("REGISTER")-was != 1 {
+			t.Fatalf("move %d: %+v, %v", i, got, err)
+		}
+		stored = got.Stored
+		ph.close()
+	}
+	last := open(t, acct, p.server())
+	if err := reg.Unregister(ctxOf(t), last.st); err != nil || len(list) != 0 {
+		t.Errorf("%v are left, %v", list, err)
+	}
+}
+
 func TestAnswersWithoutOurBinding(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

@@ -10,7 +10,6 @@ import (
 
 	sipgo "github.com/emiago/sipgo/sip"
 
-	"ramble/internal/leaf/clean"
 	"ramble/sip/digest"
 	"ramble/sip/wire"
 )
@@ -30,14 +29,19 @@ type Registration struct {
 	busy chan struct{} // capacity 1, held while a REGISTER is under way
 
 	// Owned by whoever holds busy.
-	callID   string
-	tag      string
-	seq      uint32
-	expires  time.Duration // asked for; 423 raises it
-	plain    bool          // 439: no reg-id
-	contact  string        // last registered, for Unregister
-	mute     bool          // the server lists no bindings
-	rewrites bool          // it puts the source in place of Contacts: it cannot be asked to remove one
+	callID  string
+	tag     string
+	seq     uint32
+	expires time.Duration // asked for; 423 raises it
+	plain   bool          // 439: no reg-id
+	contact string        // last registered, for Unregister
+	stored  string        // the same as the server listed it; "" where it did not
+	last    struct {      // the last 2xx
+		contact string
+		listed  []string
+	}
+	mute     bool // the server lists no bindings
+	rewrites bool // it puts the source in place of every Contact: it cannot be asked to remove one
 }
 
 // RegisterOptions vary one REGISTER.
@@ -50,6 +54,7 @@ type RegisterOptions struct {
 // Registered is what a registrar granted.
 type Registered struct {
 	Contact            string        // the URI that we registered
+	Stored             string        // the same as the registrar lists it, which may have rewritten it; "" where it does not list us
 	Expires            time.Duration // granted
 	RefreshIn          time.Duration // register again after this
 	Bindings           []Binding     // what the registrar lists, ours included
@@ -62,18 +67,6 @@ type Registered struct {
 	ServiceRoute       []string // which the account's requests on this stack take from now on (RFC 3608)
 	Path               []string // by which requests for us come (RFC 3327), sanitized
 }
-
-// Binding is one contact that the registrar knows for the account.
-type Binding struct {
-	URI     string
-	Expires time.Duration // 0: listed as removed
-	Mine    bool          // this instance's, at the present address or another
-}
-
-// Missing reports that the registrar lists others and not us. One that lists
-// nobody says nothing about it: RFC 3261 10.3 wants the list, and there are
-// servers that leave it out.
-func (r Registered) Missing() bool { return !r.Listed && len(r.Bindings) > 0 }
 
 // NewRegistration returns a registration that sent nothing yet.
 func NewRegistration(acct *Account, auth *Credentials) *Registration {
@@ -107,15 +100,17 @@ func (r *Registration) Register(ctx context.Context, st *Stack, o RegisterOption
 	got.Received = st.seen(res)
 	r.read(&got, res)
 	if len(o.Remove) > 0 && !got.Listed && !r.mute {
-		// The server took the removal for the new binding (a rewritten Contact):
-		// add it again, once, and never ask that again.
-		r.rewrites = true
+		// The server took a removal for the new binding: add it again, once.
 		if res, err = r.send(ctx, st, &got.RoundTrips, func() []wire.Header { return r.contacts(contact, nil) }); err != nil {
 			return got, err
 		}
 		got.Received = st.seen(res)
 		r.read(&got, res)
+		// It was that very one, at the same address; else the server rewrites
+		// every Contact, and is never asked that again.
+		r.rewrites = !slices.Contains(o.Remove, got.Stored)
 	}
+	r.stored = got.Stored
 	if len(o.Remove) == 0 {
 		r.mute = len(got.Bindings) == 0
 	}
@@ -138,30 +133,40 @@ func (r *Registration) granted(st *Stack, got Registered) {
 }
 
 // Unregister removes the binding that Register made last, if there is one, and
-// others that the registrar may list.
+// others that the registrar may list. The stack's own Contact stands first: a
+// server that puts the source in the place of a Contact does it to that one.
 func (r *Registration) Unregister(ctx context.Context, st *Stack, others ...string) error {
 	if err := r.lock(ctx); err != nil {
 		return err
 	}
 	defer r.unlock()
-	others = slices.DeleteFunc(slices.Clone(others), func(uri string) bool { return uri == r.contact })
-	if r.contact == "" && len(others) == 0 {
+	own := st.Contact(r.acct)
+	var bound []string
+	for _, uri := range append([]string{r.contact, r.stored}, others...) {
+		if uri != "" && uri != own && !slices.Contains(bound, uri) {
+			bound = append(bound, uri)
+		}
+	}
+	if r.contact == "" && len(bound) == 0 {
 		return nil
 	}
 	trips := 0
-	_, err := r.send(ctx, st, &trips, func() (hs []wire.Header) {
-		if r.contact != "" {
-			hs = append(hs, wire.Header{Name: "Contact", Value: r.own(r.contact) + ";expires=0"})
-		}
-		for _, uri := range others {
-			hs = append(hs, wire.Header{Name: "Contact", Value: "<" + uri + ">;expires=0"})
+	_, err := r.send(ctx, st, &trips, func() []wire.Header {
+		hs := []wire.Header{{Name: "Contact", Value: r.own(own) + ";expires=0"}}
+		for _, uri := range bound {
+			hs = append(hs, removal(uri))
 		}
 		return append(hs, wire.Header{Name: "Expires", Value: "0"})
 	})
 	if err == nil {
-		r.contact = ""
+		r.contact, r.stored = "", ""
 	}
 	return err
+}
+
+// removal asks the server to drop one binding, by the URI under which it has it.
+func removal(uri string) wire.Header {
+	return wire.Header{Name: "Contact", Value: "<" + uri + ">;expires=0"}
 }
 
 func (r *Registration) lock(ctx context.Context) error {
@@ -193,7 +198,7 @@ func (r *Registration) contacts(uri string, remove []string) []wire.Header {
 	hs := []wire.Header{{Name: "Contact", Value: r.own(uri) + ";expires=" + seconds}}
 	for _, old := range remove {
 		if old != uri {
-			hs = append(hs, wire.Header{Name: "Contact", Value: "<" + old + ">;expires=0"})
+			hs = append(hs, removal(old))
 		}
 	}
 	return append(hs, wire.Header{Name: "Expires", Value: seconds})
@@ -249,81 +254,4 @@ func (r *Registration) raise(minimum string) bool {
 	}
 	r.expires = asked
 	return true
-}
-
-// read takes in a 2xx.
-func (r *Registration) read(got *Registered, res *sipgo.Response) {
-	ours, _ := wire.ParseURI(got.Contact)
-	got.Expires = seconds(wire.Value(res, "Expires"), r.expires)
-	got.Bindings, got.Listed, got.GRUU = nil, false, ""
-	for _, v := range wire.Values(res, "Contact") {
-		a, err := wire.ParseAddress(v)
-		if err != nil {
-			continue
-		}
-		u, err := wire.ParseURI(a.URI)
-		if err != nil {
-			continue
-		}
-		b := Binding{URI: a.URI, Expires: got.Expires}
-		v, own := a.Param("expires")
-		if own { // wins over the header (RFC 3261 10.2.4)
-			b.Expires = seconds(v, b.Expires)
-		}
-		gone := own && strings.TrimSpace(v) == "0" // listed as removed
-		if gone {
-			b.Expires = 0
-		}
-		instance, _ := a.Param("+sip.instance")
-		b.Mine = u.SameAddress(ours) || (r.acct.InstanceID != "" && strings.EqualFold(instance, "<"+r.acct.InstanceID+">"))
-		// A server may list us under the address that it sees.
-		rewritten := got.Received.IsValid() && u.User == ours.User && u.Host == got.Received.Addr().String() && u.PortOrDefault() == got.Received.Port()
-		b.Mine = b.Mine || rewritten
-		if (u.SameAddress(ours) || rewritten) && !gone {
-			got.Listed = true
-			got.Expires = b.Expires
-			got.GRUU, _ = a.Param("pub-gruu")
-			r.rewrites = r.rewrites || !u.SameAddress(ours)
-		}
-		got.Bindings = append(got.Bindings, b)
-	}
-	got.RefreshIn = refreshIn(got.Expires)
-	got.FlowTimer = seconds(wire.Value(res, "Flow-Timer"), 0)
-	got.ServiceRoute, got.Path = routesIn(res, "Service-Route"), routesIn(res, "Path")
-	for i := range got.Path {
-		got.Path[i] = clean.Text(got.Path[i])
-	}
-	for _, v := range wire.Values(res, "Require") {
-		for _, option := range wire.SplitList(v, ',') {
-			got.ServerDoesOutbound = got.ServerDoesOutbound || strings.EqualFold(option, "outbound")
-		}
-	}
-}
-
-// maxRoutes bounds a route set that a registrar gives us.
-const maxRoutes = 8
-
-// routesIn reads a list of route values, without those that are none.
-func routesIn(res *sipgo.Response, name string) (out []string) {
-	for _, v := range wire.Values(res, name) {
-		for _, one := range wire.SplitList(v, ',') {
-			a, err := wire.ParseAddress(one)
-			if err != nil || len(out) == maxRoutes {
-				continue
-			}
-			if _, err := wire.ParseURI(a.URI); err == nil && wire.ValidAnyURI(a.URI) {
-				out = append(out, a.String())
-			}
-		}
-	}
-	return out
-}
-
-// seconds reads a delta-seconds; other is taken for what is no number, or 0.
-func seconds(v string, other time.Duration) time.Duration {
-	n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
-	if err != nil || n == 0 {
-		return other
-	}
-	return min(time.Duration(n)*time.Second, maxExpires)
 }

@@ -29,7 +29,7 @@ func TestUnregister(t *testing.T) {
 		}
 	}
 	t.Run("removes what may be listed where it has no binding of its own", func(*testing.T) {
-		removed("<sip:alice@192.0.2.7", "<sip:alice@192.0.2.8")
+		removed("<"+ph.st.Contact(ph.acct), "<sip:alice@192.0.2.7", "<sip:alice@192.0.2.8")
 	})
 	t.Run("removes its own binding with it", func(t *testing.T) {
 		if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {

@@ -48,6 +48,7 @@ type finding struct {
 // standing is how an account stands with its server.
 type standing struct {
 	bindings   line.Bindings
+	accepted   bool      // the server has accepted the login, in this run or one before
 	doubted    time.Time // since when the server keeps silent to a call; zero: it does not
 	unverified bool      // nobody checks the server's certificate
 	listing    listing

@@ -11,6 +11,10 @@ import (
 
 // This file registers, and removes bindings.
 
+// longestBinding is how long a REGISTER may have bound something whose answer is
+// not known: more is never asked for.
+const longestBinding = 24 * time.Hour
+
 // register carries out roam.Register.
 func (a *account) register(act roam.Register) {
 	st := a.stacks.At(act.Epoch)
@@ -27,7 +31,7 @@ func (a *account) register(act roam.Register) {
 	if act.RemoveOld {
 		old = a.bindings.Besides(st.Contact(a.sip))
 	}
-	a.bindings.May(st.Contact(a.sip))
+	a.bindings.May(st.Contact(a.sip), time.Now().Add(longestBinding))
 	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
 		if act.OldFirst {
 			_ = a.reg.Unregister(ctx, st.Stack, old...) // the server has room for one: what it says now is the REGISTER's to tell
@@ -38,7 +42,7 @@ func (a *account) register(act roam.Register) {
 }
 
 func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
-	a.bindings.May(res.Contact)
+	a.bindings.May(res.Contact, time.Now().Add(longestBinding))
 	if a.stacks.At(epoch) == nil { // its stack was closed meanwhile
 		a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: roam.Failure{Kind: roam.Cancelled}})
 		return
@@ -47,6 +51,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		a.registerFailed(epoch, err)
 		return
 	}
+	a.accepted = true
 	a.servers.Worked(a.stacks.At(epoch).Server())
 	a.doubted = time.Time{}
 	a.view.State, a.view.Code, a.view.Fault = phone.Registered, 200, phone.Fault{}
@@ -56,7 +61,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	a.heedListing(res)
 	a.e.step(a, roam.Registered{
 		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,
-		Missing: res.Missing(), Stale: a.bindings.Listed(res.Contact, present(res)),
+		Missing: res.Missing(), Stale: a.bindings.Listed(res.Contact, res.Stored, a.view.Until, present(res)),
 	})
 }
 
@@ -72,10 +77,13 @@ func present(res sip.Registered) (list []string) {
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
+	if a.accepted && f.Kind == roam.Answered && f.Code == 403 {
+		f.Fault.Kind = phone.FaultPlace
+	}
 	a.view.Code, a.view.Fault = f.Code, f.Fault
 	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.doubted = time.Time{} // the account shows it from here on
-	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f})
+	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f, Known: a.accepted})
 	a.e.then(func() {
 		switch {
 		case a.machine.Refused():

@@ -39,7 +39,7 @@ type Options struct {
 // Quirks are what servers of the field do differently.
 type Quirks struct {
 	Outbound         bool // RFC 5626: instance and reg-id name a binding
-	RewriteContact   bool // the Contact becomes the source address, as Asterisk's rewrite_contact
+	RewriteContact   bool // the first Contact becomes the source address, as Asterisk's rewrite_contact
 	NoRecordRoute    bool // leave the dialog alone after the INVITE
 	MaxContacts      int  // 403 to one more; 0 is any number
 	AuthInDialog     bool // with ProxyAuth: challenge in dialogs as well

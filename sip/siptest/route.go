@@ -267,7 +267,7 @@ func (p *proxy) wishes(req *sipgo.Request, from flow, now time.Time) (reg regist
 		if life > 0 && life < q.MinExpires {
 			return reg, 423, []sipgo.Header{sipgo.NewHeader("Min-Expires", strconv.Itoa(int(q.MinExpires/time.Second)))}
 		}
-		reg.contacts = append(reg.contacts, p.binding(c, min(life, q.MaxExpires), from, now))
+		reg.contacts = append(reg.contacts, p.binding(c, len(reg.contacts) == 0, min(life, q.MaxExpires), from, now))
 	}
 	if reg.star && (general != 0 || len(reg.contacts) > 0) {
 		return reg, 400, nil // RFC 3261 10.3 step 6
@@ -275,9 +275,9 @@ func (p *proxy) wishes(req *sipgo.Request, from flow, now time.Time) (reg regist
 	return reg, 0, nil
 }
 
-func (p *proxy) binding(c *sipgo.ContactHeader, life time.Duration, from flow, now time.Time) Binding {
+func (p *proxy) binding(c *sipgo.ContactHeader, first bool, life time.Duration, from flow, now time.Time) Binding {
 	uri := *c.Address.Clone()
-	if p.r.o.Quirks.RewriteContact {
+	if first && p.r.o.Quirks.RewriteContact {
 		uri = makeURI(uri.User, from.remote, from.transport())
 	}
 	b := Binding{

@@ -98,10 +98,12 @@ type (
 		Missing   bool
 		Stale     bool
 	}
-	// RegisterFailed: any other end of a REGISTER.
+	// RegisterFailed: any other end of a REGISTER. Known: the server has accepted
+	// the same login before, so that a 403 is not about that.
 	RegisterFailed struct {
 		Epoch   Epoch
 		Failure Failure
+		Known   bool
 	}
 	// Unregistered and UnregisterFailed are the ends of an Unregister.
 	Unregistered     struct{ Epoch Epoch }

@@ -64,7 +64,7 @@ func (m *Machine) Phase() Phase {
 		return Registering
 	case slices.ContainsFunc(m.calls, (*call).underRepair):
 		return Proving
-	case m.reg.pending():
+	case m.reg.pending(), m.reg.slow:
 		return Waiting
 	default:
 		return Steady

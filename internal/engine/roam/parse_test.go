@@ -125,7 +125,7 @@ func (w *scanner) event() Event {
 	case "registered":
 		return Registered{Epoch: w.epoch(), RefreshIn: w.duration("refresh="), Seen: w.address("seen="), Outbound: w.flag("outbound"), Missing: w.flag("missing"), Stale: w.flag("stale"), Detail: w.text()}
 	case "register-failed":
-		return RegisterFailed{Epoch: w.epoch(), Failure: w.failure()}
+		return RegisterFailed{Epoch: w.epoch(), Known: w.flag("known"), Failure: w.failure()}
 	case "unregistered":
 		return Unregistered{Epoch: w.epoch()}
 	case "unregister-failed":

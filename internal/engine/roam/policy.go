@@ -102,6 +102,15 @@ func (p Policy) backoff(failures int, retryAfter time.Duration) time.Duration {
 	return max(p.between(bound/2, bound), retryAfter)
 }
 
+// placeWait is the wait after so many 403s in a row to a login that the server has
+// accepted before: it gives the account one place, and who has that keeps it for
+// minutes or an hour. To ask more often frees nothing, and some servers lock out
+// who is refused too often.
+func (p Policy) placeWait(times int, retryAfter time.Duration) time.Duration {
+	waits := [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
+	return max(waits[min(max(times, 1), len(waits))-1], retryAfter)
+}
+
 // Times of RFC 5626 4.5, where all flows (the only one) have failed.
 const (
 	flowBase = 30 * time.Second

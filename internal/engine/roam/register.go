@@ -10,7 +10,7 @@ import (
 // registration is the account's binding with its server.
 type registration struct {
 	wanted   bool       // the user wants one
-	refused  bool       // the server does not; nothing is sent until the user or a new path asks
+	unwanted            // the server does not want it
 	ok       bool       // it was granted on the present stack
 	bound    Epoch      // the epoch of the last grant; 0 none
 	doubt    Epoch      // of the first REGISTER since then that nobody answered: the server may have taken it; 0 none
@@ -30,14 +30,21 @@ type registration struct {
 	leaving  Epoch      // of the Unregister in flight; 0 none
 }
 
+// unwanted is what a server that does not want the registration leads to.
+type unwanted struct {
+	refused bool // nothing is sent until the user or a new path asks
+	crowded int  // 403s in a row to a login that is good: somebody else has the place
+	slow    bool // because of that the next try is far away, and nothing waits for it
+}
+
 // pending reports whether the binding is wanted, not there yet and not refused.
-func (r *registration) pending() bool { return r.wanted && !r.refused && !r.ok }
+func (r *registration) pending() bool { return r.wanted && !r.refused && !r.slow && !r.ok }
 
 // newStack forgets what belonged to the stack of before. What is with the
 // server stays remembered in bound.
 func (r *registration) newStack() {
 	r.unanswered()
-	*r = registration{wanted: r.wanted, refused: r.refused, bound: r.bound, doubt: r.doubt, outbound: r.outbound, owed: r.owed || r.leave}
+	*r = registration{wanted: r.wanted, unwanted: unwanted{refused: r.refused}, bound: r.bound, doubt: r.doubt, outbound: r.outbound, owed: r.owed || r.leave}
 }
 
 // register sends a REGISTER now, or after the one in flight.
@@ -50,7 +57,7 @@ func (m *Machine) register() {
 		r.again = true
 		return
 	}
-	r.flight, r.due = m.epoch, time.Time{}
+	r.flight, r.due, r.slow = m.epoch, time.Time{}, false
 	old := m.leftBehind() || r.stale || r.bound != 0 && r.moved
 	m.do(Register{Epoch: m.epoch, RemoveOld: old && m.policy.RemoveOld, OldFirst: old && r.oldFirst})
 	m.runRegister()
@@ -64,7 +71,7 @@ func (m *Machine) registered(e Registered) {
 	m.sweep(e.Stale)
 	first := !r.ok
 	r.flight, r.ok, r.bound, r.failures, r.oldFirst, r.last = 0, true, m.epoch, 0, false, phone.Fact{}
-	r.moved, r.outbound = false, e.Outbound
+	r.moved, r.outbound, r.crowded = false, e.Outbound, 0
 	m.answered()
 	if e.RefreshIn > 0 {
 		r.due = m.now.Add(e.RefreshIn)
@@ -153,6 +160,13 @@ func (m *Machine) registerFailed(e RegisterFailed) {
 	case e.Failure.final() && e.Failure.Kind == Answered && m.refusedContact():
 		m.endRegister(false, then(r.last, phone.TryOwnAddress))
 		m.register()
+	case e.Known && e.Failure.Kind == Answered && e.Failure.Code == 403:
+		r.crowded++
+		r.slow = true
+		wait := m.policy.placeWait(r.crowded, e.Failure.RetryAfter)
+		r.due = m.now.Add(wait)
+		m.endRegister(false, again(r.last, wait))
+		m.registerRefused()
 	case e.Failure.final():
 		r.refused = true
 		m.endRegister(false, r.last)
@@ -172,7 +186,7 @@ func (m *Machine) oneContactOnly(f Failure) bool {
 	return f.Kind == Answered && f.Code == 403 && m.policy.RemoveOld && !r.oldFirst && m.leftBehind()
 }
 
-// registerRefused: no further try by ourselves.
+// registerRefused: no further try by ourselves, or none soon.
 func (m *Machine) registerRefused() {
 	if m.roam != nil && m.roam.full {
 		m.roam.refused = true
@@ -196,7 +210,7 @@ func (m *Machine) wantRegistration(on bool) {
 	if on == r.wanted {
 		return
 	}
-	r.wanted, r.refused, r.again = on, false, false
+	r.wanted, r.refused, r.slow, r.again = on, false, false, false
 	if on {
 		r.owed = false
 	}

@@ -121,7 +121,7 @@ func (m *Machine) overdue() {
 // conclude ends a roam of which nothing is open any more.
 func (m *Machine) conclude() {
 	r := m.roam
-	if r.refused && m.reg.refused {
+	if r.refused && (m.reg.refused || m.reg.slow) {
 		f := m.reg.last
 		f.Kind = phone.NotRegistered
 		r.blame(f)

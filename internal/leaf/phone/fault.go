@@ -26,6 +26,7 @@ const (
 	FaultResponse            // a final response other than 2xx; Others: logins that it asks for, where none is known here
 	FaultLogin               // the credentials failed for a fresh nonce; Name: the realm
 	FaultStale               // the server calls every nonce stale
+	FaultPlace               // 403 to a REGISTER whose login was accepted before: somebody else has the only place
 	FaultRedirect            // 3xx, which is not followed; Name: the first Contact, Others: the rest
 	FaultTimeout             // no answer in time
 	FaultRefused             // nobody listens at the server's port

@@ -25,6 +25,9 @@ func Trouble(f phone.Fault) (text, hint string) {
 			"Check auth_user and the password of this account, then register again."
 	case phone.FaultStale:
 		return "The server calls every login attempt out of date.", "Its clock or its nonce store is broken; ask its operator."
+	case phone.FaultPlace:
+		return fmt.Sprintf("Another registration holds the only place that the server gives this account %s; the login is good, it was accepted before.", Status(f.Code, f.Phrase)),
+			"Sign out the other phone. If a phone was killed, its registration ends by itself; ramble tries again after 1, 2, 5 and then every 10 minutes, or when you register again."
 	case phone.FaultRedirect:
 		return redirected(f)
 	case phone.FaultTimeout:
