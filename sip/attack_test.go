@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,24 +250,29 @@ func TestCredentialsStayHome(t *testing.T) {
 		}
 		noSecret(t, p)
 	})
-	t.Run("a registrar cannot change its realm", func(t *testing.T) {
-		r := newRegistrar("MD5")
-		r.realm = "asterisk"
-		ph, p, reg := registering(t, locate.UDP, r)
-		if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		r.change(func() { r.realm = "evil.test"; r.renew() })
-		_, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
-		var re *ResponseError
-		if !errors.As(err, &re) || re.Code != 401 {
-			t.Errorf("got %v", err)
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, m := range p.seen {
-			if strings.Contains(m.value("Authorization"), "evil.test") {
-				t.Error(m.text)
+	t.Run("a registrar that changes its realm is answered for the new one alone, and one that is set stays", func(t *testing.T) {
+		for _, set := range []string{"", "asterisk"} {
+			r := newRegistrar("MD5")
+			r.realm = "asterisk"
+			ph, p, _ := registering(t, locate.UDP, r)
+			acct := account()
+			acct.Realm = set
+			auth := NewCredentials(acct, nil)
+			reg := NewRegistration(acct, auth)
+			if _, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			r.change(func() { r.realm = "pbx.test"; r.renew() })
+			_, err := reg.Register(ctxOf(t), ph.st, RegisterOptions{})
+			if (err == nil) != (set == "") {
+				t.Errorf("realm %q set: %v", set, err)
+			}
+			all, _ := p.soFar()
+			if last := all[len(all)-1].text; set == "" && strings.Count(last, "Authorization: ") != 1 {
+				t.Error(last)
+			}
+			if told := slices.ContainsFunc(all, func(m *message) bool { return strings.Contains(m.text, "pbx.test") }); told != (set == "") {
+				t.Errorf("realm %q set: answered for the other one: %v", set, told)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -15,7 +16,7 @@ import (
 type Owner struct {
 	User     string                 // of the digest
 	Domain   string                 // of the address of record, a realm of the owner's
-	Realm    string                 // another; empty: learnt from the first challenge to a REGISTER
+	Realm    string                 // another; empty: learnt from challenges to a REGISTER
 	Trunk    bool                   // it never registers: learnt from the server's first challenge to any request outside of dialogs
 	Password func() (string, error) // asked for when a challenge needs it; nil: no password
 }
@@ -25,8 +26,9 @@ type Owner struct {
 // only the hash for a realm that took it. It is for one goroutine at a time.
 //
 // Credentials are bound. They go only to the owner's server as the next hop,
-// and only for the owner's realms: the one its registrar named in the first
-// challenge to a REGISTER (of a trunk: its server in the first challenge at all), Owner.Realm, or the domain. Cached answers
+// and only for the owner's realms: the domain, and Owner.Realm or else the one that
+// its registrar named in the last challenge to a REGISTER, which no other server sees
+// (of a trunk: its server in the first challenge at all). Cached answers
 // are not volunteered where a proxy would pass them on to the peer: those to a
 // REGISTER stay with REGISTER, and within a dialog there are none before the
 // dialog was challenged. The ACK of a 2xx carries none, although RFC 3261
@@ -34,7 +36,7 @@ type Owner struct {
 // would read them.
 type Memory struct {
 	owner Owner
-	realm string // pinned by the first challenge that may pin one
+	realm string // pinned by the last challenge that may pin one
 	pins  bool   // a realm is pinned; it may be empty
 	known map[challengeKey]*challenge
 	count map[string]int    // uses of each nonce, which never repeat, whoever named it
@@ -180,8 +182,10 @@ func (m *Memory) Challenged(res *sipgo.Response, sc Scope, at *Attempt) ([]Remar
 	answered := false
 	stale := false
 	realm := ""
-	for _, ch := range strongest(all) {
-		if !m.ours(ch.realm, sc) {
+	offered := strongest(all)
+	m.learn(offered, sc)
+	for _, ch := range offered {
+		if !m.ours(ch.realm) {
 			remarks = append(remarks, Remark{ForeignRealm, ch.realm, ch.algorithm})
 			continue
 		}
@@ -216,14 +220,24 @@ func (m *Memory) Challenged(res *sipgo.Response, sc Scope, at *Attempt) ([]Remar
 }
 
 // ours says whether a realm is one of the owner's.
-func (m *Memory) ours(realm string, sc Scope) bool {
-	if strings.EqualFold(realm, m.owner.Domain) || (m.owner.Realm != "" && realm == m.owner.Realm) {
-		return true
+func (m *Memory) ours(realm string) bool {
+	return strings.EqualFold(realm, m.owner.Domain) || m.owner.Realm != "" && realm == m.owner.Realm ||
+		m.pins && realm == m.realm
+}
+
+// learn takes the realm of the owner's server from a challenge that only that
+// server can have made and that names none of the known ones. A server that was
+// set up anew has another realm than before; what was for the old one is dropped.
+func (m *Memory) learn(offered []challenge, sc Scope) {
+	may := sc.Register || m.owner.Trunk && !sc.InDialog && !m.pins
+	if !may || m.owner.Realm != "" || len(offered) == 0 ||
+		slices.ContainsFunc(offered, func(ch challenge) bool { return m.ours(ch.realm) }) {
+		return
 	}
-	if (sc.Register || m.owner.Trunk) && !sc.InDialog && !m.pins && m.owner.Realm == "" {
-		m.realm, m.pins = realm, true
+	if m.pins {
+		m.drop(sc.Server, m.realm)
 	}
-	return m.pins && realm == m.realm
+	m.realm, m.pins = offered[0].realm, true
 }
 
 // weakened says whether a realm offers less than it did before.

@@ -155,6 +155,7 @@ func TestRealms(t *testing.T) {
 		steps []step
 	}{
 		{"an account that registers: a call's challenge names no new realm", owner(), []step{{calling, "asterisk", false}, {registering, "asterisk", true}, {calling, "asterisk", true}, {calling, "evil", false}}},
+		{"a registrar that was set up anew has another realm", owner(), []step{{registering, "asterisk", true}, {registering, "pbx", true}, {calling, "pbx", true}, {calling, "asterisk", false}}},
 		{"a trunk learns the realm of its server", trunk, []step{{calling, "asterisk", true}, {calling, "asterisk", true}, {calling, "evil", false}, {calling, "example.test", true}}},
 		{"a trunk learns nothing within a call", trunk, []step{{inDialog, "evil", false}, {calling, "asterisk", true}, {inDialog, "asterisk", true}}},
 		{"a trunk learns nothing from anybody else", trunk, []step{{elsewhere, "evil", false}, {elsewhere, "example.test", false}, {calling, "asterisk", true}}},
