@@ -89,6 +89,7 @@ type mapping struct {
 type mediaHost struct {
 	wanted  string
 	at      netip.Addr
+	sought  bool // the look-up is under way
 	missing bool // it was looked up, and has none
 }
 

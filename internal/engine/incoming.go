@@ -144,5 +144,15 @@ func (c *call) mediaForAnswer(sock *path.Transport, err error) {
 		return
 	}
 	c.sock, c.view.LocalMedia = sock, sock.RTP()
+	c.accept()
+}
+
+// accept sends the answer, once the sockets listen and the host at which the
+// other side wants its audio is known: without one the call is refused (488), and
+// that cannot be said after a 2xx.
+func (c *call) accept() {
+	if c.over() || !c.answering || c.sock == nil || c.host.sought || c.host.missing {
+		return
+	}
 	c.e.feed(c.sip, dialog.Accept{Wish: c.wish()})
 }

@@ -68,7 +68,7 @@ func (c *call) findHost(name string) {
 	if c.host.wanted == name {
 		return
 	}
-	c.host = mediaHost{wanted: name}
+	c.host = mediaHost{wanted: name, sought: true}
 	e := c.e
 	e.job("media host", hostPatience, func(ctx context.Context) {
 		list, err := e.parts.Lookup.LookupNetIP(ctx, "ip", name)
@@ -81,6 +81,7 @@ func (c *call) hostFound(name string, list []netip.Addr, err error) {
 	if c.over() || c.host.wanted != name {
 		return
 	}
+	c.host.sought = false
 	for _, at := range list {
 		like := c.host.at.IsValid() && c.host.at.Unmap().Is4() == c.acct.path.Source.Unmap().Is4()
 		if _, bad := (sdp.Negotiated{Host: name, Port: 9}).At(at); bad == nil && !like {
@@ -95,6 +96,7 @@ func (c *call) hostFound(name string, list []netip.Addr, err error) {
 		c.negotiated(c.terms)
 		c.followFamily()
 	}
+	c.accept()
 }
 
 // mediaTerms is what was negotiated, in the words of the stream.

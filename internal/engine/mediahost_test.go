@@ -59,7 +59,7 @@ func (s slowNames) LookupNetIP(ctx context.Context, network, host string) ([]net
 }
 
 // namedPeer is a world in which one peer says a host name for its media.
-func namedPeer(t *testing.T, user string, found bool) *rig {
+func namedPeer(t *testing.T, user string, found bool, more ...func(*engine.Parts)) *rig {
 	var address string
 	var at []netip.Addr
 	name := func(address string) string { return "media.example.org"[:len(address)-4] + ".org" }
@@ -78,10 +78,15 @@ func namedPeer(t *testing.T, user string, found bool) *rig {
 				names.at = at
 			}
 			p.Lookup = names
+			for _, set := range more {
+				set(p)
+			}
 		},
 	}
 	return s.run(t, locate.UDP)
 }
+
+func answersAlways(p *engine.Parts) { p.Accounts[0].AutoAnswer = engine.AutoAlways }
 
 // TestAMediaHostIsLookedUpBesideTheLoop: both ways, and both ends.
 func TestAMediaHostIsLookedUpBesideTheLoop(t *testing.T) {
@@ -118,6 +123,29 @@ func TestAMediaHostIsLookedUpBesideTheLoop(t *testing.T) {
 			if err := <-done; err == nil {
 				t.Error("the caller was not told")
 			}
+		})
+	})
+	t.Run("in their offer, and nobody knows it, to a phone that answers by itself", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			r := namedPeer(t, "carol", false, answersAlways)
+			id, done := r.incoming()
+			if err := <-done; err == nil {
+				t.Error("the call was answered")
+			}
+			r.until("it is refused", func(s phone.State) bool {
+				c := find(s, id)
+				return c.State == phone.Ended && c.Code == 488 && c.Answered.IsZero()
+			})
+		})
+	})
+	t.Run("in their offer, to a phone that answers by itself", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			r := namedPeer(t, "carol", true, answersAlways)
+			id, done := r.incoming()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			r.until("audio leaves", func(s phone.State) bool { return find(s, id).Media.TxPackets > 20 })
 		})
 	})
 	t.Run("in their answer, and nobody knows it", func(t *testing.T) {
