@@ -23,27 +23,13 @@ const maxFields = 15
 // phone.Account, config.Account, callBody, and the glyphs of a terminal.
 func wide() map[string]int {
 	return map[string]int{
-		"audio/desk.Desk":                   19,
-		"audio/stream.sender":               16,
-		"internal/app/config.Account":       21,
-		"internal/app/drill.object":         18,
-		"internal/automation.callBody":      20,
-		"internal/engine.Parts":             23,
-		"internal/engine/roam.call":         19,
-		"internal/engine/roam.registration": 19,
-		"internal/leaf/phone.Account":       19,
-		"internal/leaf/phone.Call":          27,
-		"internal/proof/soak.Phone":         16,
-		"netwatch.Watcher":                  16,
-		"sip.StackOptions":                  20,
-		"sip/sdp.Local":                     17,
-		"sip/siptest.Peer":                  16,
-		"sip/siptest.PeerCall":              18,
-		"sip/siptest.PeerOptions":           20,
-		"sip/siptest.wire":                  16,
-		"tui.Options":                       24,
-		"tui.glyphs":                        31,
-		"tui.model":                         18,
+		"internal/app/config.Account":  21,
+		"internal/automation.callBody": 20,
+		"internal/leaf/phone.Account":  19,
+		"internal/leaf/phone.Call":     27,
+		"tui.Options":                  24,
+		"tui.glyphs":                   31,
+		"tui.model":                    18,
 	}
 }
 

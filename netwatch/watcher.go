@@ -60,10 +60,7 @@ type Watcher struct {
 
 	wake chan struct{} // capacity 1: there was a sign
 
-	signsMu sync.Mutex
-	losses  []Reason  // signs that a snapshot may not show any more
-	causes  []Reason  // signs worth telling with the change that they led to
-	signed  time.Time // when the first sign since the last look came; zero when none did
+	signs
 
 	mu     sync.Mutex // guards all following; held during a look
 	state  State
@@ -73,6 +70,15 @@ type Watcher struct {
 	looked time.Time     // last look
 	clock  time.Duration // awake at the last look
 	failed string        // last error of Source, logged once
+}
+
+// signs are what came since the last look, under their own lock: who gives a sign
+// does not wait for a look.
+type signs struct {
+	signsMu sync.Mutex
+	losses  []Reason  // signs that a snapshot may not show any more
+	causes  []Reason  // signs worth telling with the change that they led to
+	signed  time.Time // when the first sign since the last look came; zero when none did
 }
 
 // New returns a Watcher; nothing runs before Run.

@@ -30,8 +30,8 @@ func account() *Account {
 func open(t testing.TB, acct *Account, srv locate.Server, vary ...func(*StackOptions)) *phone {
 	t.Helper()
 	ph := &phone{t: t, acct: acct, auth: NewCredentials(acct, nil), events: make(chan any, 1024), done: make(chan struct{})}
-	o := StackOptions{Account: acct, Auth: ph.auth, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{},
-		KeepAlive: -1, UserAgent: "test", Dialogs: NewDialogs()}
+	o := StackOptions{Account: acct, Shared: Shared{Auth: ph.auth, UserAgent: "test", Dialogs: NewDialogs()}, Server: srv, Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{},
+		KeepAlive: -1}
 	for _, f := range vary {
 		f(&o)
 	}

@@ -32,24 +32,29 @@ type Sockets interface {
 // needed; the rest has useful zero values.
 type StackOptions struct {
 	Account   *Account
-	Server    locate.Server // where the account's requests go; zero: calls go straight to their targets
-	Local     netip.Addr    // the path address
-	Interface string        // the path's interface, for pinning
-	Port      uint16        // to listen on; 0: any
-	Sockets   Sockets       // *Ports, where stacks may have one port
-	Auth      *Credentials  // for requests within incoming calls; nil: none
-	Dialogs   *Dialogs      // shared by the account's stacks; nil: this stack's own
-	// Sessions is shared by the account's stacks, so that a stack on a new path
-	// resumes the TLS session of the one before it; nil: each starts anew.
-	Sessions  tls.ClientSessionCache
+	Server    locate.Server  // where the account's requests go; zero: calls go straight to their targets
+	Local     netip.Addr     // the path address
+	Interface string         // the path's interface, for pinning
+	Port      uint16         // to listen on; 0: any
+	Sockets   Sockets        // *Ports, where stacks may have one port
 	Trusted   []netip.Addr   // who may make the phone ring besides Server and Account.AllowFrom
-	Lookup    locate.Lookup  // for next hops that are names; nil: literals only
 	KeepAlive time.Duration  // between keep-alives to the server; 0: 25 s; negative: none
 	STUN      netip.AddrPort // over UDP: asked, with each keep-alive, where we are seen; zero: nobody
 	MaxCalls  int            // incoming calls that ring at once; 0: 4
-	UserAgent string         // "" sends none
 	Events    func(Event)
 	Trace     func(TraceEntry)
+	Shared
+}
+
+// Shared is what all stacks of an account have in common.
+type Shared struct {
+	Auth    *Credentials // for requests within incoming calls; nil: none
+	Dialogs *Dialogs     // shared by the account's stacks; nil: this stack's own
+	// Sessions is shared by the account's stacks, so that a stack on a new path
+	// resumes the TLS session of the one before it; nil: each starts anew.
+	Sessions  tls.ClientSessionCache
+	Lookup    locate.Lookup // for next hops that are names; nil: literals only
+	UserAgent string        // "" sends none
 	Guard     *safego.Guard
 	Log       *slog.Logger     // nil: discard
 	Now       func() time.Time // nil: time.Now

@@ -263,7 +263,7 @@ func TestTLSResumes(t *testing.T) {
 	}
 	t.Run("a resumed session is checked like a new one", func(t *testing.T) {
 		late := func() time.Time { return time.Now().Add(48 * time.Hour) }
-		_, err := Open(ctxOf(t), StackOptions{Account: acct, Server: p.server(), Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}, Sessions: sessions, Now: late})
+		_, err := Open(ctxOf(t), StackOptions{Account: acct, Server: p.server(), Local: netip.MustParseAddr("127.0.0.1"), Sockets: sockets{}, Shared: Shared{Sessions: sessions, Now: late}})
 		var ce *locate.CertificateError
 		if !errors.As(err, &ce) || ce.Problem != locate.CertificateExpired {
 			t.Errorf("got %v", err)

@@ -70,14 +70,8 @@ type Desk struct {
 	onChange func(Change)
 	changed  chan struct{} // capacity 1: a device, a call or a tone is new or gone
 
-	mu       sync.Mutex // guards all that follows; Tick holds it for a fraction of a frame
-	wanted   Device     // nil: none
-	wish     int        // counts what was wanted
-	running  string     // name of the device that has the clock
-	shifts   int        // counts the runs of devices
-	turn     int        // the shift whose ticks count; 0: nobody's
-	next     int        // the shift that may take the clock with its first tick
-	ticks    int        // of this turn since the last look
+	mu sync.Mutex // guards all that follows; Tick holds it for a fraction of a frame
+	choice
 	format   audio.Format
 	channels []*channel
 	bell     bell
@@ -85,11 +79,22 @@ type Desk struct {
 	voice    []int16 // scratch: a frame at the device's rate
 }
 
+// choice is which device was wanted, and which has the clock.
+type choice struct {
+	wanted  Device // nil: none
+	wish    int    // counts what was wanted
+	running string // name of the device that has the clock
+	shifts  int    // counts the runs of devices
+	turn    int    // the shift whose ticks count; 0: nobody's
+	next    int    // the shift that may take the clock with its first tick
+	ticks   int    // of this turn since the last look
+}
+
 // New returns a desk that stands still until Run.
 func New(o Options) *Desk {
 	d := &Desk{
 		frame: o.Frame, country: o.Country, log: o.Log, guard: o.Guard,
-		changed: make(chan struct{}, 1), wanted: o.Device, onChange: func(Change) {},
+		changed: make(chan struct{}, 1), choice: choice{wanted: o.Device}, onChange: func(Change) {},
 	}
 	if d.frame <= 0 {
 		d.frame = DefaultFrame

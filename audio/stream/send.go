@@ -20,12 +20,8 @@ const (
 // sender is what leaves. The timestamp goes on over errors, holds and paths:
 // the clock does not stop where the network does.
 type sender struct {
-	coder     codec.Coder
-	timestamp uint32        // of the next frame
-	ticks     uint32        // timestamp units per packet
-	length    time.Duration // of a packet
-	pcm       []int16       // the packet that is being filled
-	filled    int
+	filling
+	timestamp uint32    // of the next frame
 	last      time.Time // of the last whole frame
 	talking   bool      // the last packet was audio: no marker
 	keypad    keypad
@@ -37,6 +33,15 @@ type sender struct {
 	failed     string // the last error, so that each is logged once
 	nextReport time.Time
 	cname      string
+}
+
+// filling is the packet that is being made.
+type filling struct {
+	coder  codec.Coder
+	ticks  uint32        // timestamp units per packet
+	length time.Duration // of a packet
+	pcm    []int16
+	filled int
 }
 
 func (t *sender) init() {

@@ -204,7 +204,7 @@ func fromIPv4ToIPv6(t *testing.T, transport locate.Transport) {
 	voice := newDualVoice(t, far, netip.MustParseAddr("198.51.100.8"), netip.MustParseAddr("2001:db8:fa::8"))
 	melody := siptest.NewPeer(siptest.PeerOptions{User: "melody", Domain: domain, Addr: netip.MustParseAddrPort("198.51.100.8:5060"),
 		Registrar: netip.AddrPortFrom(server4, 5060), Password: "secret", Sockets: far,
-		OnRequest: voice.offered, Media: func(*siptest.PeerCall) siptest.Media { return voice }})
+		Script: siptest.Script{OnRequest: voice.offered}, Media: func(*siptest.PeerCall) siptest.Media { return voice }})
 	all.Go(func() { _ = melody.Run(ctx) })
 	<-melody.Ready()
 

@@ -234,8 +234,8 @@ func (w *matrixWorld) parts(m *matrixPhone) engine.Parts {
 		}},
 		Network: netwatch.Options{Source: m.host, Router: m.host, Hints: []netwatch.Hinter{m.host}},
 		Sockets: m.host, Lookup: matrixNames{},
-		Desk:       desk.New(desk.Options{}),
-		StatsEvery: 200 * time.Millisecond,
+		Desk:   desk.New(desk.Options{}),
+		Habits: engine.Habits{StatsEvery: 200 * time.Millisecond},
 	}
 }
 

@@ -31,7 +31,23 @@ type Parts struct {
 	Audio    AudioNote // at the start
 	Sound    Sound     // changes it; nil: nothing can be changed
 
-	Media      SoundPath
+	Media SoundPath
+
+	Log   *slog.Logger
+	Guard *safego.Guard
+	Habits
+	Records
+}
+
+// Records are what is kept of calls and messages.
+type Records struct {
+	OldMax  int           // ended calls kept in the state; 0: 50
+	History *history.Book // what is over goes there; nil: nowhere
+	Trace   *capture.Ring // keeps the SIP messages; nil: nobody does
+}
+
+// Habits are how the phone behaves, whatever its accounts.
+type Habits struct {
 	StatsEvery time.Duration // MediaReport interval; 0: only at the end of a call
 	SIPPort    uint16        // 0: any
 	KeepAlive  time.Duration // 0: off
@@ -41,13 +57,6 @@ type Parts struct {
 	Tones      bool
 	UserAgent  string
 	NoRegister bool // register nobody until asked
-	OldMax     int  // ended calls kept in the state; 0: 50
-
-	History *history.Book // what is over goes there; nil: nowhere
-
-	Trace *capture.Ring // keeps the SIP messages; nil: nobody does
-	Log   *slog.Logger
-	Guard *safego.Guard
 }
 
 // SoundPath is how the sound of calls travels.

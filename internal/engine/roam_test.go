@@ -102,7 +102,7 @@ func (r *rig) start(all *sync.WaitGroup, host *netwatchtest.Host, user string, t
 		Network: netwatch.Options{Source: host, Router: host, Hints: []netwatch.Hinter{host}, Settle: settle},
 		Sockets: host,
 		Desk:    desk.New(desk.Options{Device: dev}),
-		Tones:   true,
+		Habits:  engine.Habits{Tones: true},
 	}
 	change(&p)
 	r.e = engine.New(p)

@@ -208,10 +208,9 @@ func (a *account) stackOptions(act roam.Open, told <-chan struct{}) sip.StackOpt
 	e := a.e
 	o := sip.StackOptions{
 		Local: act.Path.Source, Interface: act.Path.Interface, Port: e.parts.SIPPort,
-		Sockets: e.parts.Sockets, Account: a.sip, Auth: a.auth, Dialogs: a.dialogs, Sessions: a.tls, Lookup: e.parts.Lookup,
+		Sockets: e.parts.Sockets, Account: a.sip, Shared: sip.Shared{Auth: a.auth, Dialogs: a.dialogs, Sessions: a.tls, Lookup: e.parts.Lookup, UserAgent: e.parts.UserAgent, Guard: e.parts.Guard, Log: e.parts.Log},
 		Events: func(ev sip.Event) { <-told; e.post(func() { e.sipEvent(a, act.Epoch, ev) }) },
-		Trace:  a.traced(act.Epoch), KeepAlive: cmp.Or(e.parts.KeepAlive, -1), UserAgent: e.parts.UserAgent,
-		Guard: e.parts.Guard, Log: e.parts.Log,
+		Trace:  a.traced(act.Epoch), KeepAlive: cmp.Or(e.parts.KeepAlive, -1),
 	}
 	for _, s := range a.servers.List() {
 		o.Trusted = append(o.Trusted, s.Addr.Addr()) // any of them may bring a call

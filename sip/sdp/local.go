@@ -31,12 +31,7 @@ type Local struct {
 	version uint64 // of the last description handed out; 0: none yet
 	body    []byte // of that description, without its o= line
 
-	formats []Codec // ours in order of preference
-	events  []Codec // telephone-event, one per clock rate of formats
-	// taken holds every payload type ever bound in this session: a number
-	// never changes its meaning (RFC 3264 8.3.2).
-	taken [128]bool
-
+	repertoire
 	inUse    Codec // agreed last; Name "" before
 	narrow   bool
 	offering bool                      // an offer of ours waits for its answer
@@ -48,6 +43,15 @@ type Local struct {
 	lines []Line // the shape of the session once settled
 	index int    // of our stream in lines
 	proto string
+}
+
+// repertoire is what we can hear, with the numbers that it has.
+type repertoire struct {
+	formats []Codec // ours in order of preference
+	events  []Codec // telephone-event, one per clock rate of formats
+	// taken holds every payload type ever bound in this session: a number
+	// never changes its meaning (RFC 3264 8.3.2).
+	taken [128]bool
 }
 
 // NewLocal begins a session. origin is the address for the o= line and only a

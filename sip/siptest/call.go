@@ -61,12 +61,17 @@ type PeerCall struct {
 	modify chan struct{}
 	cancel context.CancelFunc // of the INVITE that we sent
 
-	mu     sync.Mutex
-	d      dialog
-	state  CallState
-	local  *sdp.Local
-	media  Media
-	dir    sdp.Direction // what we wish
+	mu    sync.Mutex
+	d     dialog
+	state CallState
+	local *sdp.Local
+	media Media
+	dir   sdp.Direction // what we wish
+	offers
+}
+
+// offers are what stands between an offer and its answer, on either side.
+type offers struct {
 	acks   map[uint32][]byte
 	unack  map[uint32]*answered // our 2xx to INVITEs that wait for their ACK
 	invite *incoming            // theirs, nil once answered
@@ -81,7 +86,7 @@ type PeerCall struct {
 func (p *Peer) newCall(d dialog, in bool, cancel context.CancelFunc) *PeerCall {
 	c := &PeerCall{
 		p: p, d: d, done: make(chan struct{}), modify: make(chan struct{}, 1), cancel: cancel,
-		acks: make(map[uint32][]byte), unack: make(map[uint32]*answered),
+		offers: offers{acks: make(map[uint32][]byte), unack: make(map[uint32]*answered)},
 	}
 	c.state.Incoming = in
 	c.local = sdp.NewLocal(p.Addr().Addr(), sessionID(d.localTag), p.o.Codecs)

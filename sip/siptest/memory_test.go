@@ -216,12 +216,12 @@ func TestPeer_cancels_over_a_network_that_loses(t *testing.T) {
 	r := startRegistrar(t, Options{Addr: netip.MustParseAddrPort("203.0.113.5:5060"), Sockets: m})
 	alice := startPeer(t, r, PeerOptions{User: "alice", Addr: netip.MustParseAddrPort("192.168.1.23:5060"), Sockets: m})
 	ringing := make(chan *PeerCall, 1)
-	startPeer(t, r, PeerOptions{User: "bob", Addr: netip.MustParseAddrPort("192.168.1.24:5060"), Sockets: m, OnInvite: func(c *PeerCall) Decision {
+	startPeer(t, r, PeerOptions{User: "bob", Addr: netip.MustParseAddrPort("192.168.1.24:5060"), Sockets: m, Script: Script{OnInvite: func(c *PeerCall) Decision {
 		ringing <- c
 		c.Ring()
 		<-c.Done()
 		return Decision{}
-	}})
+	}}})
 	a := must[*PeerCall](t)(alice.Dial(within(t), "bob"))
 	b := <-ringing
 	if _, err := a.Wait(within(t), func(s CallState) bool { return s.Phase == Ringing }); err != nil {

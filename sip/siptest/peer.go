@@ -28,6 +28,17 @@ type PeerOptions struct {
 	Password  string
 	Expires   time.Duration // 0 is five minutes
 	Codecs    []sdp.Codec   // nil is PCMU and PCMA
+	// Media makes the media of a call; nil, or nil from it, is none.
+	Media   func(*PeerCall) Media
+	Sockets Sockets
+	Guard   *safego.Guard
+	Log     *slog.Logger
+	Trace   func(Traced)
+	Script
+}
+
+// Script is how a Peer behaves in its calls; the zero value answers at once, by the book.
+type Script struct {
 	// OnInvite decides about an incoming call; nil answers at once. It has a
 	// goroutine of its own and may wait, but must come back when the call's
 	// Done is closed.
@@ -45,12 +56,6 @@ type PeerOptions struct {
 	OnRefresh func(*PeerCall) <-chan struct{}
 	// OnChange hears every change of a call. It must not wait.
 	OnChange func(*PeerCall, CallState)
-	// Media makes the media of a call; nil, or nil from it, is none.
-	Media   func(*PeerCall) Media
-	Sockets Sockets
-	Guard   *safego.Guard
-	Log     *slog.Logger
-	Trace   func(Traced)
 }
 
 // Decision is what becomes of an incoming call.
@@ -91,16 +96,21 @@ type Peer struct {
 		cseq   uint32
 	}
 
-	mu      sync.Mutex // guards the rest
-	ctx     context.Context
-	wire    *wire
-	stop    context.CancelFunc // of wire
-	calls   map[string]*PeerCall
+	mu    sync.Mutex // guards the rest
+	ctx   context.Context
+	wire  *wire
+	stop  context.CancelFunc // of wire
+	calls map[string]*PeerCall
+	transactions
+	counts map[string]int
+	ended  bool
+}
+
+// transactions are a peer's, and what is said again when a request is repeated.
+type transactions struct {
 	pending map[string]chan *sipgo.Response // client transactions
 	acks    map[string]ack                  // refusals to our INVITEs, in case they are repeated
 	served  map[string]*served
-	counts  map[string]int
-	ended   bool
 }
 
 type ack struct {
@@ -132,8 +142,8 @@ func NewPeer(o PeerOptions) *Peer {
 	o.Sockets, o.Log = orSystem(o.Sockets), orDiscard(o.Log)
 	p := &Peer{
 		o: o, ready: make(chan struct{}), inbox: make(chan inbound),
-		calls: make(map[string]*PeerCall), pending: make(map[string]chan *sipgo.Response),
-		acks: make(map[string]ack), served: make(map[string]*served), counts: make(map[string]int),
+		calls: make(map[string]*PeerCall), counts: make(map[string]int),
+		transactions: transactions{pending: make(map[string]chan *sipgo.Response), acks: make(map[string]ack), served: make(map[string]*served)},
 	}
 	p.reg.callID = newBranch()
 	return p

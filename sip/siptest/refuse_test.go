@@ -15,9 +15,9 @@ func TestPeer_refuses_as_told(t *testing.T) {
 	for _, code := range []int{486, 603, 480} {
 		r := startRegistrar(t, Options{})
 		alice := startPeer(t, r, PeerOptions{User: "alice"})
-		startPeer(t, r, PeerOptions{User: "bob", OnInvite: func(*PeerCall) Decision {
+		startPeer(t, r, PeerOptions{User: "bob", Script: Script{OnInvite: func(*PeerCall) Decision {
 			return Decision{Ring: time.Millisecond, Code: code}
-		}})
+		}}})
 		_, err := alice.Call(within(t), "bob")
 		var refused *Refused
 		if !errors.As(err, &refused) || refused.Code != code {
@@ -69,12 +69,12 @@ func TestPeer_cancels(t *testing.T) {
 				r := startRegistrar(t, Options{})
 				ringing := make(chan *PeerCall, 1)
 				alice := startPeer(t, r, PeerOptions{User: "alice", Transport: transport})
-				startPeer(t, r, PeerOptions{User: "bob", Transport: transport, OnInvite: func(c *PeerCall) Decision {
+				startPeer(t, r, PeerOptions{User: "bob", Transport: transport, Script: Script{OnInvite: func(c *PeerCall) Decision {
 					ringing <- c
 					c.Ring()
 					<-c.Done()
 					return Decision{}
-				}})
+				}}})
 				ctx, cancel := context.WithCancel(within(t))
 				a := must[*PeerCall](t)(alice.Dial(ctx, "bob"))
 				b := <-ringing
@@ -102,11 +102,11 @@ func TestPeer_declines_while_it_rings(t *testing.T) {
 	r := startRegistrar(t, Options{})
 	ringing := make(chan *PeerCall, 1)
 	alice := startPeer(t, r, PeerOptions{User: "alice"})
-	startPeer(t, r, PeerOptions{User: "bob", OnInvite: func(c *PeerCall) Decision {
+	startPeer(t, r, PeerOptions{User: "bob", Script: Script{OnInvite: func(c *PeerCall) Decision {
 		ringing <- c
 		<-c.Done()
 		return Decision{}
-	}})
+	}}})
 	a := must[*PeerCall](t)(alice.Dial(within(t), "bob"))
 	if err := (<-ringing).Hangup(within(t)); err != nil {
 		t.Error(err)
@@ -123,12 +123,12 @@ func TestPeer_plays_the_stubborn_one_for_repair_tests(t *testing.T) {
 	}{{488, false}, {491, false}, {503, false}, {481, true}} {
 		r := startRegistrar(t, Options{})
 		alice := startPeer(t, r, PeerOptions{User: "alice"})
-		bob := startPeer(t, r, PeerOptions{User: "bob", OnRequest: func(_ *PeerCall, req *sipgo.Request) *Reply {
+		bob := startPeer(t, r, PeerOptions{User: "bob", Script: Script{OnRequest: func(_ *PeerCall, req *sipgo.Request) *Reply {
 			if req.Method == sipgo.INVITE || req.Method == sipgo.UPDATE {
 				return &Reply{Code: tt.code, Headers: []sipgo.Header{sipgo.NewHeader("Retry-After", "1")}}
 			}
 			return nil
-		}})
+		}}})
 		a := must[*PeerCall](t)(alice.Call(within(t), "bob"))
 		theOther(t, bob)
 		err := a.Reinvite(within(t), nil)

@@ -68,17 +68,20 @@ type wire struct {
 	parser  *sipgo.Parser
 	tls     *tls.Config
 
-	local netip.AddrPort
-	udp   net.PacketConn
-	ln    net.Listener
-
-	kind Transport // of its connections: TCP or TLS
-
+	ends
 	mu      sync.Mutex
 	streams map[netip.AddrPort]*stream
 	closed  bool
 	done    chan struct{} // closed with it
 	wg      sync.WaitGroup
+}
+
+// ends are the sockets of a wire.
+type ends struct {
+	local netip.AddrPort
+	udp   net.PacketConn
+	ln    net.Listener
+	kind  Transport // of its connections: TCP or TLS
 }
 
 // stream is one TCP connection. Writes go through a queue, so that nobody

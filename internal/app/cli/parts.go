@@ -37,11 +37,14 @@ func parts(s *Session) (engine.Parts, error) {
 			JitterMin: c.Audio.JitterBuffer.Min, JitterMax: c.Audio.JitterBuffer.Max,
 			Frame: c.Audio.Frame, NoLatch: !c.Network.Latch,
 		},
-		SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
-		Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
-		Silence:    cmp.Or(c.Roaming.Silence, -1),
-		AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
-		UserAgent: "ramble/" + s.Version, History: s.History, Trace: s.Trace, Log: s.Log, Guard: s.Guard,
+		Habits: engine.Habits{
+			SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
+			Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
+			Silence:    cmp.Or(c.Roaming.Silence, -1),
+			AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
+			UserAgent: "ramble/" + s.Version,
+		},
+		Records: engine.Records{History: s.History, Trace: s.Trace}, Log: s.Log, Guard: s.Guard,
 	}
 	switch c.Network.Watch {
 	case config.WatchAuto:

@@ -112,9 +112,9 @@ func New(o Options) *World {
 		po := siptest.PeerOptions{
 			User: c.name, Domain: Domain, Addr: netip.AddrPortFrom(at, 5060), Transport: siptest.UDP,
 			Registrar: registrarAddr(), Password: Password, Sockets: host, Guard: o.Guard, Log: o.Log,
-			OnInvite: func(*siptest.PeerCall) siptest.Decision {
+			Script: siptest.Script{OnInvite: func(*siptest.PeerCall) siptest.Decision {
 				return siptest.Decision{Ring: o.Ring}
-			},
+			}},
 			Media: func(*siptest.PeerCall) siptest.Media { return w.voice(host, at, c.fill()) },
 		}
 		if o.Peer != nil {

@@ -175,24 +175,29 @@ func spoken(d time.Duration) string {
 
 // object is a Result as one line of JSON; docs/drill.md lists the fields.
 type object struct {
-	V         int          `json:"v"`
-	Type      string       `json:"type"`
-	Scenario  string       `json:"scenario"`
-	Title     string       `json:"title,omitempty"`
-	Network   string       `json:"network"` // "namespace", "simulated"
-	Transport Transport    `json:"transport"`
-	Pass      bool         `json:"pass"`
-	Took      float64      `json:"took_ms"`
-	Total     *float64     `json:"total_ms,omitempty"`
-	GapIn     *float64     `json:"gap_in_ms,omitempty"`
-	GapOut    *float64     `json:"gap_out_ms,omitempty"`
-	Lost      *uint64      `json:"lost_in,omitempty"`
-	TReg      *float64     `json:"t_reg_ms,omitempty"`
-	Line      int          `json:"line,omitempty"`
-	Step      string       `json:"step,omitempty"`
-	Reason    string       `json:"reason,omitempty"`
-	Hint      string       `json:"hint,omitempty"`
-	Roams     []roamObject `json:"roams"`
+	V         int       `json:"v"`
+	Type      string    `json:"type"`
+	Scenario  string    `json:"scenario"`
+	Title     string    `json:"title,omitempty"`
+	Network   string    `json:"network"` // "namespace", "simulated"
+	Transport Transport `json:"transport"`
+	Pass      bool      `json:"pass"`
+	Took      float64   `json:"took_ms"`
+	Total     *float64  `json:"total_ms,omitempty"`
+	GapIn     *float64  `json:"gap_in_ms,omitempty"`
+	GapOut    *float64  `json:"gap_out_ms,omitempty"`
+	Lost      *uint64   `json:"lost_in,omitempty"`
+	TReg      *float64  `json:"t_reg_ms,omitempty"`
+	broken
+	Roams []roamObject `json:"roams"`
+}
+
+// broken is where a scenario failed, and why.
+type broken struct {
+	Line   int    `json:"line,omitempty"`
+	Step   string `json:"step,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Hint   string `json:"hint,omitempty"`
 }
 
 type roamObject struct {

@@ -5,6 +5,16 @@ package roam
 // 2xx may be lost with the path; the binding is there all the same, and takes
 // calls that never ring.
 
+// binding is what the server may list of us.
+type binding struct {
+	bound   Epoch // the epoch of the last grant; 0 none
+	doubt   Epoch // of the first REGISTER since then that nobody answered: the server may have taken it; 0 none
+	stale   bool  // the server lists a binding that was to go
+	swept   bool  // it was asked once more because of that, on this stack
+	owed    bool  // the binding is to be removed, and nobody has answered that yet
+	leaving Epoch // of the Unregister in flight; 0 none
+}
+
 // unanswered notes that the REGISTER in flight ended without a word from the server.
 func (r *registration) unanswered() {
 	if r.doubt == 0 {

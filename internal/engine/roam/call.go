@@ -13,7 +13,7 @@ func (m *Machine) callAdded(k Call) {
 		m.callChanged(k)
 		return
 	}
-	c := &call{Call: k, home: k.Epoch, gap: Gap{Call: k.ID}}
+	c := &call{Call: k, repairing: repairing{home: k.Epoch}, gap: Gap{Call: k.ID}}
 	c.media.switched, c.media.heard = true, true
 	if c.home == 0 {
 		c.home = m.newestLive()

@@ -9,13 +9,10 @@ import (
 
 // registration is the account's binding with its server.
 type registration struct {
+	binding
 	wanted   bool       // the user wants one
 	unwanted            // the server does not want it
 	ok       bool       // it was granted on the present stack
-	bound    Epoch      // the epoch of the last grant; 0 none
-	doubt    Epoch      // of the first REGISTER since then that nobody answered: the server may have taken it; 0 none
-	stale    bool       // the server lists a binding that was to go
-	swept    bool       // it was asked once more because of that, on this stack
 	flight   Epoch      // of the REGISTER in flight; 0 none. There is never a second
 	again    bool       // asked for while one was in flight: send another after its end
 	leave    bool       // no longer wanted while one was in flight: remove after its end
@@ -26,8 +23,6 @@ type registration struct {
 	last     phone.Fact // the last failure; zero when there was none since
 	moved    bool       // the Contact is not the granted one, on the same stack
 	outbound bool       // the server keeps to RFC 5626
-	owed     bool       // the binding is to be removed, and nobody has answered that yet
-	leaving  Epoch      // of the Unregister in flight; 0 none
 }
 
 // unwanted is what a server that does not want the registration leads to.
@@ -44,7 +39,11 @@ func (r *registration) pending() bool { return r.wanted && !r.refused && !r.slow
 // server stays remembered in bound.
 func (r *registration) newStack() {
 	r.unanswered()
-	*r = registration{wanted: r.wanted, unwanted: unwanted{refused: r.refused}, bound: r.bound, doubt: r.doubt, outbound: r.outbound, owed: r.owed || r.leave}
+	*r = registration{
+		binding:  binding{bound: r.bound, doubt: r.doubt, owed: r.owed || r.leave},
+		unwanted: unwanted{refused: r.refused},
+		wanted:   r.wanted, outbound: r.outbound,
+	}
 }
 
 // register sends a REGISTER now, or after the one in flight.

@@ -9,9 +9,20 @@ import (
 // call is a call and how far its repair has come.
 type call struct {
 	Call
+	repairing
+	stage    stage
+	media    media
+	part     bool // of the present roam
+	gap      Gap
+	quiet    quiet
+	hush     hush
+	mappedAt time.Time // its media were last seen elsewhere
+}
+
+// repairing is how far the repair of a call is.
+type repairing struct {
 	home     Epoch // of the stack that its dialog was last whole on
 	offerOn  Epoch // of the stack that carries our unanswered offer
-	stage    stage
 	flight   Epoch // of the Repair in flight; 0 none. There is never a second
 	how      How   // of the last Repair
 	redo     bool  // what is in flight announces an address that is out of date
@@ -19,14 +30,8 @@ type call struct {
 	due      time.Time
 	deadline time.Time // no new try after it
 	tries    tries
-	media    media
 	last     Failure
 	why      phone.Fact // it was given up
-	part     bool       // of the present roam
-	gap      Gap
-	quiet    quiet
-	hush     hush
-	mappedAt time.Time // its media were last seen elsewhere
 }
 
 // stage is how far the repair of a call has come.

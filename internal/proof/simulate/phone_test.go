@@ -93,7 +93,7 @@ func (w *world) phone(n int, l Line) *handset {
 			Policy: roam.Policy{Enabled: true, Register: true, RemoveOld: true, MediaFirst: true},
 		}},
 		Network: netwatch.Options{Source: h.host, Router: h.host, Hints: []netwatch.Hinter{h.host}},
-		Sockets: sockets, Lookup: names{}, Desk: desk.New(desk.Options{}), KeepAlive: 30 * time.Second,
+		Sockets: sockets, Lookup: names{}, Desk: desk.New(desk.Options{}), Habits: engine.Habits{KeepAlive: 30 * time.Second},
 	})
 	updates := h.e.Subscribe()
 	w.all.Go(func() { _ = h.e.Run(w.ctx) })

@@ -104,11 +104,11 @@ func start(ctx context.Context, t testing.TB, s Script) *world {
 	})
 	w.grump = siptest.NewPeer(siptest.PeerOptions{
 		User: "grump", Domain: realm, Addr: grumpAddr(), Transport: siptest.UDP, Registrar: serverAddr(), Password: "secret", Sockets: grump,
-		OnInvite: func(*siptest.PeerCall) siptest.Decision {
+		Script: siptest.Script{OnInvite: func(*siptest.PeerCall) siptest.Decision {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return siptest.Decision{Ring: time.Second, Code: w.code}
-		},
+		}},
 	})
 	w.all.Go(func() { _ = w.talker.Run(ctx) })
 	w.all.Go(func() { _ = w.grump.Run(ctx) })

@@ -19,20 +19,25 @@ type Phone struct {
 	User string // its name at the registrar
 	say  func(line string) error
 
-	mu        sync.Mutex
-	news      chan struct{} // closed, and made anew, with each line
-	number    int
-	answers   map[string]event.Event // by id, of commands that wait
-	calls     map[uint64]Call
-	state     string // of the registration
-	contact   string
-	roaming   bool
-	roams     int // that ended
-	failed    int // of them
+	mu      sync.Mutex
+	news    chan struct{} // closed, and made anew, with each line
+	number  int
+	answers map[string]event.Event // by id, of commands that wait
+	calls   map[uint64]Call
+	account
 	process   automation.Process
 	snapshots int      // so far
 	story     []string // lines worth telling
 	gone      bool
+}
+
+// account is what a Phone tells of its registration and its roams.
+type account struct {
+	state   string // of the registration
+	contact string
+	roaming bool
+	roams   int // that ended
+	failed  int // of them
 }
 
 // Call is a call as the phone tells of it.

@@ -67,8 +67,8 @@ func NewTalker(o TalkerOptions) *Talker {
 	}
 	t.Peer = siptest.NewPeer(siptest.PeerOptions{
 		User: o.User, Domain: o.Domain, Addr: o.Addr, Transport: o.Transport, Registrar: o.Registrar, Password: o.Password,
-		Expires: time.Hour, OnInvite: t.invited, OnRefresh: t.refreshed, Media: t.media,
-		NoReplaces: o.NoReplaces, Sockets: o.Sockets, Guard: o.Guard, Trace: o.Trace,
+		Expires: time.Hour, Script: siptest.Script{OnInvite: t.invited, OnRefresh: t.refreshed, NoReplaces: o.NoReplaces}, Media: t.media,
+		Sockets: o.Sockets, Guard: o.Guard, Trace: o.Trace,
 	})
 	return t
 }
