@@ -193,8 +193,9 @@ func (m *Machine) answerAgain() {
 	m.arm(answerAgain, g.wait)
 }
 
-// unacknowledged: no ACK came for 64*T1. The call is none; one that stood
-// before stands (the peer holds its first session, and may have moved).
+// unacknowledged: no ACK came for 64*T1. The call is none; one that stood before
+// stands, since the peer may have moved. Which session it holds nobody knows, so
+// an offer of ours settles that; a peer that is gone does not answer it (481).
 func (m *Machine) unacknowledged() {
 	m.disarm(answerAgain)
 	if m.got == nil {
@@ -206,6 +207,8 @@ func (m *Machine) unacknowledged() {
 		m.part(Ended{By: Nobody, How: Unacknowledged, Err: errNoACK, Passed: true})
 	case Leaving:
 		m.sayBye()
+	case Up:
+		m.want.urgency = max(m.want.urgency, Quietly)
 	default:
 	}
 }

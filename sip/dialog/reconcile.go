@@ -177,20 +177,31 @@ func (m *Machine) changed(f *flight, r Response) {
 		m.ack(f.fork, r.Seq)
 		m.want.reack = false
 	}
-	if r.Body != nil {
-		n, err := take(f.fork.session, r.Body, false)
-		if err != nil {
-			res = Result{Answered: true, Code: r.Code, Err: err}
-		} else {
-			m.do(Apply{Negotiated: n, Early: m.state < Accepted})
-		}
-	}
 	m.want.glares = 0
 	m.refreshed(r.Header.Timer, true)
-	if res.Err == nil {
-		m.want.said = f.said
+	if err := m.agreed(f, r); err != nil {
+		m.refused(f, Result{Answered: true, Code: r.Code, Err: err})
+		return
 	}
+	m.want.said = f.said
 	m.tell(f, res)
+}
+
+// agreed takes the answer in a 2xx to an offer of ours. A 2xx without one leaves
+// the session as it was (RFC 3261 14.1): a hold is none then. A move or a refresh
+// has said where we are all the same; whether sound comes shows whether it helped.
+func (m *Machine) agreed(f *flight, r Response) error {
+	if len(r.Body) == 0 {
+		if f.urgency == Soon {
+			return errNoSDP
+		}
+		return nil
+	}
+	n, err := take(f.fork.session, r.Body, false)
+	if err == nil {
+		m.do(Apply{Negotiated: n, Early: m.state < Accepted})
+	}
+	return err
 }
 
 // changeFailed: no final response came. A re-INVITE may be held by the peer all
