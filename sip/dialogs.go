@@ -19,8 +19,9 @@ const afterlife = 32 * time.Second
 // where the readers of the stacks and the owner of the calls meet; its lock
 // guards the table, no state of a call.
 type Dialogs struct {
-	mu    sync.Mutex
-	calls map[dialogKey]*entry
+	mu      sync.Mutex
+	calls   map[dialogKey]*entry
+	ringers ringers
 }
 
 // dialogKey names our half of a dialog. Our tag is random, so it alone is as
@@ -40,12 +41,14 @@ type entry struct {
 // theirs is a call of theirs as the readers know it.
 type theirs struct {
 	tag   string // of From
-	src   netip.Addr
+	from  source
 	rings bool
+	// counted: it rings as one of its caller's, until it is answered.
+	counted bool
 }
 
 // NewDialogs returns an empty table.
-func NewDialogs() *Dialogs { return &Dialogs{calls: map[dialogKey]*entry{}} }
+func NewDialogs() *Dialogs { return &Dialogs{calls: map[dialogKey]*entry{}, ringers: ringers{}} }
 
 // Len is how many calls live.
 func (d *Dialogs) Len() (n int) {
@@ -71,7 +74,7 @@ func (d *Dialogs) add(c *Call, now time.Time) {
 	}
 	e := &entry{call: c}
 	if c.first != nil {
-		e.theirs = &theirs{tag: c.first.raw.Tag("From"), src: c.first.flow.remote().Addr()}
+		e.theirs = &theirs{tag: c.first.raw.Tag("From")}
 	}
 	d.calls[c.key()] = e
 }
@@ -96,6 +99,10 @@ func (d *Dialogs) look(c *Call) {
 		e.believed = tags
 		if e.theirs != nil {
 			e.theirs.rings = c.m.State() == dialog.Ringing
+			if e.theirs.counted && c.m.State() == dialog.Up {
+				e.theirs.counted = false
+				d.ringers.answered(e.theirs.from)
+			}
 		}
 	}
 }
@@ -120,6 +127,22 @@ func (d *Dialogs) believes(callID, localTag, remoteTag string) bool {
 	return e != nil && e.gone.IsZero() && slices.Contains(e.believed, remoteTag)
 }
 
+// ring counts a call of theirs as one that its caller has ring.
+func (d *Dialogs) ring(c *Call, from source, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ringers.ring(from, now)
+	t := d.calls[c.key()].theirs
+	t.from, t.counted = from, true
+}
+
+// wait is how long a caller has to, before its next call may ring.
+func (d *Dialogs) wait(from source, now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ringers.wait(from, now)
+}
+
 // ringing is how many calls wait for an answer here: all, and those from src.
 func (d *Dialogs) ringing(src netip.Addr) (all, from int) {
 	d.mu.Lock()
@@ -127,7 +150,7 @@ func (d *Dialogs) ringing(src netip.Addr) (all, from int) {
 	for _, e := range d.calls {
 		if e.gone.IsZero() && e.theirs != nil && e.theirs.rings {
 			all++
-			if e.theirs.src == src {
+			if e.theirs.from.addr == src {
 				from++
 			}
 		}

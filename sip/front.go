@@ -5,15 +5,13 @@ import (
 	"encoding/hex"
 	"maps"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	"ramble/internal/leaf/clean"
 	"ramble/sip/wire"
 )
-
-// ringingFrom bounds the calls that one address, the server apart, may have
-// ringing here at once. Two leave lines for everybody else.
-const ringingFrom = 2
 
 func newFront() *front {
 	return &front{secret: wire.RandomToken(), dropped: map[string]int{}}
@@ -103,16 +101,23 @@ func (s *Stack) mayRing(m *wire.Message, src netip.AddrPort, callID string) *wir
 	if _, n := m.Get("Replaces"); n > 0 && !full {
 		return nil // no line more than before
 	}
-	if full || s.busy(src.Addr()) {
-		return &wire.Flaw{Code: 486, Reason: "Busy Here"}
+	from := s.sourceOf(m, src)
+	wait := s.dialogs.wait(from, s.now())
+	if full || wait > 0 || s.busy(from) {
+		return tooMany(wait)
 	}
 	return nil
 }
 
-// busy says whether enough calls ring here, for this source.
-func (s *Stack) busy(src netip.Addr) bool {
-	all, from := s.dialogs.ringing(src)
-	return all >= s.o.MaxCalls || src != s.o.Server.Addr.Addr() && from >= ringingFrom
+// tooMany refuses a call because others ring, or because its caller had enough of
+// them ring. It is 486 and no 503: that would have a proxy try other ways to this
+// phone, and keep all requests from it for as long (RFC 3261 21.5.4).
+func tooMany(wait time.Duration) *wire.Flaw {
+	f := &wire.Flaw{Code: 486, Reason: "Busy Here"}
+	if wait > 0 {
+		f.Headers = []wire.Header{{Name: "Retry-After", Value: strconv.Itoa(int((wait + time.Second - 1) / time.Second))}}
+	}
+	return f
 }
 
 // means says whether a request is for this phone (RFC 3261 8.2.2.1). A user

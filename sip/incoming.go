@@ -3,6 +3,7 @@ package sip
 import (
 	"cmp"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 	s, in := a.st, a.in
 	callID, fromTag := valueOf(in, "Call-ID"), in.raw.Tag("From")
 	old, refusal := s.replaced(in, a.from)
+	at, _ := netip.ParseAddrPort(in.req.Source()) // in.flow is where responses go
+	from := s.sourceOf(in.raw, at)
+	wait := s.dialogs.wait(from, now)
 	switch {
 	case s.dialogs.merged(callID, fromTag): // another was read while this one waited for us
 		s.refuse(in, 482, "Loop Detected")
@@ -56,8 +60,9 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 	case tooShort(in): // RFC 4028 9
 		s.refuse(in, 422, phrase(422), timerHeaders(dialog.Timer{Min: dialog.MinTimer})...)
 		return Incoming{}, false
-	case old == nil && s.busy(in.flow.remote().Addr()):
-		s.refuse(in, 486, "Busy Here")
+	case old == nil && (wait > 0 || s.busy(from)):
+		f := tooMany(wait)
+		s.refuse(in, f.Code, f.Reason, f.Headers...)
 		return Incoming{}, false
 	}
 	c := newCall(s.o.Account, s.o.Auth)
@@ -72,6 +77,9 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 	c.m = dialog.Answering(dialog.Config{Session: o.Session, Between: o.Between, Keep: o.Keep, RSeq: rand.Uint32N(1 << 30)}, dialog.Dialog{
 		RemoteTag: fromTag, Target: r.Contact.URI, Routes: routes, Server: s.serves(firstHop(routes, r.Contact.URI))}, r)
 	s.dialogs.add(c, now)
+	if old == nil {
+		s.dialogs.ring(c, from, now)
+	}
 	s.dialogs.look(c)
 	return Incoming{Call: c, Replaces: old}, true
 }

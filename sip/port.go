@@ -51,6 +51,9 @@ func (p *Ports) join(ctx context.Context, s *Stack, at netip.AddrPort) (*port, e
 			return nil, err
 		}
 		sh.pc, local = pc, pc.LocalAddr()
+		if big, ok := pc.(interface{ SetReadBuffer(int) error }); ok {
+			_ = big.SetReadBuffer(socketBuffer) // as much as the system allows
+		}
 		if h, ok := pc.(hearer); ok {
 			h.OnUnreachable(sh.unreachable)
 		}
@@ -126,11 +129,10 @@ func (p *port) unreachable(to netip.AddrPort, why error) {
 	}
 }
 
-// datagram hands a datagram to the stack that it is for.
-func (p *port) datagram(b []byte, from netip.AddrPort) {
-	list := p.sharers()
+// datagram takes in what was read, in a buffer that is the reader's.
+func (p *port) datagram(in *intake, b []byte, from netip.AddrPort) {
 	if stun.Is(b) {
-		for _, s := range list {
+		for _, s := range p.sharers() {
 			if s.stun != nil {
 				s.stun.Receive(b, from) // it knows its own answers
 			}
@@ -140,8 +142,26 @@ func (p *port) datagram(b []byte, from netip.AddrPort) {
 	if len(b) > wire.MaxMessage || !from.IsValid() || isKeepAlive(b) {
 		return
 	}
-	if s := addressee(list, b, from); s != nil {
-		s.receive(b, datagram{s, from})
+	r, list := underWay, []*Stack(nil)
+	if !in.idle() {
+		list = p.sharers()
+		r = rankOf(list, b, from)
+	}
+	if !in.put(r, letter{slices.Clone(b), from}) && len(list) > 0 {
+		list[0].drop("more than can be handled", from, "a datagram")
+	}
+}
+
+// handle hands datagrams to the stacks that they are for, until the intake ends.
+func (p *port) handle(in *intake) {
+	for {
+		l, ok := in.take()
+		if !ok {
+			return
+		}
+		if s := addressee(p.sharers(), l.b, l.from); s != nil {
+			s.receive(l.b, datagram{s, l.from})
+		}
 	}
 }
 
@@ -169,13 +189,18 @@ func (s *Stack) readDatagrams() {
 		return
 	}
 	defer s.port.pass()
+	in, handled := newIntake(), make(chan struct{})
+	if !s.spawn("sip udp messages", func() { defer close(handled); s.port.handle(in) }) {
+		return
+	}
+	defer func() { in.end(); <-handled }() // before the next stack reads
 	buf := make([]byte, wire.MaxMessage+1)
 	for failures := 0; ; {
 		n, from, err := s.port.pc.ReadFrom(buf)
 		switch {
 		case err == nil:
 			failures = 0
-			s.port.datagram(buf[:n:n], addrPort(from))
+			s.port.datagram(in, buf[:n:n], addrPort(from))
 		case s.isClosed() || s.port.poked(err):
 		default:
 			if failures++; failures >= maxReadErrors || errors.Is(err, net.ErrClosed) {

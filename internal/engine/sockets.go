@@ -117,6 +117,14 @@ func (c *sensed) WriteTo(b []byte, to net.Addr) (int, error) {
 	return n, err
 }
 
+// SetReadBuffer asks the system for room for n bytes that nobody has read yet.
+func (c *sensed) SetReadBuffer(n int) error {
+	if b, ok := c.PacketConn.(interface{ SetReadBuffer(int) error }); ok {
+		return b.SetReadBuffer(n)
+	}
+	return errors.ErrUnsupported
+}
+
 // OnUnreachable passes on to whom something that was sent did not get, where
 // the system tells.
 func (c *sensed) OnUnreachable(fn func(to netip.AddrPort, err error)) {
