@@ -11,6 +11,7 @@ import (
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/words"
+	"ramble/internal/ledger"
 	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/sip/locate"
@@ -48,7 +49,8 @@ type finding struct {
 // standing is how an account stands with its server.
 type standing struct {
 	bindings   line.Bindings
-	accepted   bool      // the server has accepted the login, in this run or one before
+	accepted   time.Time // the day on which the server last accepted the login, in this run or one before; zero: never
+	debts      []*debt   // ends of calls that no peer has confirmed
 	doubted    time.Time // since when the server keeps silent to a call; zero: it does not
 	unverified bool      // nobody checks the server's certificate
 	listing    listing
@@ -147,6 +149,12 @@ type roamPart struct {
 	of     *phone.Roam
 	at     int // index in of.Parts
 	change int // the verdict of the watcher that began it; 0: something else did
+}
+
+// debt is a call that is over, and whose peer has not heard of it.
+type debt struct {
+	ledger.Call
+	said bool // its BYE is under way
 }
 
 // listing is what the registrar's last 2xx said about our binding.

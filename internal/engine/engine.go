@@ -8,6 +8,7 @@ import (
 	"ramble/audio"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/ledger"
 	"ramble/netwatch"
 	"ramble/sip"
 )
@@ -41,6 +42,7 @@ type memory struct {
 	roams    timelines
 	past     phone.Past // read once, at the start
 	recorder *recorder  // nil without a history
+	clerk    *clerk     // nil without a ledger
 }
 
 // shown is the phone's own part of the state that everybody sees, and its sound.
@@ -85,6 +87,18 @@ func (e *Engine) job(name string, limit time.Duration, fn func(ctx context.Conte
 		defer cancel()
 		fn(ctx)
 	})
+}
+
+// clerk writes the ledger. The loop never waits for the disk. All but the box and
+// the book belongs to the loop.
+type clerk struct {
+	book    *ledger.Ledger
+	box     *mailbox // pages to be written, in order; emptied by run
+	ended   bool     // run's: nothing follows
+	page    ledger.Page
+	written chan struct{}    // closed when page is on disk
+	others  []ledger.Account // of accounts that this phone does not have
+	warned  bool
 }
 
 // toneState is the tone that sounds, and the end of one that ends by itself.

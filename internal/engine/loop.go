@@ -47,6 +47,7 @@ func (e *Engine) loop(ctx context.Context) {
 			e.dropAll()
 			return
 		}
+		e.noteOwed()
 		e.publish()
 	}
 }

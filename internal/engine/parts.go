@@ -14,6 +14,7 @@ import (
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/safego"
+	"ramble/internal/ledger"
 	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/sip/locate"
@@ -41,9 +42,10 @@ type Parts struct {
 
 // Records are what is kept of calls and messages.
 type Records struct {
-	OldMax  int           // ended calls kept in the state; 0: 50
-	History *history.Book // what is over goes there; nil: nowhere
-	Trace   *capture.Ring // keeps the SIP messages; nil: nobody does
+	OldMax  int            // ended calls kept in the state; 0: 50
+	History *history.Book  // what is over goes there; nil: nowhere
+	Ledger  *ledger.Ledger // what is owed goes there; nil: nowhere
+	Trace   *capture.Ring  // keeps the SIP messages; nil: nobody does
 }
 
 // Habits are how the phone behaves, whatever its accounts.

@@ -28,11 +28,13 @@ func (a *account) register(act roam.Register) {
 	a.changed()
 	e := a.e
 	var old []string
-	if act.RemoveOld {
+	if act.RemoveOld || a.cfg.Policy.RemoveOld && a.bindings.Inherited() {
 		old = a.bindings.Besides(st.Contact(a.sip))
 	}
 	a.bindings.May(st.Contact(a.sip), time.Now().Add(longestBinding))
+	written := e.noteOwed()
 	e.job("register "+a.cfg.Name, a.patience(st.Server()), func(ctx context.Context) {
+		onDisk(ctx, written) // a kill may come between the request and its answer
 		if act.OldFirst {
 			_ = a.reg.Unregister(ctx, st.Stack, old...) // the server has room for one: what it says now is the REGISTER's to tell
 		}
@@ -51,7 +53,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 		a.registerFailed(epoch, err)
 		return
 	}
-	a.accepted = true
+	a.accepted = time.Now().UTC().Truncate(24 * time.Hour)
 	a.servers.Worked(a.stacks.At(epoch).Server())
 	a.doubted = time.Time{}
 	a.view.State, a.view.Code, a.view.Fault = phone.Registered, 200, phone.Fault{}
@@ -77,13 +79,13 @@ func present(res sip.Registered) (list []string) {
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	f := failure(err)
-	if a.accepted && f.Kind == roam.Answered && f.Code == 403 {
+	if !a.accepted.IsZero() && f.Kind == roam.Answered && f.Code == 403 {
 		f.Fault.Kind = phone.FaultPlace
 	}
 	a.view.Code, a.view.Fault = f.Code, f.Fault
 	a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 	a.doubted = time.Time{} // the account shows it from here on
-	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f, Known: a.accepted})
+	a.e.step(a, roam.RegisterFailed{Epoch: epoch, Failure: f, Known: !a.accepted.IsZero()})
 	a.e.then(func() {
 		switch {
 		case a.machine.Refused():

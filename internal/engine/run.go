@@ -41,6 +41,9 @@ func New(p Parts) *Engine {
 	if p.History != nil {
 		e.recorder = newRecorder(e, p.History)
 	}
+	if p.Ledger != nil {
+		e.clerk = newClerk(p.Ledger)
+	}
 	if p.Desk != nil {
 		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
 	}
@@ -114,6 +117,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.outlets, e.newcomers = e.newcomers, nil // who came before the start hears all of it
 	e.recall()
+	e.inherit()
+	if e.clerk != nil {
+		children.Add(1)
+		e.parts.Guard.Go("ledger", func() { defer children.Done(); e.clerk.run() })
+	}
 	if e.recorder != nil {
 		children.Add(1)
 		e.parts.Guard.Go("history", func() { defer children.Done(); e.recorder.run() })
@@ -122,6 +130,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.loop(ctx)
 	if e.recorder != nil {
 		e.recorder.finish()
+	}
+	if e.clerk != nil {
+		e.finishOwed()
 	}
 	e.last = phone.Update{State: e.state(), Notices: []phone.Notice{{At: time.Now(), What: phone.Closed{Reason: e.closed}}}}
 	for _, fn := range e.mailbox.close() {

@@ -33,6 +33,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 			a.changed()
 		}
 		a.sayOwed()
+		a.payDebts()
 	})
 }
 

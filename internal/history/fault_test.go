@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"ramble/internal/proof/needs"
+
+	"ramble/internal/leaf/flock"
 )
 
 // hasty is a disk that does not wait until what was written is safe.
@@ -202,7 +204,7 @@ func TestALockThatSomebodyHoldsIsWaitedFor(t *testing.T) {
 	if err != nil {
 		needs.Missing(t, "no locks here: ", err)
 	}
-	if err := b.AddCall(sampleCall(1)); !errors.Is(err, errBusy) || b.Pending() != 1 {
+	if err := b.AddCall(sampleCall(1)); !errors.Is(err, flock.ErrBusy) || b.Pending() != 1 {
 		t.Errorf("while it is held: %v, %d pending", err, b.Pending())
 	}
 	if calls, _, err := b.Calls(); err != nil || len(calls) != 1 {
@@ -220,7 +222,7 @@ func TestALockThatSomebodyHoldsIsWaitedFor(t *testing.T) {
 // lockless is a disk that knows no locks, as some network disks.
 type lockless struct{ hasty }
 
-func (lockless) lock(string, time.Duration) (func(), error) { return nil, errNoLocks }
+func (lockless) lock(string, time.Duration) (func(), error) { return nil, flock.ErrNone }
 
 func TestWithoutLocksItIsAppendedAndNeverShortened(t *testing.T) {
 	dir := t.TempDir()

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"ramble/internal/leaf/flock"
 )
 
 // journal is one file of lines. It keeps nothing open between two uses, so
@@ -36,7 +38,7 @@ func (j *journal) lockName() string { return j.path + ".lock" }
 // disk has no locks.
 func (j *journal) hold() (unlock func(), alone bool, err error) {
 	unlock, err = j.sys.lock(j.lockName(), j.wait)
-	if errors.Is(err, errNoLocks) {
+	if errors.Is(err, flock.ErrNone) {
 		return func() {}, false, nil
 	}
 	return unlock, true, err

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"ramble/internal/leaf/flock"
 )
 
 // system is the disk. Tests bring one that fails.
@@ -16,7 +18,7 @@ type system interface {
 	remove(name string) error
 	names(dir string) ([]string, error) // of the files in it; none where it is not there
 	// lock takes name for this process, waiting at most so long; unlock gives
-	// it back. errNoLocks: this disk knows no locks.
+	// it back. flock.ErrNone: this disk knows no locks.
 	lock(name string, wait time.Duration) (unlock func(), err error)
 	syncDir(name string) error
 }
@@ -32,11 +34,6 @@ type file interface {
 	Truncate(size int64) error
 	Sync() error
 }
-
-var (
-	errNoLocks = errors.New("this disk knows no locks")
-	errBusy    = errors.New("another copy of ramble holds the file")
-)
 
 // disk is the system's own.
 type disk struct{}
@@ -82,30 +79,7 @@ func (disk) names(dir string) ([]string, error) {
 	return names, err
 }
 
-// lockEvery is how often a lock that somebody holds is tried.
-const lockEvery = 5 * time.Millisecond
-
-func (disk) lock(name string, wait time.Duration) (func(), error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	until := time.Now().Add(wait)
-	for {
-		err := tryLock(f)
-		if err == nil {
-			return func() { _ = f.Close() }, nil // which gives the lock back
-		}
-		if !errors.Is(err, errBusy) || time.Now().After(until) {
-			_ = f.Close()
-			return nil, err
-		}
-		time.Sleep(lockEvery)
-	}
-}
+func (disk) lock(name string, wait time.Duration) (func(), error) { return flock.Take(name, wait) }
 
 // syncDir makes the names in a directory durable. Windows has no way to ask
 // for it.

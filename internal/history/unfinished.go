@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"ramble/internal/leaf/flock"
 )
 
 // Killed is the reason of a call whose program ended without a word.
@@ -132,7 +134,7 @@ func (u *unfinished) write(text []byte) error {
 	if u.path == "" {
 		path := filepath.Join(u.dir, fmt.Sprintf("%s%d-%d%s", unfinishedPrefix, os.Getpid(), time.Now().UnixNano(), unfinishedSuffix))
 		unlock, err := u.sys.lock(path+".lock", 0)
-		if errors.Is(err, errNoLocks) { // nobody could tell whether this run lives
+		if errors.Is(err, flock.ErrNone) { // nobody could tell whether this run lives
 			return nil
 		}
 		if err != nil {

@@ -15,14 +15,15 @@ const (
 
 // leave is a call on its way out, and what else hangs on its paths.
 type leave struct {
-	what   what
-	until  time.Time // no new try after it
-	tries  int
-	code   int  // of our refusal
-	noes   int  // answers of a caller that does not know that it calls
-	path   int  // counts Moved
-	passed bool // the call was answered
-	spare  bool // what rings is not hung up: another INVITE may take it over
+	what    what
+	until   time.Time // no new try after it
+	tries   int
+	code    int  // of our refusal
+	noes    int  // answers of a caller that does not know that it calls
+	path    int  // counts Moved
+	passed  bool // the call was answered
+	unheard bool // it ended, and nobody confirmed that
+	spare   bool // what rings is not hung up: another INVITE may take it over
 }
 
 // Times of an end that is not confirmed.
@@ -46,7 +47,7 @@ func (m *Machine) over(e Ended) {
 // finish: nothing of ours is owed any more.
 func (m *Machine) finish(unheard bool) {
 	was := m.state
-	m.state = Over
+	m.state, m.leave.unheard = Over, unheard
 	m.disarm(refreshDue, sessionEnds, ringAgain, ringLate, wishDue, settleLate, answerOld, leaveDue, askDue, inviteLate)
 	if g := m.got; g == nil || g.ok || !g.final {
 		m.disarm(answerAgain, answerLate)

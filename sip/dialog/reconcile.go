@@ -372,6 +372,16 @@ func (m *Machine) Passed() bool {
 	return m.main != nil && m.main.confirmed && (m.caller || m.got.ok || !m.got.initial)
 }
 
+// Owes says whether the peer would have to hear a BYE if all ended now, and what that
+// is made of: the dialog, and the number of our last request in it.
+func (m *Machine) Owes() (d Dialog, seq uint32, ok bool) {
+	if !m.Passed() {
+		return d, 0, false
+	}
+	ok = m.state == Accepted || m.state == Up || m.leave.what == byBye && (m.state == Leaving || m.leave.unheard)
+	return m.main.Dialog, m.main.seq, ok
+}
+
 // Direct says whether the peer is reached without a proxy.
 func (m *Machine) Direct() bool {
 	return m.main != nil && len(m.main.Routes) == 0 && !m.main.Server

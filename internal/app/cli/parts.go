@@ -44,7 +44,7 @@ func parts(s *Session) (engine.Parts, error) {
 			AfterSleep: c.Roaming.AfterSleep, Tones: c.Audio.Tones,
 			UserAgent: "ramble/" + s.Version,
 		},
-		Records: engine.Records{History: s.History, Trace: s.Trace}, Log: s.Log, Guard: s.Guard,
+		Records: engine.Records{History: s.History, Ledger: s.Ledger, Trace: s.Trace}, Log: s.Log, Guard: s.Guard,
 	}
 	switch c.Network.Watch {
 	case config.WatchAuto:

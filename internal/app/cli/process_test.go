@@ -35,6 +35,7 @@ func TestProcesses(t *testing.T) {
 				{"refusals over " + over, testRefusals},
 				{"a server and a port that cannot be had over " + over, testUnreachable},
 				{"the end of a phone over " + over, testFarewell},
+				{"what a killed phone owes over " + over, testOwed},
 			} {
 				t.Run(s.name, func(t *testing.T) {
 					t.Parallel()

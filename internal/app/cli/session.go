@@ -15,6 +15,7 @@ import (
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/safego"
+	"ramble/internal/ledger"
 )
 
 // Session is what a face of the phone runs with. It lives as long as the run.
@@ -23,6 +24,7 @@ type Session struct {
 	Passwords map[string]string // by account name; absent: none was given
 	Instance  string            // urn:uuid:... for +sip.instance; empty in the demo
 	History   *history.Book     // nil: nothing is kept, as in the demo
+	Ledger    *ledger.Ledger    // nil: likewise
 	Version   string
 	Trace     *capture.Ring
 	Log       *slog.Logger // to a file, never to the terminal while the screen is on
@@ -86,6 +88,7 @@ func (p *program) withSession(life *life, f face, fn func(*Session) error) error
 	defer instance.Close()
 	s := p.session(life, paths, c, log)
 	s.Passwords, s.Instance, s.History = passwords, instance.URN, openHistory(paths, c)
+	s.Ledger = ledger.Open(paths.State)
 	log.Info("started", "version", s.Version, "config", c.Path(), "accounts", len(c.Accounts))
 	if path := paths.LogFile(c, p.getenv); path == "-" {
 		err = p.withTrace(s, fn)

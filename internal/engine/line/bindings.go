@@ -22,7 +22,8 @@ type Contact struct {
 	Stored string    // the same as the server lists it, which may have rewritten it; "" where that is not known
 	Until  time.Time // when it ends by itself
 
-	bound bool // the server lists it, or may list it
+	bound     bool // the server lists it, or may list it
+	inherited bool // by an earlier run
 }
 
 // listed is the URI by which the server knows it.
@@ -67,7 +68,7 @@ func (b *Bindings) Listed(present, stored string, until time.Time, listed []stri
 	for i := range b.list {
 		c := &b.list[i]
 		if c.URI == present {
-			c.bound, c.Stored, c.Until = true, stored, until
+			c.bound, c.Stored, c.Until, c.inherited = true, stored, until, false
 			continue
 		}
 		c.bound = slices.ContainsFunc(listed, func(s string) bool {
@@ -75,6 +76,22 @@ func (b *Bindings) Listed(present, stored string, until time.Time, listed []stri
 		})
 	}
 	return len(b.Besides(present)) > 0
+}
+
+// Inherit takes over what an earlier run may have left with the server.
+func (b *Bindings) Inherit(c Contact) {
+	c.inherited = true
+	b.add(c)
+}
+
+// Inherited says whether the server may list what an earlier run left there.
+func (b *Bindings) Inherited() bool {
+	return slices.ContainsFunc(b.list, func(c Contact) bool { return c.bound && c.inherited })
+}
+
+// All are the Contacts that the server may list, the newest last.
+func (b *Bindings) All() []Contact {
+	return slices.DeleteFunc(slices.Clone(b.list), func(c Contact) bool { return !c.bound })
 }
 
 // sameContact says whether two URIs name one binding.

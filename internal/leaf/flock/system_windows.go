@@ -1,4 +1,4 @@
-package history
+package flock
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ func tryLock(f *os.File) error {
 	const exclusive, atOnce, violation = 2, 1, syscall.Errno(33)
 	lockFileEx := syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx")
 	if lockFileEx.Find() != nil {
-		return errNoLocks
+		return ErrNone
 	}
 	var at syscall.Overlapped
 	ok, _, err := lockFileEx.Call(f.Fd(), exclusive|atOnce, 0, 1, 0, uintptr(unsafe.Pointer(&at)))
@@ -21,7 +21,7 @@ func tryLock(f *os.File) error {
 	case ok != 0:
 		return nil
 	case errors.Is(err, violation), errors.Is(err, syscall.ERROR_IO_PENDING):
-		return errBusy
+		return ErrBusy
 	}
-	return errNoLocks
+	return ErrNone
 }

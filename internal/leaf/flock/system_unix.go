@@ -1,6 +1,6 @@
 //go:build unix
 
-package history
+package flock
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func tryLock(f *os.File) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
-		return errBusy
+		return ErrBusy
 	}
-	return errNoLocks
+	return ErrNone
 }
