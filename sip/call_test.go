@@ -193,6 +193,31 @@ func TestOutgoingCall(t *testing.T) {
 	})
 }
 
+// TestTwoForksAnswerAtOnce: the second 200 comes while the transaction of the first
+// is being put away. It is acknowledged and hung up all the same, every time.
+func TestTwoForksAnswerAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, transport locate.Transport) {
+		p := newPeer(t, transport)
+		ph := open(t, account(), p.server())
+		for range 30 {
+			c, ans := invite(t, ph, nil)
+			m := p.expect("INVITE")
+			m.reply(200, "OK", "one", sdpB, p.contact())
+			m.reply(200, "OK", "two", sdpB, p.contact())
+			if _, err := wait(t, ans); err != nil {
+				t.Fatal(err)
+			}
+			bye := p.expect("BYE")
+			if bye.Tag("To") != "two" || bye.value("Call-ID") != m.value("Call-ID") {
+				t.Fatalf("hung up: %s", bye.text)
+			}
+			bye.reply(200, "OK", "", "")
+			m.legOf("one").send("BYE", "")
+			c.over(t)
+		}
+	})
+}
+
 func TestIncomingCall(t *testing.T) {
 	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)

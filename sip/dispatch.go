@@ -104,7 +104,10 @@ func (s *Stack) response(res *sipgo.Response, f flow) {
 		s.strayResponse(res, f)
 		return
 	}
-	ct.tell(res)
+	if !ct.tell(res) && res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE {
+		s.strayResponse(res, f) // another fork's, right behind the first
+		return
+	}
 	select {
 	case ct.in <- res:
 	default:
@@ -112,9 +115,9 @@ func (s *Stack) response(res *sipgo.Response, f flow) {
 	}
 }
 
-// strayResponse settles a 2xx to an INVITE whose transaction is over: it comes
-// again because our ACK was lost, or it crossed our giving up (RFC 3261
-// 13.2.2.4). All else is a retransmission that nobody waits for.
+// strayResponse settles a 2xx to an INVITE that was answered before: it comes
+// again because our ACK was lost, it crossed our giving up, or another fork sent
+// it (RFC 3261 13.2.2.4). All else is a retransmission that nobody waits for.
 func (s *Stack) strayResponse(res *sipgo.Response, f flow) {
 	from := res.From()
 	if res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE && from != nil && res.CallID() != nil {

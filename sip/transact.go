@@ -165,10 +165,10 @@ func (s *Stack) await(ctx context.Context, ct *clientTx, req *sipgo.Request, pro
 }
 
 // tell hands a response to whoever hears the transaction: one final response,
-// and none after it.
-func (ct *clientTx) tell(res *sipgo.Response) {
+// and none after it. False: it comes after that one.
+func (ct *clientTx) tell(res *sipgo.Response) bool {
 	if ct.hear == nil {
-		return
+		return true
 	}
 	ct.mu.Lock()
 	over := ct.final
@@ -177,6 +177,7 @@ func (ct *clientTx) tell(res *sipgo.Response) {
 	if !over {
 		ct.hear(res)
 	}
+	return !over
 }
 
 // isFinal says whether a final response was told.
