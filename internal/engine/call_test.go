@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -46,14 +45,12 @@ func TestManyRoams(t *testing.T) {
 				for n := 1; n <= warm; n++ {
 					roam(n)
 				}
-				before := runtime.NumGoroutine()
+				before := goroutines()
 				for n := warm + 1; n <= all; n++ {
 					roam(n)
 				}
 				// Old media sockets are read for two seconds more, so wait for them.
-				r.until("the goroutines of old paths are gone", func(phone.State) bool {
-					return runtime.NumGoroutine() <= before
-				})
+				r.until("the goroutines of old paths are gone", func(phone.State) bool { return goroutines() <= before })
 				if c := find(r.state1(), id); c.State != phone.Up || c.Roams != all {
 					t.Fatalf("the call is %s after %d roams", c.State, c.Roams)
 				}

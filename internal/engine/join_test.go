@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -75,8 +74,7 @@ func TestASecondSessionJoinsARunningPhone(t *testing.T) {
 		r.walk()
 		r.roamed(1)
 		r.pass(time.Minute) // transactions and old sockets are gone
-		synctest.Wait()
-		before := runtime.NumGoroutine()
+		before := goroutines()
 		h := r.headless(t)
 		if e := h.next(); e.Type != "ready" {
 			t.Fatalf("the first event is %s", e.Type)
@@ -115,11 +113,7 @@ func TestASecondSessionJoinsARunningPhone(t *testing.T) {
 		if err := <-h.ended; err != nil {
 			t.Fatal(err)
 		}
-		r.pass(time.Minute)
-		synctest.Wait()
-		if now := runtime.NumGoroutine(); now > before {
-			t.Errorf("%d goroutines before it came, %d after it left", before, now)
-		}
+		r.until("its goroutines are gone", func(phone.State) bool { return goroutines() <= before })
 		if c := find(r.state1(), id); c.State != phone.Up {
 			t.Errorf("the call is %s", c.State)
 		}
