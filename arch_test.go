@@ -53,7 +53,7 @@ func plan() map[string][]string {
 		"audio/jitter":          {},
 		"audio/codec":           {},
 		"audio/device":          {"audio"},
-		"audio/path":            {"internal/leaf/stun"},
+		"audio/path":            {"internal/leaf/stun", "internal/leaf/socket"},
 		"audio/stream":          {"audio", "audio/codec", "audio/jitter", "audio/path", "internal/leaf/stun"},
 		"audio/desk":            {"audio"},
 		"internal/engine":       {"internal/leaf/phone", "internal/leaf/words", "internal/engine/line", "internal/engine/roam", "netwatch", "sip", "sip/dialog", "sip/locate", "sip/sdp", "sip/wire", "audio", "audio/codec", "audio/stream", "audio/path", "audio/desk", "internal/history", "internal/ledger", "internal/capture"},

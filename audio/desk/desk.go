@@ -68,6 +68,7 @@ type Desk struct {
 	log      *slog.Logger
 	guard    *safego.Guard
 	onChange func(Change)
+	before   func()
 	changed  chan struct{} // capacity 1: a device, a call or a tone is new or gone
 
 	mu sync.Mutex // guards all that follows; Tick holds it for a fraction of a frame
@@ -94,7 +95,7 @@ type choice struct {
 func New(o Options) *Desk {
 	d := &Desk{
 		frame: o.Frame, country: o.Country, log: o.Log, guard: o.Guard,
-		changed: make(chan struct{}, 1), choice: choice{wanted: o.Device}, onChange: func(Change) {},
+		changed: make(chan struct{}, 1), choice: choice{wanted: o.Device}, onChange: func(Change) {}, before: func() {},
 	}
 	if d.frame <= 0 {
 		d.frame = DefaultFrame
@@ -112,6 +113,11 @@ func New(o Options) *Desk {
 // OnChange sets who is told when the device fails, comes back or is another.
 // Run calls it, and waits for it. Call it before Run.
 func (d *Desk) OnChange(fn func(Change)) { d.onChange = fn }
+
+// Before sets what is done right before each frame, on the sound's clock: the
+// place to fetch what has come for the legs. It must not call the desk. Call it
+// before Run.
+func (d *Desk) Before(fn func()) { d.before = fn }
 
 func (d *Desk) tell(c Change) { d.onChange(c) }
 

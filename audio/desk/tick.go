@@ -13,6 +13,7 @@ func (d *Desk) Tick(in, out []int16) {
 }
 
 func (d *Desk) tick(in, out []int16) {
+	d.before()
 	n := d.format.Samples()
 	if len(in) < n || len(out) < n { // a device that breaks its contract
 		clear(out)

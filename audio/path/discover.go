@@ -22,7 +22,7 @@ const (
 // else reads them. Without an answer, or with one that nobody can have or that
 // would give up a public address for a private one, nothing changes.
 func (t *Transport) Discover(ctx context.Context, server netip.AddrPort) error {
-	halves := []*half{{conn: &t.rtp}, {conn: &t.rtcp}}
+	halves := []*half{{conn: t.rtp}, {conn: t.rtcp}}
 	for _, h := range halves {
 		h.id = stun.NewID()
 		defer func() { _ = h.conn.raw.SetReadDeadline(time.Time{}) }()

@@ -60,7 +60,7 @@ func (r Range) pick() uint16 {
 // writing are safe from several goroutines; the two halves of a Transport do
 // not wait for each other.
 type Transport struct {
-	rtp, rtcp conn
+	rtp, rtcp *conn
 	iface     string
 	seen      Seen // what Announced says; zero: the local addresses
 	asker     asker
@@ -135,7 +135,7 @@ func (t *Transport) ReadFromRTCP(b []byte) (n int, from netip.AddrPort, err erro
 
 // Close closes both halves and wakes their readers. It may be called again.
 func (t *Transport) Close() error {
-	err := errors.Join(t.rtp.raw.Close(), t.rtcp.raw.Close())
+	err := errors.Join(t.rtp.close(), t.rtcp.close())
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}

@@ -42,10 +42,10 @@ func (t *Transport) Anew() bool {
 
 // Send sends a packet from the RTP port, be it RTP or, where both share the
 // port, RTCP. The stages may write to b and behind it, within its capacity.
-func (t *Transport) Send(b []byte, to netip.AddrPort) error { return t.send(&t.rtp, b, to) }
+func (t *Transport) Send(b []byte, to netip.AddrPort) error { return t.send(t.rtp, b, to) }
 
 // SendRTCP is Send from the RTCP port.
-func (t *Transport) SendRTCP(b []byte, to netip.AddrPort) error { return t.send(&t.rtcp, b, to) }
+func (t *Transport) SendRTCP(b []byte, to netip.AddrPort) error { return t.send(t.rtcp, b, to) }
 
 func (t *Transport) send(c *conn, b []byte, to netip.AddrPort) (err error) {
 	if len(t.stages) > 0 {

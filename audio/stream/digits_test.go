@@ -81,7 +81,7 @@ func TestADigitOfHugeDurationCountsOnce(t *testing.T) {
 			payload[1] |= 0x80
 		}
 		binary.BigEndian.PutUint16(payload[2:], uint16(duration))
-		r.a.datagram(l, &r.a.pkt, packet(t, 101, seq, ts, ssrc, marker, payload), peer)
+		r.a.datagram(r.a.cfg.Now(), l, &r.a.pkt, packet(t, 101, seq, ts, ssrc, marker, payload), peer)
 		seq++
 		r.pass(20 * time.Millisecond)
 	}

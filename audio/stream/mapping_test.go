@@ -62,7 +62,7 @@ func TestAnswersOfASTUNServerPassBesideTheGate(t *testing.T) {
 	if r.a.gate != gate || r.a.count.garbage != garbage || r.a.count.strange != strange {
 		t.Errorf("the gate was %+v and is %+v; %d garbage, %d strange", gate, r.a.gate, r.a.count.garbage, r.a.count.strange)
 	}
-	r.a.datagram(l, &r.a.pkt, answered[l.sock.RTP()], server.RTP())
+	r.a.datagram(r.a.cfg.Now(), l, &r.a.pkt, answered[l.sock.RTP()], server.RTP())
 	if r.a.gate != gate || r.a.count.garbage != garbage+1 {
 		t.Errorf("an answer to nothing: the gate was %+v and is %+v; %d garbage", gate, r.a.gate, r.a.count.garbage)
 	}

@@ -108,7 +108,7 @@ func FuzzDatagram(f *testing.F) {
 		out := make([]int16, 80)
 		l := s.paths.legs[0]
 		for i := range int(ticks)%8 + 2 {
-			s.datagram(l, &p, b, peer)
+			s.datagram(s.cfg.Now(), l, &p, b, peer)
 			if len(b) > 3 {
 				b[3] += uint8(i)
 			}

@@ -21,9 +21,10 @@ type leg struct {
 	sock       *path.Transport
 	out        *source // of what is sent here
 	generation uint64
-	read       bool // its readers run
-	heard      bool // a packet was accepted here
-	sent       bool // a packet left here
+	read       bool                                                  // its readers run, or the reactor looks
+	take       func(b []byte, src netip.AddrPort, age time.Duration) // what the reactor finds
+	heard      bool                                                  // a packet was accepted here
+	sent       bool                                                  // a packet left here
 	told       bool
 	report     Heard
 }
@@ -145,7 +146,9 @@ func (p *paths) plan() {
 // It returns a report where one is complete, and whether Run must look again.
 func (p *paths) arrived(now time.Time, l *leg, missing uint64, sends bool) (h Heard, ok, look bool) {
 	before := p.lastIn
-	p.lastIn = now
+	if now.After(before) { // paths are looked at one after the other
+		p.lastIn = now
+	}
 	p.outage.in = max(p.outage.in, gap(before, now))
 	p.outage.lost += missing
 	if l.heard {

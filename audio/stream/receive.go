@@ -51,7 +51,7 @@ func (s *Stream) read(ctx context.Context, children *sync.WaitGroup, half string
 			switch {
 			case err == nil:
 				failed = 0
-				s.datagram(l, &p, buf[:n], src)
+				s.datagram(s.cfg.Now(), l, &p, buf[:n], src)
 				continue
 			case errors.Is(err, net.ErrClosed):
 				return
@@ -69,9 +69,8 @@ func (s *Stream) read(ctx context.Context, children *sync.WaitGroup, half string
 	})
 }
 
-// datagram takes whatever came to a media port. p is the reader's own.
-func (s *Stream) datagram(l *leg, p *rtp.Packet, b []byte, src netip.AddrPort) {
-	now := s.cfg.Now()
+// datagram takes whatever came to a media port, and when. p is the reader's own.
+func (s *Stream) datagram(now time.Time, l *leg, p *rtp.Packet, b []byte, src netip.AddrPort) {
 	long := len(b) >= maxDatagram
 	b, kind, err := l.sock.Receive(b, src)
 	switch {

@@ -156,9 +156,9 @@ func (e *end) read(l *leg, n int) {
 		if e.lose != nil && e.lose() {
 			continue
 		}
-		e.datagram(l, &e.pkt, e.buf[:n], src)
+		e.datagram(e.cfg.Now(), l, &e.pkt, e.buf[:n], src)
 		if e.double {
-			e.datagram(l, &e.pkt, e.buf[:n], src)
+			e.datagram(e.cfg.Now(), l, &e.pkt, e.buf[:n], src)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func (e *end) readControl(l *leg) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	e.datagram(l, &e.pkt, e.buf[:n], src)
+	e.datagram(e.cfg.Now(), l, &e.pkt, e.buf[:n], src)
 }
 
 // leg finds the path of a generation.

@@ -240,11 +240,11 @@ func TestStrangersAreNotHeard(t *testing.T) {
 		t.Fatalf("the return stream went to %v", st.SendsTo)
 	}
 	bye := []byte{0x81, 203, 0, 1, byte(ssrc >> 24), byte(ssrc >> 16), byte(ssrc >> 8), byte(ssrc)}
-	r.a.datagram(l, &r.a.pkt, bye, addr("192.0.2.66", 4001))
+	r.a.datagram(r.a.cfg.Now(), l, &r.a.pkt, bye, addr("192.0.2.66", 4001))
 	if r.a.rx.from.bye || r.a.Stats().Strange != 1001 {
 		t.Fatal("a stranger said BYE")
 	}
-	r.a.datagram(l, &r.a.pkt, bye, addr("127.0.0.1", r.b.leg(0).sock.RTCP().Port()))
+	r.a.datagram(r.a.cfg.Now(), l, &r.a.pkt, bye, addr("127.0.0.1", r.b.leg(0).sock.RTCP().Port()))
 	if !r.a.rx.from.bye {
 		t.Fatal("the peer's own BYE was ignored")
 	}
@@ -261,7 +261,7 @@ func TestAStrangerGainsNothingFromARoam(t *testing.T) {
 	seq := uint16(0)
 	sound := make([]int16, 80)
 	for range 5000 { // 5 s in which the peer has not found us, at ten times its rate
-		r.a.datagram(r.a.leg(5), &r.a.pkt, packet(t, 0, seq, uint32(seq)*160, 66, false, make([]byte, 160)), addr("203.0.113.66", 4000))
+		r.a.datagram(r.a.cfg.Now(), r.a.leg(5), &r.a.pkt, packet(t, 0, seq, uint32(seq)*160, 66, false, make([]byte, 160)), addr("203.0.113.66", 4000))
 		if seq++; seq%10 == 0 {
 			r.a.Play(sound)
 			r.pass(tickLength)
@@ -273,7 +273,7 @@ func TestAStrangerGainsNothingFromARoam(t *testing.T) {
 	// Its own SSRC and the next sequence numbers do not help it either.
 	h := r.b.header()
 	for i := range uint16(100) {
-		r.a.datagram(r.a.leg(5), &r.a.pkt, packet(t, 0, h.SequenceNumber+i, h.Timestamp+uint32(i)*160, h.SSRC, false, make([]byte, 160)), addr("203.0.113.66", 4000))
+		r.a.datagram(r.a.cfg.Now(), r.a.leg(5), &r.a.pkt, packet(t, 0, h.SequenceNumber+i, h.Timestamp+uint32(i)*160, h.SSRC, false, make([]byte, 160)), addr("203.0.113.66", 4000))
 	}
 	if st := r.a.Stats(); st.Strange != 5100 || len(r.a.moved) != 0 {
 		t.Fatalf("%+v", st)
@@ -303,10 +303,21 @@ func TestTheReturnStreamFollowsALatch(t *testing.T) {
 
 // TestRun has the goroutines at work: two streams talk, one roams, both end.
 func TestRun(t *testing.T) {
+	t.Run("a goroutine waits at each socket", func(t *testing.T) { testRun(t, nil, func() {}) })
+	t.Run("a reactor looks at the sockets of both", func(t *testing.T) {
+		r := NewReactor()
+		testRun(t, r, r.Gather)
+		if len(r.legs) != 0 {
+			t.Errorf("%d legs are left behind", len(r.legs))
+		}
+	})
+}
+
+func testRun(t *testing.T, reactor *Reactor, gather func()) {
 	sa, sb := openPath(t), openPath(t)
 	digit, heard := make(chan rune, 8), make(chan Heard, 1)
-	ca := Config{Negotiated: negotiated(t, sb), OnHeard: func(h Heard) { heard <- h }}
-	cb := Config{Negotiated: negotiated(t, sa), OnDigit: func(k rune, _ time.Duration) { digit <- k }}
+	ca := Config{Negotiated: negotiated(t, sb), Reactor: reactor, OnHeard: func(h Heard) { heard <- h }}
+	cb := Config{Negotiated: negotiated(t, sa), Reactor: reactor, OnDigit: func(k rune, _ time.Duration) { digit <- k }}
 	a, b := New(ca, sa), New(cb, sb)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 2)
@@ -318,6 +329,7 @@ func TestRun(t *testing.T) {
 		for range 1_000_000 {
 			a.Capture(frame)
 			b.Capture(frame)
+			gather()
 			a.Play(frame)
 			b.Play(frame)
 			// A flood would be dropped by the sockets' buffers, digits too.
@@ -325,6 +337,7 @@ func TestRun(t *testing.T) {
 				if a.Stats().TxPackets < b.Stats().RxPackets+20 {
 					break
 				}
+				gather()
 				runtime.Gosched()
 			}
 			if until() {

@@ -53,6 +53,7 @@ type Config struct {
 	OnHeard              func(Heard)             // once per adopted path
 	OnMoved              func(to netip.AddrPort) // our packets go there from now on: a latch, or the SDP's address again
 	OnForeign            func(payloadType uint8) // sound comes in a format never agreed on; once for each
+	Reactor              *Reactor                // looks at the sockets where it can; nil: a goroutine waits at each
 	NoLatch              bool                    // packets are heard from the SDP's IP only, and go to its address
 	Log                  *slog.Logger            // nil: discard
 	Guard                *safego.Guard           // may be nil
@@ -187,10 +188,14 @@ func (s *Stream) Run(ctx context.Context) error {
 	var children sync.WaitGroup
 	defer children.Wait()
 	defer s.Close()
+	defer s.cfg.Reactor.leave(s)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		for _, l := range s.unread() {
+			if s.cfg.Reactor.join(s, l) {
+				continue
+			}
 			s.read(ctx, &children, "rtp", l, l.sock.ReadFrom)
 			s.read(ctx, &children, "rtcp", l, l.sock.ReadFromRTCP)
 		}

@@ -236,7 +236,7 @@ func TestGarbageHarmsNothing(t *testing.T) {
 		{0x81, 200, 0, 0}, {0x80, 200, 0xff, 0xff, 1, 2, 3, 4}, {0x9f, 203, 0, 1, 1, 2, 3, 4},
 	} {
 		b = b[:min(len(b), maxDatagram)]
-		r.a.datagram(l, &r.a.pkt, b, peer)
+		r.a.datagram(r.a.cfg.Now(), l, &r.a.pkt, b, peer)
 	}
 	if r.a.keys != "" {
 		t.Fatalf("digits %q out of garbage", r.a.keys)

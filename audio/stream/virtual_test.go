@@ -163,7 +163,7 @@ func (w world) play(t testing.TB) verdict {
 			}
 			say.Encode(buf[12:], source[a.seq*per:min((a.seq+1)*per, len(source))])
 			c.set(start.Add(a.at))
-			s.datagram(s.paths.legs[0], &p, buf, peer)
+			s.datagram(s.cfg.Now(), s.paths.legs[0], &p, buf, peer)
 		}
 		c.set(start.Add(at))
 		s.Play(out)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ramble/audio"
+	"ramble/audio/stream"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/ledger"
@@ -51,6 +52,7 @@ type shown struct {
 	refused phone.Refused
 	audio   phone.Audio
 	tone    toneState
+	reactor *stream.Reactor // reads the sockets of all calls
 	// soundless is why the device failed; empty while there is none or it runs
 	soundless string
 }

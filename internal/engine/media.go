@@ -128,8 +128,8 @@ func (c *call) startStream(n stream.Negotiated) {
 		OnHeard:   func(h stream.Heard) { e.post(func() { c.heard(h) }) },
 		OnMoved:   func(to netip.AddrPort) { e.post(func() { c.mediaPeerMoved(to) }) },
 		OnForeign: func(pt uint8) { e.post(func() { c.foreign(pt) }) },
-		NoLatch:   e.parts.Media.NoLatch,
-		Log:       e.parts.Log, Guard: e.parts.Guard,
+		NoLatch:   e.parts.Media.NoLatch, Reactor: e.reactor,
+		Log: e.parts.Log, Guard: e.parts.Guard,
 	}, c.sock)
 	run, cancel := context.WithCancel(e.ctx)
 	c.stopStream = cancel

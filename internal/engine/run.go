@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ramble/audio/desk"
+	"ramble/audio/stream"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
 	"ramble/sip"
@@ -44,7 +45,9 @@ func New(p Parts) *Engine {
 	if p.Ledger != nil {
 		e.clerk = newClerk(p.Ledger)
 	}
+	e.reactor = stream.NewReactor()
 	if p.Desk != nil {
+		p.Desk.Before(e.reactor.Gather)
 		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
 	}
 	return e
@@ -111,6 +114,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	child("network watcher", e.watcher.Run)
 	child("sound", e.parts.Desk.Run)
+	child("media", e.reactor.Run)
 	for _, fn := range e.mailbox.take() {
 		fn()
 		e.carryOut()

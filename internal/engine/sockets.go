@@ -125,6 +125,12 @@ func (c *sensed) SetReadBuffer(n int) error {
 	return errors.ErrUnsupported
 }
 
+// Unwrap is the socket itself, for who takes it over and tells Failed.
+func (c *sensed) Unwrap() net.PacketConn { return c.PacketConn }
+
+// Failed is told of an error by who does.
+func (c *sensed) Failed(err error) { c.failed(err) }
+
 // OnUnreachable passes on to whom something that was sent did not get, where
 // the system tells.
 func (c *sensed) OnUnreachable(fn func(to netip.AddrPort, err error)) {

@@ -82,13 +82,21 @@ func (c *icmpConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 	return n, err
 }
 
-// pending reports whether an error may be an earlier packet's.
+// pending reports whether an error may be an earlier packet's; then the queue is
+// emptied.
 func (c *icmpConn) pending(err error) bool {
+	if !pending(err) {
+		return false
+	}
+	c.drain()
+	return true
+}
+
+func pending(err error) bool {
 	for _, no := range []syscall.Errno{
 		unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENOPROTOOPT, unix.EPROTO, unix.EACCES, unix.EOPNOTSUPP,
 	} {
 		if errors.Is(err, no) {
-			c.drain()
 			return true
 		}
 	}
