@@ -50,6 +50,7 @@ type finding struct {
 type standing struct {
 	bindings   line.Bindings
 	accepted   time.Time // the day on which the server last accepted the login, in this run or one before; zero: never
+	forgot     time.Time // when the server last seemed to have forgotten us
 	debts      []*debt   // ends of calls that no peer has confirmed
 	doubted    time.Time // since when the server keeps silent to a call; zero: it does not
 	unverified bool      // nobody checks the server's certificate

@@ -21,6 +21,9 @@ func byUser() phone.End { return phone.End{By: phone.ByUs, Cause: phone.HungUp} 
 func (c *call) endBy(e dialog.Ended) {
 	c.view.NeedsRedial = c.view.NeedsRedial || e.How == dialog.Unknown
 	c.end(c.endOf(e))
+	if e.How == dialog.Unknown && e.Code == 481 {
+		c.acct.forgotten()
+	}
 }
 
 // endOf is the end of a dialog as facts for people.

@@ -31,6 +31,7 @@ func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 	case sip.StackFailed:
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)
 		sensing{look: e.watcher.Look}.trouble(ev.Stack.Local().Addr(), a.path.Interface, ev.Err)
+		a.unheld(ev.Stack)
 		e.step(a, roam.StackLost{Epoch: epoch, Why: []phone.Fact{{Kind: phone.StackLost, Fault: fault(ev.Err)}}})
 	case sip.Mapped:
 		a.mapped(epoch, ev)

@@ -100,11 +100,28 @@ func (a *account) registerFailed(epoch roam.Epoch, err error) {
 	})
 }
 
+// forgetsMost is how often a server that seems to have forgotten us is asked: one
+// that answers so to everything must not make us register in a loop.
+const forgetsMost = 5 * time.Second
+
 // forgotten registers again at once: an answer says that a call is not known any
-// more, and who forgot it, a server that was restarted, may have forgotten us.
+// more, or that the server was started anew, and such a server may have forgotten us.
 func (a *account) forgotten() {
-	if a.view.State == phone.Registered && a.machine.Wanted() && !a.e.quitting {
-		a.e.step(a, roam.Forced{What: roam.ForceRegister})
+	if a.view.State != phone.Registered || !a.machine.Wanted() || a.e.quitting || time.Since(a.forgot) < forgetsMost {
+		return
+	}
+	a.forgot = time.Now()
+	a.e.parts.Log.Info("the server may have forgotten this phone", "account", a.cfg.Name)
+	a.e.step(a, roam.Forced{What: roam.ForceRegister})
+}
+
+// unheld: the connection over which the account is registered is gone, so it is not
+// shown as registered until the next 2xx.
+func (a *account) unheld(st *sip.Stack) {
+	present := a.stacks.At(a.machine.Epoch())
+	if present != nil && present.Stack == st && a.view.State == phone.Registered {
+		a.view.State, a.view.Code = phone.Registering, 0
+		a.changed()
 	}
 }
 

@@ -37,6 +37,9 @@ func (c *call) sync() {
 
 // heardOutcome hears the end of an offer that was asked for.
 func (c *call) heardOutcome(o dialog.Outcome) {
+	if o.Result.Answered && o.Result.Code == 404 { // to where the dialog has the peer
+		c.acct.forgotten()
+	}
 	switch o.Urgency {
 	case dialog.Now:
 		c.heardRepair(o)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -61,6 +62,7 @@ type Registrar struct {
 	location location
 	counts   map[string]int
 	script   func(*sipgo.Request) *Reply
+	wire     *wire
 }
 
 // NewRegistrar makes a Registrar that does nothing until Run.
@@ -90,7 +92,7 @@ func (r *Registrar) Run(ctx context.Context) error {
 		return err
 	}
 	r.mu.Lock()
-	r.addr = p.wire.local
+	r.addr, r.wire = p.wire.local, p.wire
 	r.mu.Unlock()
 	close(r.ready)
 	p.run(ctx)
@@ -179,6 +181,28 @@ func (r *Registrar) Forget() {
 	r.location.byUser = nil
 	r.mu.Unlock()
 	r.bell.ring()
+}
+
+// Send sends bytes as they are to where a user is registered, the latest binding;
+// over TCP and TLS by the connection that it was made over.
+func (r *Registrar) Send(user string, raw []byte) error {
+	list := r.Bindings(user)
+	if len(list) == 0 {
+		return fmt.Errorf("%s is not registered", user)
+	}
+	r.mu.Lock()
+	w := r.wire
+	r.mu.Unlock()
+	return w.send(list[0].flow, raw)
+}
+
+// Close closes the connections over which a user is registered, as a server does that ends.
+func (r *Registrar) Close(user string) {
+	for _, b := range r.Bindings(user) {
+		if b.flow.stream != nil {
+			b.flow.stream.close()
+		}
+	}
 }
 
 // noted counts a request and asks the script about it.

@@ -239,14 +239,16 @@ type losses struct {
 	at  time.Time
 }
 
-// lostAgain counts one more and returns the length of the row, after the
-// second: those are opened anew with a back-off.
+// lostAgain counts one more and returns how many failures its wait is for: none of
+// the first two, then one. It does not grow, because the server answered on each of
+// them; it keeps one that takes every REGISTER and then closes from being asked
+// in a tight loop.
 func (m *Machine) lostAgain() int {
 	if m.lost.at.IsZero() || m.now.Sub(m.lost.at) > movesRest {
 		m.lost.row = 0
 	}
 	m.lost.row, m.lost.at = m.lost.row+1, m.now
-	return max(m.lost.row-2, 0)
+	return min(max(m.lost.row-2, 0), 1)
 }
 
 // recovery is the wait after failures in a row. Where the server keeps to RFC
