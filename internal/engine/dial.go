@@ -21,11 +21,7 @@ func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
 	if _, err := a.stackFor(); err != nil {
 		return 0, err
 	}
-	for _, other := range e.liveCalls() {
-		if other.view.State == phone.Up && other.want.Sends() {
-			other.hold(true) // one conversation at a time
-		}
-	}
+	e.holdOthers(nil)
 	o := a.options()
 	o.Target = to
 	c := e.newCall(a, sip.NewCall(a.sip, a.auth, o), phone.Outgoing)
@@ -37,6 +33,15 @@ func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
 	c.changed()
 	c.place()
 	return c.view.ID, nil
+}
+
+// holdOthers has one conversation at a time: all but c are held.
+func (e *Engine) holdOthers(c *call) {
+	for _, other := range e.liveCalls() {
+		if !e.parts.KeepOthers && other != c && other.view.State == phone.Up && other.want.Sends() {
+			other.hold(true)
+		}
+	}
 }
 
 // place opens media and sends the INVITE.

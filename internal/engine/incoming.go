@@ -12,10 +12,6 @@ import (
 	"ramble/sip/sdp"
 )
 
-// maxCalls bounds the calls that exist at once; an INVITE past it is answered
-// 486. A person handles two.
-const maxCalls = 8
-
 // hearStack hears what a stack of an account reports.
 func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 	switch ev := ev.(type) {
@@ -53,7 +49,7 @@ func (e *Engine) incoming(a *account, in sip.Incoming) {
 		old.takenOver(in.Call)
 		return
 	}
-	if e.quitting || len(e.liveCalls()) >= maxCalls || in.Replaces != nil {
+	if e.quitting || len(e.liveCalls()) >= e.parts.MaxCalls || in.Replaces != nil {
 		e.reject(a, in.Call, 486, nil)
 		return
 	}
@@ -113,11 +109,7 @@ func (c *call) answer() error {
 	if err != nil {
 		return err
 	}
-	for _, other := range e.liveCalls() {
-		if other != c && other.view.State == phone.Up && other.want.Sends() {
-			other.hold(true)
-		}
-	}
+	e.holdOthers(c)
 	c.answering = true
 	e.moveTo(c.sip, st)
 	e.current = c.view.ID

@@ -52,6 +52,8 @@ type Records struct {
 type Habits struct {
 	StatsEvery time.Duration // MediaReport interval; 0: only at the end of a call
 	SIPPort    uint16        // 0: any
+	MaxCalls   int           // calls that exist at once, ringing and held ones too; 0: 8
+	KeepOthers bool          // a new conversation leaves the others as they are; else it holds them
 	KeepAlive  time.Duration // 0: off
 	Family     Family
 	Silence    time.Duration // missing audio after which the server is asked; 0: 2 s, negative: never

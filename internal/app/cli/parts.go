@@ -38,6 +38,7 @@ func parts(s *Session) (engine.Parts, error) {
 			Frame: c.Audio.Frame, NoLatch: !c.Network.Latch,
 		},
 		Habits: engine.Habits{
+			MaxCalls: c.Calls.MaxCalls, KeepOthers: !c.Calls.HoldOthers,
 			SIPPort: c.Network.SIPPort, KeepAlive: c.Network.Keepalive,
 			Family:     map[config.Family]engine.Family{config.FamilyIPv4: engine.IPv4, config.FamilyIPv6: engine.IPv6}[c.Network.Family],
 			Silence:    cmp.Or(c.Roaming.Silence, -1),

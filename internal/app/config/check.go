@@ -29,6 +29,10 @@ func (c *Config) check() Problems {
 	if p := c.Network.SIPPort; p != 0 && p >= c.Network.RTPPorts.Low && p <= c.Network.RTPPorts.High {
 		out = append(out, c.problem("network.sip_port", "lies within rtp_ports", "choose one outside, 5060 for example"))
 	}
+	if pairs := (int(c.Network.RTPPorts.High) - (int(c.Network.RTPPorts.Low)+1)&^1 + 1) / 2; c.Calls.MaxCalls > pairs && c.Calls.MaxCalls > Default().Calls.MaxCalls {
+		out = append(out, c.problem("calls.max_calls", fmt.Sprintf("rtp_ports has room for %d calls, two ports each", pairs),
+			"widen rtp_ports in [network], or write a smaller number"))
+	}
 	if c.Audio.JitterBuffer.Max < c.Audio.Frame {
 		out = append(out, c.problem("audio.jitter_buffer", "its maximum is shorter than one frame",
 			fmt.Sprintf("write at least %q as maximum", shortDuration(c.Audio.Frame))))

@@ -20,6 +20,7 @@ import (
 // value is not usable.
 type Config struct {
 	Accounts []Account // the first one is the default for outgoing calls
+	Calls    Calls
 	Audio    Audio
 	Network  Network
 	Roaming  Roaming
@@ -53,6 +54,12 @@ type Account struct {
 	FollowNAT   bool // the Contact follows the address that the server or the STUN server sees
 	GRUU        bool // dialogs take the registrar's GRUU as our Contact
 	STUN        STUN // who tells our address behind a NAT; zero: nobody
+}
+
+// Calls is how many there may be, and how they get on with each other.
+type Calls struct {
+	MaxCalls   int  // that exist at once; the next is answered 486
+	HoldOthers bool // a new conversation puts those before it on hold
 }
 
 // Audio is the sound system.
@@ -205,6 +212,7 @@ type Allow struct {
 // else as config.example.toml shows it.
 func Default() Config {
 	return Config{
+		Calls: Calls{MaxCalls: 8, HoldOthers: true},
 		Audio: Audio{
 			Backend:      "auto",
 			Microphone:   "default",

@@ -167,6 +167,10 @@ func TestProblems(t *testing.T) {
 		{"a host name where an address is expected is refused", minimal + "allow_from = [\"pbx.example.com\"]", 3, "account[0].allow_from", []string{"no address"}},
 		{"an open quote in a command is refused", minimal + "password_command = \"pass 'x\"", 3, "account[0].password_command", []string{"quote"}},
 		{"a control character is refused", minimal + "display_name = \"a\\u001bb\"", 3, "account[0].display_name", []string{"control character"}},
+		{"no calls at all are refused", minimal + "[calls]\nmax_calls = 0", 4, "calls.max_calls", []string{"1 to 1000"}},
+		{"more calls than any phone has are refused", minimal + "[calls]\nmax_calls = 1001", 4, "calls.max_calls", []string{"1 to 1000"}},
+		{"a number of calls in quotes is refused", minimal + "[calls]\nmax_calls = \"8\"", 4, "calls.max_calls", []string{"without quotes"}},
+		{"more calls than ports are refused", minimal + "[calls]\nmax_calls = 100\n[network]\nrtp_ports = \"10000-10099\"", 4, "calls.max_calls", []string{"50 calls", "rtp_ports"}},
 		{"a frame that no codec has is refused", minimal + "[audio]\nframe = \"25ms\"", 4, "audio.frame", []string{"20ms"}},
 		{"files without a name are refused", minimal + "[audio]\nbackend = \"file\"", 4, "audio.backend", []string{"in=A.wav"}},
 	}

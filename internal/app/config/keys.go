@@ -11,7 +11,7 @@ import (
 
 // keys are the keys outside [[account]], in the order of the example.
 func keys() []key[Config] {
-	return slices.Concat(audioKeys(), networkKeys(), roamingKeys(), uiKeys(), logKeys())
+	return slices.Concat(callKeys(), audioKeys(), networkKeys(), roamingKeys(), uiKeys(), logKeys())
 }
 
 func accountKeys() []key[Account] {
@@ -42,6 +42,13 @@ func accountKeys() []key[Account] {
 		truth("follow_nat", func(a *Account) *bool { return &a.FollowNAT }),
 		truth("gruu", func(a *Account) *bool { return &a.GRUU }),
 		field("stun", func(a *Account) *STUN { return &a.STUN }, asSTUN, showURI[STUN]),
+	}
+}
+
+func callKeys() []key[Config] {
+	return []key[Config]{
+		field("calls.max_calls", func(c *Config) *int { return &c.Calls.MaxCalls }, asMaxCalls, strconv.Itoa),
+		truth("calls.hold_others", func(c *Config) *bool { return &c.Calls.HoldOthers }),
 	}
 }
 

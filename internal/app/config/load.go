@@ -238,7 +238,7 @@ func (r *reader) unknown(path, name string) {
 }
 
 func sections() []string {
-	return []string{"audio", "network", "network.roaming", "ui", "log"}
+	return []string{"calls", "audio", "network", "network.roaming", "ui", "log"}
 }
 
 // known is every name that may stand in a file.

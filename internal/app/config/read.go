@@ -117,6 +117,16 @@ func asHistory(raw any) (int, error) {
 	return int(n), nil
 }
 
+// asMaxCalls reads how many calls there may be at once.
+func asMaxCalls(raw any) (int, error) {
+	const most = 1000
+	n, ok := raw.(int64)
+	if !ok || n < 1 || n > most {
+		return 0, wrongf("write a number from 1 to 1000 without quotes", "no count of calls that one phone can have")
+	}
+	return int(n), nil
+}
+
 func asRate(raw any) (int, error) {
 	const hint = `write "10/s": 1 to 60 a second`
 	s, ok := raw.(string)
