@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"ramble/internal/leaf/phone"
@@ -28,14 +29,16 @@ func (l *look) registrationMark(a phone.Account) (string, role) {
 }
 
 // registrationWord is the state in words, for the header.
-func registrationWord(a phone.Account) string {
-	switch {
+func registrationWord(a phone.Account, now time.Time) string {
+	switch search := words.SearchShort(a, now); {
 	case a.Name == "":
 		return "no accounts"
 	case !a.Enabled:
 		return "off"
 	case a.State == phone.NoNetwork:
 		return "no network"
+	case search != "" && (a.State != phone.RegistrationFailed || a.Fault.Kind == phone.FaultTimeout):
+		return search
 	case a.Roaming || a.State == phone.Registering && !a.Until.IsZero():
 		return "re-registering"
 	}
@@ -70,8 +73,11 @@ func registrationShort(a phone.Account, now time.Time) string {
 		}
 		return left(a.Until.Sub(now))
 	case phone.RegistrationFailed, phone.RegistrationRefused:
-		if a.Code != 0 {
+		switch {
+		case a.Code != 0:
 			return strconv.Itoa(a.Code)
+		case a.Fault.Kind == phone.FaultTimeout:
+			return "silent"
 		}
 		return a.State.String()
 	}
@@ -93,7 +99,7 @@ func (m *model) accountRows(w int) []row {
 			name = chosen
 		}
 		rows = append(rows, row{
-			left:     []span{{mark + " ", r}, {words.Address(a.URI), name}},
+			left:     append([]span{{mark + " ", r}}, accountSpans(a, name)...),
 			right:    []span{{a.Transport + " ", faint}, {registrationShort(a, m.now), r}},
 			selected: a.Name == selected,
 		})
@@ -114,13 +120,16 @@ func (m *model) accountDetail(a phone.Account, w int) []row {
 			rows = append(rows, row{left: []span{{line, bad}}})
 		}
 	}
+	for _, line := range m.look.wrap(words.Search(a, m.now), w) {
+		rows = append(rows, row{left: []span{{line, busy}}})
+	}
 	if hint != "" {
 		for _, line := range m.look.wrap(hint, w) {
 			rows = append(rows, row{left: []span{{line, faint}}})
 		}
 	}
 	for _, label := range []struct{ name, value string }{
-		{"from ", contactAddress(a.Contact)},
+		{"from ", either(a.State == phone.NoNetwork, "", contactAddress(a.Contact))}, // an address that is gone is nobody's
 		{"to   ", a.Server},
 	} {
 		if label.value != "" && a.Enabled {
@@ -131,4 +140,24 @@ func (m *model) accountDetail(a phone.Account, w int) []row {
 		return nil
 	}
 	return rows
+}
+
+// accountSpans are the name that the configuration gives an account, where it
+// says something, and its address.
+func accountSpans(a phone.Account, r role) []span {
+	addr := words.Address(a.URI)
+	if label := accountLabel(a); label != addr {
+		return []span{{label, r}, {"  " + addr, faint}}
+	}
+	return []span{{addr, r}}
+}
+
+// accountLabel is an account in the fewest words: its name where that says
+// something, else its address.
+func accountLabel(a phone.Account) string {
+	addr := words.Address(a.URI)
+	if user, _, _ := strings.Cut(addr, "@"); a.Name == "" || a.Name == user {
+		return addr
+	}
+	return a.Name
 }

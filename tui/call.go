@@ -15,7 +15,7 @@ func (m *model) callRows(w, h int) []row {
 	if c.ID == 0 {
 		return m.idleRows(w)
 	}
-	rows := append(m.lineRows(), m.callHead(c)...)
+	rows := append(m.lineRows(), m.callHead(c, w)...)
 	if c.State == phone.Up || c.State == phone.Early {
 		rows = append(rows, m.mediaRows(c, w)...)
 	}
@@ -49,7 +49,7 @@ func (m *model) lineRows() []row {
 }
 
 // callHead is who, in what state, and what the state means.
-func (m *model) callHead(c phone.Call) []row {
+func (m *model) callHead(c phone.Call, w int) []row {
 	word, r := m.callState(c)
 	right := []span{{word, r}, {" " + m.elapsed(c), strong}}
 	if c.Muted {
@@ -58,23 +58,29 @@ func (m *model) callHead(c phone.Call) []row {
 	sep := "  " + m.look.middot + "  "
 	detail := []span{{c.Peer, plain}, {sep + either(c.Direction == phone.Incoming, "incoming", "outgoing"), faint}}
 	if len(m.state.Accounts) > 1 && c.Account != m.selected().Name {
-		detail = append(detail, span{sep + "by " + c.Account, faint})
+		detail = append(detail, span{sep + "by " + accountLabel(m.accountOf(c)), faint})
 	}
 	rows := []row{
 		{left: []span{{who(c), strong}}, right: right, selected: true},
 		{left: detail},
 	}
-	return append(rows, m.callSays(c)...)
+	return append(rows, m.callSays(c, w)...)
 }
 
 // callSays is what a state that is not plain talking means for the user.
-func (m *model) callSays(c phone.Call) []row {
+func (m *model) callSays(c phone.Call, w int) []row {
 	one := func(r role, text string) []row { return []row{{left: []span{{text, r}}}} }
 	switch {
 	case c.NeedsRedial:
 		return one(bad, words.Line("the other side lost this call", m.set.keys.key("redial")+" calls again"))
 	case !c.KeepUntil.IsZero():
 		return one(busy, "no network: the call is kept for "+ago(c.KeepUntil.Sub(m.now))+" more")
+	case words.Unheard(c, m.accountOf(c), m.now) != "":
+		var rows []row
+		for _, line := range m.look.wrap(words.Unheard(c, m.accountOf(c), m.now), w) {
+			rows = append(rows, one(busy, line)...)
+		}
+		return rows
 	case c.State == phone.Ringing && c.Direction == phone.Incoming:
 		return []row{{}, {left: m.keycaps("answer", "hangup", "silence")}}
 	case c.State < phone.Up && c.Reason != "":
@@ -154,7 +160,7 @@ func (m *model) mediaRows(c phone.Call, w int) []row {
 		if c.Muted {
 			sends = span{l.sending + " silence", busy}
 		}
-		if !c.Media.Sending && (c.Media.TxPackets > 0 || !c.KeepUntil.IsZero()) {
+		if !c.KeepUntil.IsZero() || !c.Media.Sending && c.Media.TxPackets > 0 {
 			sends = span{l.silent + " nothing leaves", busy}
 		}
 		if c.Media.Silence > 0 {
@@ -173,8 +179,8 @@ func (m *model) mediaRows(c phone.Call, w int) []row {
 		rows[0].right = nil
 	}
 	rows = append(rows, row{left: m.meters(c)})
-	if !c.KeepUntil.IsZero() {
-		return append(rows, row{left: m.quality(c.Media)})
+	if !c.KeepUntil.IsZero() { // the rest tells of the time before
+		return append(rows, row{left: []span{{percent(c.Media) + " not heard", plain}, {": there is no network", faint}}})
 	}
 	jitter := m.sparkline(c.Media.JitterTrail, clamp(w-16, 8, 60))
 	if !m.set.motion {

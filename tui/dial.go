@@ -132,7 +132,7 @@ func (m *model) nextAccount() {
 	at := slices.IndexFunc(all, func(a phone.Account) bool { return a.Name == m.selected().Name })
 	for i := range all {
 		if a := all[(at+1+i)%len(all)]; a.Enabled {
-			m.account = a.Name
+			m.pick(a.Name)
 			return
 		}
 	}

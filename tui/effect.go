@@ -76,7 +76,7 @@ func (m *model) moveAccount(n int) {
 	all := m.state.Accounts
 	at := slices.IndexFunc(all, func(a phone.Account) bool { return a.Name == m.selected().Name })
 	if len(all) > 0 {
-		m.account = all[clamp(at+n, 0, len(all)-1)].Name
+		m.pick(all[clamp(at+n, 0, len(all)-1)].Name)
 	}
 }
 

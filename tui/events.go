@@ -28,6 +28,8 @@ type eventLog struct {
 	accounts map[string]phone.Account
 	roaming  map[phone.RoamID]bool // those in progress
 	roamed   string                // what the roam told last began with, which the network's change repeats
+	cut      []phone.Call          // without a network, which was not told yet, as they were then
+	cutAt    time.Time             // since when
 }
 
 func (l *eventLog) add(at time.Time, r role, text string) {
@@ -112,9 +114,9 @@ func (l *eventLog) tellRoam(at time.Time, r phone.Roam) {
 		}
 		return
 	case phone.RoamDone:
-		l.add(at, either(words.Whole(r), good, info), fmt.Sprintf("roam %d: %s", r.ID, words.RoamEnd(r)))
+		l.add(at, either(words.Whole(r), good, info), fmt.Sprintf("roam %d %s", r.ID, words.RoamEndWithin(r)))
 	case phone.RoamFailed:
-		l.add(at, bad, fmt.Sprintf("roam %d: %s", r.ID, words.RoamEnd(r)))
+		l.add(at, bad, fmt.Sprintf("roam %d %s", r.ID, words.RoamEndWithin(r)))
 	case phone.RoamSuperseded: // the next one says what moved
 	}
 	delete(l.roaming, r.ID)
@@ -150,6 +152,10 @@ func (l *eventLog) tellAccount(at time.Time, a phone.Account) {
 	l.accounts[a.Name] = a
 	if a.State == phone.Registering {
 		// Remember the state before, so that a quiet refresh stays quiet.
+		if known && before.State == phone.Registered && !a.Trying.Since.IsZero() {
+			l.add(at, busy, accountName(a)+": the server does not answer, it is asked again")
+			return // what it says next is news
+		}
 		if known {
 			a.State, a.Contact = before.State, before.Contact
 			l.accounts[a.Name] = a
@@ -204,8 +210,36 @@ func (l *eventLog) tellCall(at time.Time, c phone.Call) {
 		l.add(at, plain, either(c.Muted, "microphone muted", "microphone on again"))
 	}
 	if before.KeepUntil.IsZero() && !c.KeepUntil.IsZero() {
-		l.add(at, busy, fmt.Sprintf("no network: the call with %s is kept for %s", name, words.Duration(c.KeepUntil.Sub(at).Round(time.Second))))
+		if len(l.cut) == 0 {
+			l.cutAt = at
+		}
+		l.cut = append(l.cut, c)
 	}
+}
+
+// cutFor is how long there must be no network before it is worth a line: when
+// another uplink takes over in the same moment nothing has to be kept.
+const cutFor = time.Second
+
+// tellCut says which calls are kept without a network, once that lasts.
+func (l *eventLog) tellCut(now time.Time) {
+	l.cut = slices.DeleteFunc(l.cut, func(c phone.Call) bool {
+		is := l.calls[c.ID]
+		return is.State == phone.Ended || is.KeepUntil.IsZero()
+	})
+	if len(l.cut) == 0 || now.Sub(l.cutAt) < cutFor {
+		return
+	}
+	whom := "the call with " + who(l.cut[0]) + " is"
+	if n := len(l.cut); n > 1 {
+		whom = grouped(uint64(n)) + " calls are"
+	}
+	kept := words.Duration(l.cut[0].KeepUntil.Sub(l.cutAt).Round(time.Second))
+	at, e := len(l.lines), event{at: l.cutAt, role: busy, text: "no network: " + whom + " kept for " + kept}
+	for at > 0 && l.lines[at-1].at.After(e.at) {
+		at--
+	}
+	l.lines, l.cut = slices.Insert(l.lines, at, e), nil
 }
 
 func callLine(c phone.Call) (role, string) {
@@ -265,10 +299,10 @@ func endRole(c phone.Call) role {
 // it, and its address where that says something else.
 func accountName(a phone.Account) string {
 	addr := words.Address(a.URI)
-	if user, _, _ := strings.Cut(addr, "@"); a.Name == "" || a.Name == addr || a.Name == user {
-		return addr
+	if label := accountLabel(a); label != addr {
+		return label + " (" + addr + ")"
 	}
-	return a.Name + " (" + addr + ")"
+	return addr
 }
 
 func holdLine(h phone.Hold) string {

@@ -2,8 +2,6 @@ package tui
 
 import (
 	tea "charm.land/bubbletea/v2"
-
-	"ramble/internal/leaf/words"
 )
 
 // headerRow is the program, the account, its registration, and the address in
@@ -11,16 +9,16 @@ import (
 func (m *model) headerRow(w int) row {
 	a := m.selected()
 	mark, r := m.look.registrationMark(a)
-	word := registrationWord(a)
+	word := registrationWord(a, m.now)
 	name := []span{{" " + titleProgram, brand}}
 	if m.set.Title != "" {
 		name = append(name, span{" " + m.set.Title, brand})
 	}
 	state := []span{{"  " + mark + " ", r}, {word, r}}
 	where := []span{{whereFrom(a) + " ", plain}}
-	who := []span{{"  " + words.Address(a.URI), strong}}
+	who, short := append([]span{{"  ", plain}}, accountSpans(a, strong)...), []span{{"  " + accountLabel(a), strong}}
 	if a.Name == "" {
-		who = nil
+		who, short = nil, nil
 	}
 	fits := func(parts ...[]span) bool {
 		n := 0
@@ -38,6 +36,8 @@ func (m *model) headerRow(w int) row {
 	switch {
 	case fits(name, who, state, where):
 		return row{left: join(name, who, state), right: where}
+	case fits(name, short, state, where):
+		return row{left: join(name, short, state), right: where}
 	case fits(name, state, where):
 		return row{left: join(name, state), right: where}
 	}

@@ -22,7 +22,7 @@ type model struct {
 	recent recents
 	roams  roamLog
 
-	account string // the selected account, by name
+	picked  picked
 	panes   paneState
 	lower   lowerTabs
 	dial    dialLine
@@ -31,6 +31,13 @@ type model struct {
 	flash   flash
 	tick    ticker
 	leaving leaving
+}
+
+// picked is the account that the user chose, by name, and the call in hand then:
+// a later call brings its own account to the front while it lasts.
+type picked struct {
+	account string
+	in      phone.CallID
 }
 
 // paneState is which pane has the focus, and where each one is scrolled to.
@@ -118,6 +125,7 @@ func (m *model) apply(u phone.Update) tea.Cmd {
 	for _, n := range u.Notices {
 		m.events.tell(n)
 	}
+	m.events.tellCut(m.now)
 	if u.Dropped > 0 {
 		m.events.add(m.now, info, counted(uint64(u.Dropped), "line")+" left out: too much happened at once")
 	}
@@ -203,12 +211,15 @@ func (m *model) typing() bool {
 	return m.dial.open || palette
 }
 
+// pick makes an account the selected one.
+func (m *model) pick(name string) { m.picked = picked{name, m.current().ID} }
+
 // selected is the account in hand: the one the user picked, that of the call,
 // else the first that is enabled.
 func (m *model) selected() phone.Account {
-	name := m.account
-	if name == "" {
-		name = m.current().Account
+	name := m.picked.account
+	if c := m.current(); name == "" || c.ID != 0 && c.ID != m.picked.in {
+		name = c.Account
 	}
 	var first phone.Account
 	for _, a := range m.state.Accounts {
@@ -220,6 +231,21 @@ func (m *model) selected() phone.Account {
 		}
 	}
 	return first
+}
+
+// accountOf is the account of a call; without a name when there is none.
+func (m *model) accountOf(c phone.Call) phone.Account {
+	for _, a := range m.state.Accounts {
+		if a.Name == c.Account {
+			return a
+		}
+	}
+	return phone.Account{Name: c.Account}
+}
+
+// label is an account in the fewest words, by its name in the configuration.
+func (m *model) label(name string) string {
+	return accountLabel(m.accountOf(phone.Call{Account: name}))
 }
 
 // situation is what the actions may look at.

@@ -52,8 +52,8 @@ func TestMouse(t *testing.T) {
 		}
 		d.sees("event 39")
 		d.send(tea.MouseWheelMsg(at(d, paneAccounts, tea.MouseWheelDown)))
-		if d.m.account != "lab" {
-			t.Fatalf("the account in hand is %q", d.m.account)
+		if d.m.picked.account != "lab" {
+			t.Fatalf("the account in hand is %q", d.m.picked.account)
 		}
 	})
 	t.Run("never changes the call in hand, nor what a dialog asks", func(t *testing.T) {

@@ -170,14 +170,13 @@ func TestEventsSayWhatChanged(t *testing.T) {
 		{"hold", change(func(c *phone.Call) { c.Held = phone.HeldLocal }), "Bob Example is on hold"},
 		{"held by the other side", change(func(c *phone.Call) { c.Held = phone.HeldRemote }), "Bob Example put you on hold"},
 		{"mute", change(func(c *phone.Call) { c.Muted = true }), "microphone muted"},
-		{"no network", change(func(c *phone.Call) { c.KeepUntil = noon.Add(45 * time.Second) }), "no network: the call with Bob Example is kept for 45 s"},
 		{"lost", change(func(c *phone.Call) {
 			c.State, c.Ended, c.End = phone.Ended, noon, phone.End{By: phone.ByPeer, In: phone.Up, Cause: phone.LostToPeer, Code: 481}
 		}), "the call with Bob Example ended after 02:14: the other side no longer knows the call (481). Call again to go on"},
 		{"ended", change(func(c *phone.Call) { c.State, c.Ended, c.Reason = phone.Ended, noon, "the other side hung up" }),
 			"the call with Bob Example ended after 02:14: the other side hung up"},
 		{"roam done", phone.Notice{At: noon, What: phone.RoamChanged{Roam: recoveredState().Roams[0]}},
-			"roam 3: Recovered in 614 ms; gap in 61 ms, out 20 ms, 3 packets lost"},
+			"roam 3 recovered in 614 ms; gap in 61 ms, out 20 ms, 3 packets lost"},
 		{"final report", phone.Notice{At: noon, What: phone.MediaReport{Media: bob().Media, Final: true}},
 			"sound: 6 702 out, 6 698 packets in, 0.1% lost, MOS 4.3"},
 		{"network", phone.Notice{At: noon, What: phone.NetworkChanged{Network: recovering().Network}}, "network: address lost, default route moved"},
@@ -191,6 +190,62 @@ func TestEventsSayWhatChanged(t *testing.T) {
 			}
 		})
 	}
+	cut := func(calls ...phone.Call) (s phone.State, list []phone.Notice) {
+		s = noNetwork()
+		s.Calls = calls
+		for _, c := range calls {
+			list = append(list, phone.Notice{At: noon, What: phone.CallChanged{Call: c}})
+		}
+		for i := range calls {
+			s.Calls[i].KeepUntil = noon.Add(45 * time.Second)
+			list = append(list, phone.Notice{At: noon, What: phone.CallChanged{Call: s.Calls[i]}})
+		}
+		return s, list
+	}
+	t.Run("that calls are kept without a network is told once it lasts, as of when it began", func(t *testing.T) {
+		other := carol()
+		other.State, other.Answered = phone.Up, noon
+		for want, calls := range map[string][]phone.Call{
+			"no network: the call with Bob Example is kept for 45 s": {bob()},
+			"no network: 2 calls are kept for 45 s":                  {bob(), other},
+		} {
+			d := newHand(t, 160, 36, nil)
+			s, list := cut(calls...)
+			d.show(s, list...)
+			if l := d.m.events.lines; strings.Contains(l[len(l)-1].text, "kept") {
+				t.Fatalf("told at once: %q", l[len(l)-1].text)
+			}
+			d.after(cutFor)
+			d.show(s)
+			if l := d.m.events.lines[len(d.m.events.lines)-1]; l.text != want || !l.at.Equal(noon) {
+				t.Errorf("%s %q, want %q", l.at, l.text, want)
+			}
+		}
+	})
+	t.Run("where another uplink takes over at once, nothing is said of keeping", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		s, list := cut(bob())
+		d.show(s, list...)
+		d.after(cutFor / 2)
+		d.show(inCall(), phone.Notice{At: d.now, What: phone.CallChanged{Call: bob()}})
+		d.after(time.Minute)
+		d.show(inCall())
+		for _, l := range d.m.events.lines {
+			if strings.Contains(l.text, "kept") {
+				t.Errorf("told %q", l.text)
+			}
+		}
+	})
+	t.Run("a registered account whose server falls silent is told of", func(t *testing.T) {
+		d := newHand(t, 160, 36, nil)
+		a := idle().Accounts[0]
+		silent := a
+		silent.State, silent.Trying = phone.Registering, phone.Trial{Server: "203.0.113.10:5060", Since: noon}
+		d.show(idle(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: a}}, phone.Notice{At: noon, What: phone.RegistrationChanged{Account: silent}})
+		if l := d.m.events.lines; !strings.Contains(l[len(l)-1].text, "the server does not answer, it is asked again") {
+			t.Errorf("told %q", l[len(l)-1].text)
+		}
+	})
 	t.Run("a change is told once, and the first look at the network is none", func(t *testing.T) {
 		d := newHand(t, 160, 36, nil)
 		first := phone.Network{Changed: noon, Why: []phone.Fact{{Kind: phone.FirstLook}}}
@@ -218,7 +273,7 @@ func TestEventsSayWhatChanged(t *testing.T) {
 			phone.Notice{At: noon, What: phone.RoamChanged{Roam: over}}, phone.Notice{At: noon, What: phone.CallChanged{Call: bob()}},
 			phone.Notice{At: noon, What: phone.RegistrationChanged{Account: back}})
 		lines := d.m.events.lines[before:]
-		if len(lines) != 2 || lines[0].text != "roam 3: address lost, default route moved" || !strings.Contains(lines[1].text, "Recovered in 614 ms") {
+		if len(lines) != 2 || lines[0].text != "roam 3: address lost, default route moved" || !strings.Contains(lines[1].text, "roam 3 recovered in 614 ms") {
 			t.Fatalf("told %v", lines)
 		}
 		for _, l := range lines {
@@ -232,7 +287,7 @@ func TestEventsSayWhatChanged(t *testing.T) {
 		r := recoveredState().Roams[0]
 		r.Calls = []phone.RoamCall{{Call: 1, HungUp: true, Name: "Bob Example"}}
 		d.show(idle(), phone.Notice{At: noon, What: phone.RoamChanged{Roam: r}})
-		if last := d.m.events.lines[len(d.m.events.lines)-1]; last.text != "roam 3: Done after 614 ms; hung up before it was whole" {
+		if last := d.m.events.lines[len(d.m.events.lines)-1]; last.text != "roam 3 done after 614 ms; hung up before it was whole" {
 			t.Errorf("told %q", last.text)
 		}
 	})
@@ -255,4 +310,57 @@ func TestEventsSayWhatChanged(t *testing.T) {
 		d.show(idle(), n, n, n)
 		d.sees("the door bell (3 times)")
 	})
+}
+
+// TestTheAccountInHand is that of the call, unless another was picked since.
+func TestTheAccountInHand(t *testing.T) {
+	s := inCall()
+	s.Accounts[1].Enabled = true
+	s.Calls[0].Account = s.Accounts[1].Name
+	d := newHand(t, 80, 24, nil)
+	d.show(s)
+	in := func(want int) {
+		t.Helper()
+		if got := d.m.selected().Name; got != s.Accounts[want].Name {
+			t.Errorf("in hand is %s, want %s", got, s.Accounts[want].Name)
+		}
+	}
+	in(1)
+	d.press("f2", "k")
+	in(0) // picked in this very call
+	second := carol()
+	second.State, second.Answered, second.Account = phone.Up, noon, s.Accounts[1].Name
+	s.Calls, s.Current = append(s.Calls, second), second.ID
+	d.show(s)
+	in(1) // a later call brings its own
+	s.Calls, s.Current = nil, 0
+	d.show(s)
+	in(0)
+}
+
+// TestACallThatNobodyHears: a server that keeps silent is not shown as registered
+// and nothing more while a call goes out.
+func TestACallThatNobodyHears(t *testing.T) {
+	for _, size := range [][2]int{{50, 20}, {80, 24}, {120, 36}} {
+		s := inCall()
+		s.Calls[0].State, s.Calls[0].Answered, s.Calls[0].Started = phone.Dialing, time.Time{}, noon.Add(-57*time.Second)
+		s.Accounts[0].State = phone.Registering
+		s.Accounts[0].Trying = phone.Trial{Server: "203.0.113.10:5060", Since: noon.Add(-57 * time.Second)}
+		d := newHand(t, size[0], size[1], nil)
+		d.now = noon
+		d.show(s)
+		d.sees("not answered")
+		d.seesNot("registered  ")
+	}
+}
+
+// TestAnAccountIsCalledByItsName, where the configuration gives it one that says
+// something.
+func TestAnAccountIsCalledByItsName(t *testing.T) {
+	for name, want := range map[string]string{"work": "work", "alice": "alice@example.com", "": "alice@example.com"} {
+		a := phone.Account{Name: name, URI: "sip:alice@example.com"}
+		if got := accountLabel(a); got != want {
+			t.Errorf("%q is called %q, want %q", name, got, want)
+		}
+	}
 }

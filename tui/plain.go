@@ -39,11 +39,14 @@ func PlainCall(c phone.Call) string {
 // moved and what it cost, and with steps the timeline.
 func PlainRoam(r phone.Roam, steps bool) string {
 	mark := map[phone.RoamPhase]string{phone.RoamDone: "ok    ", phone.RoamFailed: "FAILED", phone.RoamSuperseded: "moved "}[r.Phase]
+	if r.Phase == phone.RoamDone && !words.Whole(r) {
+		mark = "done  "
+	}
 	var b strings.Builder
 	line := func(format string, args ...any) {
 		b.WriteString(clean.Limit(fmt.Sprintf(format, args...), wrapLimit) + "\n")
 	}
-	line("%s  %s  %s -> %s", r.Started.Format(plainSecond), mark, pathName(r.From), pathName(r.To))
+	line("%s  %s  %s -> %s%s", r.Started.Format(plainSecond), mark, pathName(r.From), pathName(r.To), words.RoamAccounts(r))
 	if len(r.Why) > 0 {
 		line("    because: %s", words.Facts(r.Why))
 	}
@@ -58,9 +61,6 @@ func PlainRoam(r phone.Roam, steps bool) string {
 	}
 	if text := words.RoamEnd(r); text != "" {
 		line("    %s", text)
-	}
-	if r.Phase == phone.RoamFailed && len(r.Next) > 0 {
-		line("    what helps: %s", strings.Join(r.Next, ", "))
 	}
 	return b.String()
 }

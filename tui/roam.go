@@ -82,7 +82,7 @@ func roaming(s phone.State) bool {
 func roamRole(r phone.Roam) role {
 	switch r.Phase {
 	case phone.RoamDone:
-		return good
+		return either(words.Whole(r), good, info) // what was hung up midway was not proven
 	case phone.RoamFailed:
 		return bad
 	}
@@ -118,14 +118,14 @@ func (m *model) roamRows(w, h int) []row {
 	rows = slices.Insert(rows, min(1, len(rows)), more...)
 	fits := func(extra int) bool { return h == 0 || len(rows)+len(end)+extra <= h }
 	switch gap := []row{{}}; {
-	case fits(2 + len(why)):
-		rows = slices.Concat([]row{head}, why, rows, gap)
-	case fits(1 + len(why)):
-		rows = slices.Concat([]row{head}, why, rows)
-	case fits(2):
-		rows = slices.Concat([]row{head}, rows, gap)
-	case fits(1):
-		rows = slices.Concat([]row{head}, rows)
+	case fits(len(head) + 1 + len(why)):
+		rows = slices.Concat(head, why, rows, gap)
+	case fits(len(head) + len(why)):
+		rows = slices.Concat(head, why, rows)
+	case fits(len(head) + 1):
+		rows = slices.Concat(head, rows, gap)
+	case fits(len(head)):
+		rows = slices.Concat(head, rows)
 	case h > len(end) && len(rows) > h-len(end) && m.panes.offset[paneLower] == 0:
 		// The beginning gives way: what happens now matters more.
 		rows = rows[len(rows)-(h-len(end)):]
@@ -145,17 +145,46 @@ func asItLooked(facts []phone.Fact) (list []phone.Fact) {
 	return list
 }
 
-// roamHead is where from and where to.
-func (m *model) roamHead(r phone.Roam, w int) row {
-	left := []span{{pathName(r.From), plain}, {" " + m.look.arrow + " ", faint}, {pathName(r.To), strong}}
+// roamHead is where from and where to, whose accounts where there are several,
+// and when. Addresses that do not fit beside each other stand below each other.
+func (m *model) roamHead(r phone.Roam, w int) []row {
+	from, to := span{pathName(r.From), plain}, span{pathName(r.To), strong}
+	left := []span{from, {" " + m.look.arrow + " ", faint}, to}
 	right := m.when(r.Started)
 	if r.ID > 0 {
 		right = r.Started.Format(m.set.time.second)
 	}
-	if m.look.spansWidth(left)+m.look.width(right)+2 > w {
-		return row{left: left}
+	var rows []row
+	switch wide := m.look.spansWidth(left); {
+	case wide+m.look.width(right)+2 <= w:
+		rows = []row{{left: left, right: []span{{right, faint}}}}
+	case wide <= w:
+		rows = []row{{left: left}}
+	default:
+		from.text, to.text = m.look.fitMiddle(from.text, w), m.look.fitMiddle(to.text, w-2)
+		rows = []row{{left: []span{from}}, {left: []span{{m.look.arrow + " ", faint}, to}}}
 	}
-	return row{left: left, right: []span{{right, faint}}}
+	if whose := m.roamAccounts(r); whose != "" {
+		for _, line := range m.look.wrap("of "+whose, w) {
+			rows = append(rows, row{left: []span{{line, faint}}})
+		}
+	}
+	return rows
+}
+
+// roamAccounts names whom a roam moved, where there are several to mean.
+func (m *model) roamAccounts(r phone.Roam) string {
+	if len(m.state.Accounts) < 2 && len(r.Parts) < 2 {
+		return ""
+	}
+	var all []string
+	for _, p := range r.Parts {
+		all = append(all, m.label(p.Account))
+	}
+	if len(all) == 0 && r.Account != "" {
+		all = []string{m.label(r.Account)}
+	}
+	return strings.Join(all, ", ")
 }
 
 // roamReasons is why, where the first step does not say it.

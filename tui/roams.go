@@ -88,7 +88,7 @@ func (o *roamsView) about(m *model, r phone.Roam, w int) (rows []row) {
 			rows = append(rows, row{left: []span{{line, ro}}})
 		}
 	}
-	rows = append(rows, m.roamHead(r, w))
+	rows = append(rows, m.roamHead(r, w)...)
 	if why := words.Facts(r.Why); why != "" {
 		add("because: "+why, faint)
 	}

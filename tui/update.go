@@ -62,6 +62,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			return m, nil // an older clock
 		}
 		m.tick.due = time.Time{}
+		m.events.tellCut(m.now)
 		m.watchRoams()
 		if !m.now.Before(m.flash.until) {
 			m.flash = flash{}
@@ -257,7 +258,8 @@ func (m *model) pace() time.Duration {
 			return fast
 		}
 	}
-	soon := len(live) > 0 || m.flash.text != "" || !m.leaving.since.IsZero() || !m.lower.closeAt.IsZero()
+	searching := slices.ContainsFunc(m.state.Accounts, func(a phone.Account) bool { return !a.Trying.Since.IsZero() })
+	soon := len(live) > 0 || searching || m.flash.text != "" || !m.leaving.since.IsZero() || !m.lower.closeAt.IsZero()
 	if soon || m.now.Sub(m.state.Network.Changed) < time.Minute {
 		// On the second, so that a call's clock does not stutter.
 		for _, c := range live {

@@ -276,7 +276,7 @@ func drawBox(c *canvas, body rect, b box) *tea.Cursor {
 
 // drawTiny is the whole state in one line, for a window too small for panes.
 func (m *model) drawTiny(c *canvas) {
-	words := registrationWord(m.selected())
+	words := registrationWord(m.selected(), m.now)
 	if r := m.ringingCall(); r.ID != 0 {
 		words = "RINGING " + who(r)
 	} else if call := m.current(); call.ID != 0 {

@@ -49,5 +49,6 @@ func (c *call) doubt(now time.Time) {
 	}
 	c.unheard = true
 	c.acct.doubted = c.view.Started
+	c.acct.showTrial(now) // before the state changes, which is told
 	c.e.step(c.acct, roam.Forced{What: roam.ForceRegister})
 }

@@ -59,9 +59,8 @@ func (p *program) roamsCommand() *cobra.Command {
 		Short: "Print what moves of the network have cost",
 		Long: `The last N roams, the latest at the bottom; without N the last 20. Each says
 what moved, how long the recovery took, and the gap of each call as measured
-from packets; a failed one which step failed and what helps. With --steps each
-step of it. With --json one object a line, as in docs/automation.md; without N
-all.`,
+from packets; a failed one which step failed and why. With --steps each step of
+it. With --json one object a line, as in docs/automation.md; without N all.`,
 		Example: `  ramble roams
   ramble roams 1 --steps
   ramble roams --json | jq '.calls[]?.gap_in_ms'`,

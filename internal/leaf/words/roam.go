@@ -56,12 +56,26 @@ func failures(r phone.Roam, list []phone.Fact) string {
 			text += kept
 		default: // Fact says it all
 		}
-		if f.Call != 0 && len(r.Calls) != 1 {
+		switch one := len(r.Calls) == 1; {
+		case f.Kind == phone.CallEnded && one:
+			text = "the call " + text
+		case f.Kind == phone.CallEnded:
+			text = theCall(r, f.Call) + " " + text
+		case f.Call != 0 && !one:
 			text = CallIn(r, f.Call) + ": " + text
 		}
 		all = append(all, text)
 	}
 	return strings.Join(all, ". ")
+}
+
+// theCall is a call of a roam as the subject of a sentence.
+func theCall(r phone.Roam, id phone.CallID) string {
+	whose := CallIn(r, id)
+	if strings.HasPrefix(whose, "call ") {
+		return whose
+	}
+	return "the call with " + whose
 }
 
 // CallIn is a call of a roam, for people.
@@ -115,9 +129,20 @@ func accounts(r phone.Roam) string {
 	if len(r.Parts) < 2 {
 		return ""
 	}
+	return RoamAccounts(r)
+}
+
+// RoamAccounts names the accounts that a roam moved, in brackets.
+func RoamAccounts(r phone.Roam) string {
 	var all []string
 	for _, p := range r.Parts {
 		all = append(all, p.Account)
+	}
+	if len(all) == 0 && r.Account != "" {
+		all = []string{r.Account}
+	}
+	if len(all) == 0 {
+		return ""
 	}
 	return " (" + strings.Join(all, ", ") + ")"
 }
@@ -136,12 +161,30 @@ func RoamEnd(r phone.Roam) string {
 		}
 		return text
 	case phone.RoamFailed:
-		return RoamFailed(r) + because(RoamFailure(r))
+		return Line(RoamFailed(r), opening(RoamFailure(r)))
 	case phone.RoamSuperseded:
 		return "the network moved again after " + Duration(r.Total)
 	default: // it is in progress
 		return ""
 	}
+}
+
+// RoamEndWithin is RoamEnd as it stands behind "roam 3".
+func RoamEndWithin(r phone.Roam) string {
+	text := RoamEnd(r)
+	if text == "" {
+		return ""
+	}
+	return strings.ToLower(text[:1]) + text[1:]
+}
+
+// opening is text fit to begin a sentence, where it holds a colon and would be
+// the second clause of one otherwise.
+func opening(text string) string {
+	if !strings.Contains(text, ": ") || strings.HasPrefix(text, "re-") {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // Recovered is that a roam ended well, and after what time; where nothing was
