@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,11 +61,7 @@ func newFixed(t *testing.T, binary, over string) *pair {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ca := filepath.Join(t.TempDir(), "ca.pem")
-		if err := os.WriteFile(ca, certified.PEM, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		o.Transports, o.TLS, trust = []siptest.Transport{siptest.TLS}, certified.Server, fmt.Sprintf("\ntls_ca = %q", ca)
+		o.Transports, o.TLS, trust = []siptest.Transport{siptest.TLS}, certified.Server, trusting(t, certified)
 	}
 	h := newHouse(t, binary, over, o)
 	start := func(name, network string) *handset {
