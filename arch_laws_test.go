@@ -39,7 +39,7 @@ func openSwitches() map[string]int {
 	return map[string]int{
 		"audio":                4,
 		"internal/automation":  1,
-		"internal/engine":      7,
+		"internal/engine":      6,
 		"internal/engine/roam": 4,
 		"netwatch":             2,
 		"sip/dialog":           3,

@@ -266,7 +266,17 @@ func TestActionsGoOneWay(t *testing.T) {
 	for _, circle := range w.circles() {
 		t.Errorf("these call each other in a circle: %s", strings.Join(circle, ", "))
 	}
+	for action, n := range w.actions("execute") {
+		if most := max(farthest()[action], 24); n > most {
+			t.Errorf("%s passes through %d functions of the engine, at most %d are allowed", action, n, most)
+		}
+	}
 }
+
+// farthest are the actions that pass through 25 functions and more. A repair has
+// three ways: a refresh, an INVITE in the place of a dialog, and one in the place
+// of an INVITE that was lost.
+func farthest() map[string]int { return map[string]int{"roam.Repair": 29} }
 
 // TestACircleIsFound shows the law biting.
 func TestACircleIsFound(t *testing.T) {

@@ -227,7 +227,7 @@ func recovering() phone.State {
 			{Name: phone.StepSign, OK: false, Facts: said("wlan0 lost 192.168.1.23")},
 			{Name: phone.StepPath, Offset: 212 * ms, OK: true, Duration: 212 * ms, Facts: said("usb0 172.20.10.4")},
 			{Name: phone.StepOpen, Offset: 214 * ms, OK: true, Duration: 2 * ms, Facts: said("sockets on 172.20.10.4")},
-			{Name: phone.StepConnect, Offset: 216 * ms, OK: true, Duration: 175 * ms, Facts: said("TLS to sip.example.com")},
+			{Name: "connect", Offset: 216 * ms, OK: true, Duration: 175 * ms, Facts: said("TLS to sip.example.com")},
 			{Name: phone.StepRegister, Offset: 391 * ms, OK: true, Duration: 182 * ms, Facts: said("200 OK")},
 			{Name: phone.StepRepair, Offset: 392 * ms, Running: true, OK: true, Facts: said("re-INVITE sent"), Call: 1},
 		},

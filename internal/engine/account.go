@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ramble/audio/codec"
 	"ramble/internal/engine/line"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
@@ -15,6 +16,7 @@ import (
 	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/sip/locate"
+	"ramble/sip/sdp"
 )
 
 // account is one address of record at run time.
@@ -30,6 +32,7 @@ type account struct {
 
 	finding
 	standing
+	codecs []sdp.Codec // in order of preference
 	stacks line.Stacks[roam.Epoch, *stack]
 	roam   *roamPart // in progress
 	view   phone.Account
@@ -73,6 +76,10 @@ func newAccount(e *Engine, cfg Account) *account {
 	if e.parts.NoRegister {
 		a.cfg.Policy.Register = false
 	}
+	if a.cfg.Policy.KeepFor <= 0 {
+		a.cfg.Policy.KeepFor = roam.DefaultPolicy().KeepFor
+	}
+	a.codecs = preferred(cfg.Codecs)
 	a.machine = roam.New(a.cfg.Policy)
 	a.auth = sip.NewCredentials(a.sip, e.parts.Log)
 	a.dialogs = sip.NewDialogs()
@@ -84,6 +91,19 @@ func newAccount(e *Engine, cfg Account) *account {
 	}
 	a.told = a.view
 	return a
+}
+
+// preferred are an account's codecs for the offer.
+func preferred(names []string) []sdp.Codec {
+	list := make([]sdp.Codec, 0, len(names))
+	for _, name := range names {
+		f, err := codec.Named(name)
+		if err != nil {
+			continue // the configuration was checked; a build may lack one
+		}
+		list = append(list, sdp.Codec{Name: f.Name, ClockRate: f.ClockRate, Channels: f.Channels, Fmtp: f.Fmtp})
+	}
+	return list
 }
 
 // account finds an account by its label or address; "" is the first enabled.

@@ -33,7 +33,7 @@ func blame(steps []phone.RoamStep, lost bool, lives func(phone.CallID) bool) (ph
 		lastly[key{s.Name, s.Call}] = s.OK && !s.Running
 	}
 	failed := phone.StepPath
-	order := []phone.StepName{phone.StepDNS, phone.StepOpen, phone.StepConnect, phone.StepRegister, phone.StepRepair, phone.StepMedia}
+	order := []phone.StepName{phone.StepOpen, phone.StepRegister, phone.StepRepair, phone.StepMedia}
 	at := len(order)
 	for k, ok := range lastly {
 		if i := slices.Index(order, k.name); !ok && i >= 0 && i < at {

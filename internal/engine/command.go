@@ -169,7 +169,7 @@ func (c *call) decline(code int) error {
 	if code < 400 || code > 699 {
 		return &phone.Error{Code: phone.ErrUsage, Text: fmt.Sprintf("cannot decline with %d", code), Hint: "use 486 busy, 480 unavailable or 603 decline"}
 	}
-	c.reject(phone.End{By: phone.ByUs, Cause: phone.Declined, Code: code})
+	c.reject(phone.End{By: phone.ByUs, Cause: phone.Declined, Code: code}, nil)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
@@ -67,7 +68,7 @@ func byPeer(e dialog.Ended) phone.End {
 
 // notInvited is an INVITE of ours that failed.
 func (c *call) notInvited(err error) phone.End {
-	f := fault(err)
+	f := fault.Of(err)
 	end := phone.End{By: phone.ByServer, Cause: phone.RequestFailed, Code: f.Code, Fault: f}
 	switch f.Kind {
 	case phone.FaultResponse:
@@ -108,15 +109,7 @@ func notAccepted(err error) phone.End {
 
 // failedBy is an end for a reason on our side; code is what the other side is told, if anything.
 func failedBy(cause phone.Cause, code int, err error) phone.End {
-	return phone.End{By: phone.ByUs, Cause: cause, Code: code, Fault: fault(err)}
-}
-
-// ended writes the end of a call into its row.
-func (c *call) ended(how phone.End) {
-	v := &c.view
-	how.In = v.State
-	v.State, v.Ended, v.End, v.Code = phone.Ended, time.Now(), how, how.Code
-	v.Reason, v.Hint = "", ""
+	return phone.End{By: phone.ByUs, Cause: cause, Code: code, Fault: fault.Of(err)}
 }
 
 // ringOut ends a call that rang for as long as its INVITE was good.
@@ -124,7 +117,7 @@ func (c *call) ringOut(now time.Time) {
 	if c.ringUntil.IsZero() || now.Before(c.ringUntil) || c.over() || c.view.State != phone.Ringing || c.answering {
 		return
 	}
-	c.reject(phone.End{By: phone.ByUs, Cause: phone.RangOut, Code: 487, After: now.Sub(c.view.Started)})
+	c.reject(phone.End{By: phone.ByUs, Cause: phone.RangOut, Code: 487, After: now.Sub(c.view.Started)}, nil)
 }
 
 // end is the end of the call on our side: no more sound, no more repairs. How
@@ -134,22 +127,20 @@ func (c *call) end(how phone.End) {
 		return
 	}
 	c.endMedia()
-	wasUp := c.view.State == phone.Up
-	c.ended(how)
-	c.view.Recovering, c.view.KeepUntil = false, time.Time{}
-	c.view.Held = phone.HeldByNone
+	v := &c.view
+	how.In = v.State
+	v.State, v.Ended, v.End, v.Code = phone.Ended, time.Now(), how, how.Code
+	v.Reason, v.Hint = "", ""
+	v.Recovering, v.KeepUntil, v.Held = false, time.Time{}, phone.HeldByNone
 	c.endReplacing()
 	c.dropGhosts()
 	c.changed()
 	e := c.e
-	e.step(c.acct, roam.CallGone{ID: roam.CallID(c.view.ID)})
-	if !wasUp && c.view.Direction == phone.Outgoing && how.Code >= 400 {
+	e.step(c.acct, roam.CallGone{ID: roam.CallID(v.ID)})
+	if how.In != phone.Up && v.Direction == phone.Outgoing && how.Code >= 400 {
 		e.busyTone()
 	}
-	if e.current == c.view.ID {
-		e.current = e.successor()
-	}
-	e.watchPeers()
+	e.turn.peers = true
 }
 
 // forgetOld keeps the list of ended calls short.

@@ -12,6 +12,7 @@ import (
 	"ramble/internal/ledger"
 	"ramble/netwatch"
 	"ramble/sip"
+	"ramble/sip/dialog"
 )
 
 // Engine is the actor. Make one with New, Run it, and Join it at any time.
@@ -122,3 +123,22 @@ type timelines struct {
 // the newest. The loop is its only sender, so taking the unread update back
 // to merge it is safe without a lock: state is replaced, notices are appended.
 type outlet struct{ ch chan phone.Update }
+
+// turn is what is still to be carried out, oldest first.
+type turn struct {
+	due     []errand
+	touched []*sip.Call // dialogs that were told of something: their calls may stand otherwise now
+	peers   bool        // whom calls talk to changed: other paths matter at its end
+}
+
+// errand is an action of an account's machine, one of a dialog, or the rest of
+// what hears news. One of the three is set.
+type errand struct {
+	acct *account
+	act  roam.Action
+	of   *sip.Call
+	fact dialog.Action
+	rest func()
+
+	change int // the change of several accounts to which it belongs, see oneChange; else 0
+}

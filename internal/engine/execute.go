@@ -34,6 +34,13 @@ func (e *Engine) carryOut() {
 			}
 		}
 	}
+	if e.current != 0 && !e.lives(e.current) {
+		e.current = e.successor()
+	}
+	if e.turn.peers {
+		e.turn.peers = false
+		e.watchPeers()
+	}
 	for _, a := range e.accounts {
 		a.showTrial(time.Now())
 	}

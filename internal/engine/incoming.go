@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ramble/audio/path"
+	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
@@ -28,7 +29,7 @@ func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 		e.parts.Log.Warn("stack failed", "account", a.cfg.Name, "epoch", epoch, "error", ev.Err)
 		sensing{look: e.watcher.Look}.trouble(ev.Stack.Local().Addr(), a.path.Interface, ev.Err)
 		a.unheld(ev.Stack)
-		e.step(a, roam.StackLost{Epoch: epoch, Why: []phone.Fact{{Kind: phone.StackLost, Fault: fault(ev.Err)}}})
+		e.step(a, roam.StackLost{Epoch: epoch, Why: []phone.Fact{{Kind: phone.StackLost, Fault: fault.Of(ev.Err)}}})
 	case sip.Mapped:
 		a.mapped(epoch, ev)
 	case sip.Digit:
@@ -65,7 +66,7 @@ func (e *Engine) incoming(a *account, in sip.Incoming) {
 	c.rowTold = c.row()
 	e.step(a, roam.CallAdded{Call: c.rowTold})
 	if err := in.Call.Acceptable(); err != nil { // it never rings, but is told
-		c.rejectFor(failedBy(phone.Unusable, 488, err), err)
+		c.reject(failedBy(phone.Unusable, 488, err), err)
 		return
 	}
 	c.changed()
@@ -129,7 +130,7 @@ func (c *call) mediaForAnswer(sock *path.Transport, err error) {
 	switch {
 	case err != nil:
 		if !c.over() {
-			c.reject(failedBy(phone.NoSocket, 500, err))
+			c.reject(failedBy(phone.NoSocket, 500, err), nil)
 		}
 		return
 	case c.over():

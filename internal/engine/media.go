@@ -55,7 +55,7 @@ func (c *call) negotiated(n sdp.Negotiated) {
 		c.startStream(m)
 	}
 	c.e.parts.Desk.Hold(int(c.view.ID), c.view.Held == phone.HeldLocal || c.view.Held == phone.HeldBoth)
-	c.e.watchPeers()
+	c.e.turn.peers = true
 	c.changed()
 }
 
@@ -247,7 +247,7 @@ func (c *call) mediaPeerMoved(to netip.AddrPort) {
 		c.e.say(phone.Info, "audio of the other side comes from "+to.String()+" instead of "+was.String()+", and goes there", "")
 	}
 	c.view.RemoteMedia = to
-	c.e.watchPeers()
+	c.e.turn.peers = true
 	c.changed()
 }
 
@@ -317,7 +317,7 @@ func (c *call) hostMissing() {
 	err := &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"}
 	how := failedBy(phone.Unusable, 488, err)
 	if c.view.Direction == phone.Incoming && c.view.State != phone.Up && c.sip.State() != dialog.Accepted {
-		c.rejectFor(how, err)
+		c.reject(how, err)
 		return
 	}
 	c.hangup(how)

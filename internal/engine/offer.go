@@ -3,8 +3,6 @@ package engine
 import (
 	"time"
 
-	"ramble/audio/codec"
-	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/sdp"
@@ -37,28 +35,7 @@ func (c *call) options() sip.CallOptions {
 }
 
 func (a *account) options() sip.CallOptions {
-	l := sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs())
+	l := sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs)
 	l.Prefer(a.e.parts.Media.Frame)
-	return sip.CallOptions{Session: l, Between: a.cfg.Policy.Between, Keep: a.grace()}
-}
-
-// grace is how long calls and their ends are kept after.
-func (a *account) grace() time.Duration {
-	if d := a.cfg.Policy.KeepFor; d > 0 {
-		return d
-	}
-	return roam.DefaultPolicy().KeepFor
-}
-
-// codecs builds the account's preferences for the offer.
-func (a *account) codecs() []sdp.Codec {
-	list := make([]sdp.Codec, 0, len(a.cfg.Codecs))
-	for _, name := range a.cfg.Codecs {
-		f, err := codec.Named(name)
-		if err != nil {
-			continue // the configuration was checked; a build may lack one
-		}
-		list = append(list, sdp.Codec{Name: f.Name, ClockRate: f.ClockRate, Channels: f.Channels, Fmtp: f.Fmtp})
-	}
-	return list
+	return sip.CallOptions{Session: l, Between: a.cfg.Policy.Between, Keep: a.cfg.Policy.KeepFor}
 }

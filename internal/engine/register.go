@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
@@ -78,7 +79,7 @@ func present(res sip.Registered) (list []string) {
 }
 
 func (a *account) registerFailed(epoch roam.Epoch, err error) {
-	f := failure(err)
+	f := fault.Failure(err)
 	if !a.accepted.IsZero() && f.Kind == roam.Answered && f.Code == 403 {
 		f.Fault.Kind = phone.FaultPlace
 	}
@@ -128,7 +129,7 @@ func (a *account) unheld(st *sip.Stack) {
 // unregistered tells how a removal ended.
 func (a *account) unregistered(epoch roam.Epoch, err error) {
 	if err != nil {
-		a.e.step(a, roam.UnregisterFailed{Epoch: epoch, Failure: failure(err)})
+		a.e.step(a, roam.UnregisterFailed{Epoch: epoch, Failure: fault.Failure(err)})
 		return
 	}
 	a.e.step(a, roam.Unregistered{Epoch: epoch})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 )
@@ -50,7 +51,7 @@ func (a *account) probe(act roam.Probe) {
 		took, err := st.Ping(ctx)
 		e.post(func() {
 			if err != nil {
-				e.step(a, roam.ProbeFailed{Epoch: act.Epoch, Failure: failure(err)})
+				e.step(a, roam.ProbeFailed{Epoch: act.Epoch, Failure: fault.Failure(err)})
 				return
 			}
 			e.step(a, roam.ProbeAnswered{Epoch: act.Epoch, Detail: "OPTIONS answered after " + took.Round(time.Millisecond).String()})

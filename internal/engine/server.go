@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/netwatch"
@@ -55,7 +56,7 @@ func (a *account) resolved(found []locate.Server, err error) {
 	if err != nil {
 		a.resolveAt = time.Now().Add(resolveAgain)
 		if len(a.servers.List()) == 0 {
-			a.view.State, a.view.Fault = phone.RegistrationFailed, fault(err)
+			a.view.State, a.view.Fault = phone.RegistrationFailed, fault.Of(err)
 			a.changed()
 		}
 		return
@@ -250,7 +251,7 @@ func (a *account) failed(dead []locate.Server) {
 func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) {
 	a.failed(dead)
 	if epoch == a.machine.Epoch() && a.view.State != phone.RegistrationRefused && !a.e.quitting {
-		a.view.State, a.view.Code, a.view.Fault = phone.RegistrationFailed, 0, fault(err)
+		a.view.State, a.view.Code, a.view.Fault = phone.RegistrationFailed, 0, fault.Of(err)
 		a.view.Contact, a.view.Expires, a.view.Until = "", 0, time.Time{}
 		a.changed()
 		if next, ok := a.alternative(time.Now()); ok && a.e.pathTo(next.Addr.Addr()) != a.path && len(dead) > 0 {
@@ -258,7 +259,7 @@ func (a *account) openFailed(epoch roam.Epoch, dead []locate.Server, err error) 
 			return
 		}
 	}
-	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: failure(err)})
+	a.e.step(a, roam.OpenFailed{Epoch: epoch, Failure: fault.Failure(err)})
 }
 
 // alternative is a server that did not fail lately and can be reached.

@@ -14,24 +14,6 @@ import (
 // action out calls back into those who decide, and no action is begun in the
 // midst of another.
 
-// turn is what is still to be carried out, oldest first.
-type turn struct {
-	due     []errand
-	touched []*sip.Call // dialogs that were told of something: their calls may stand otherwise now
-}
-
-// errand is an action of an account's machine, one of a dialog, or the rest of
-// what hears news. One of the three is set.
-type errand struct {
-	acct *account
-	act  roam.Action
-	of   *sip.Call
-	fact dialog.Action
-	rest func()
-
-	change int // the change of several accounts to which it belongs, see oneChange; else 0
-}
-
 func (e *Engine) owe(d errand) {
 	d.change = e.roams.change
 	e.turn.due = append(e.turn.due, d)

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/words"
@@ -48,10 +49,10 @@ func (c *call) heardOutcome(o dialog.Outcome) {
 			c.e.say(phone.Info, o.Method.String()+" answered 200 OK", "")
 			return
 		}
-		text, hint := words.Trouble(fault(o.Result.Err))
+		text, hint := words.Trouble(fault.Of(o.Result.Err))
 		c.e.say(phone.Warn, o.Method.String()+" failed: "+text, hint)
 	case dialog.Soon:
-		text, hint := words.Trouble(fault(o.Result.Err))
+		text, hint := words.Trouble(fault.Of(o.Result.Err))
 		c.e.say(phone.Warn, "hold or resume failed: "+text, hint)
 		c.want = c.sip.Wish().Direction
 		c.showHold()
@@ -124,7 +125,7 @@ func (c *call) outcome(act *roam.Repair, detail string, err error) {
 	c.act = nil
 	e := c.e
 	if err != nil {
-		e.step(c.acct, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: failure(err)})
+		e.step(c.acct, roam.RepairFailed{Epoch: act.Epoch, Call: act.Call, Failure: fault.Failure(err)})
 		return
 	}
 	c.view.KeepUntil = time.Time{}
@@ -180,7 +181,7 @@ func (c *call) hangup(how phone.End) {
 			// of the callee's other phones too (RFC 3261 21.6.2). 486 would claim a call that there is not.
 			how.Code = 480
 		}
-		c.reject(how)
+		c.reject(how, nil)
 	default:
 		lost := append(c.ghosts, c.sip)
 		c.ghosts, c.list, c.ready = nil, nil, nil
@@ -197,17 +198,15 @@ func (c *call) hangup(how phone.End) {
 // part ends a dialog, by the present stack where there is one.
 func (a *account) part(s *sip.Call) {
 	a.e.own(s, a, nil)
-	if st, err := a.stackFor(); err == nil && s.Stack() != nil {
+	if st := a.stacks.At(a.machine.Epoch()); st != nil && s.Stack() != nil {
 		a.e.moveTo(s, st)
 	}
 	a.e.feed(s, dialog.Hangup{})
 }
 
-// reject refuses a call that rings here, with how.Code.
-func (c *call) reject(how phone.End) { c.rejectFor(how, nil) }
-
-// rejectFor refuses it and tells the caller what does not suit us.
-func (c *call) rejectFor(how phone.End, err error) {
+// reject refuses a call that rings here, with how.Code; err, if any, tells the
+// caller what does not suit us.
+func (c *call) reject(how phone.End, err error) {
 	c.end(how)
 	c.e.reject(c.acct, c.sip, how.Code, err)
 }
@@ -216,7 +215,7 @@ func (c *call) rejectFor(how phone.End, err error) {
 // farewell of the phone waits until it is sent.
 func (e *Engine) reject(a *account, s *sip.Call, code int, err error) {
 	e.own(s, a, nil)
-	if st, err := a.stackFor(); err == nil {
+	if st := a.stacks.At(a.machine.Epoch()); st != nil {
 		e.moveTo(s, st)
 	}
 	e.feed(s, dialog.Reject{Code: code, Err: err})

@@ -317,7 +317,6 @@ func TestExitCodes(t *testing.T) {
 		{"no configuration", &noConfig{}, 3},
 		{"configuration in the phone", &phone.Error{Code: phone.ErrConfig}, 3},
 		{"registration refused", &phone.Error{Code: phone.ErrRefused}, 4},
-		{"busy", &phone.Error{Code: phone.ErrBusy}, 5},
 		{"no sound device", fmt.Errorf("wrapped: %w", &phone.Error{Code: phone.ErrAudio}), 6},
 		{"no network", &phone.Error{Code: phone.ErrNoNetwork}, 7},
 		{"Ctrl-C", interrupted{os.Interrupt}, 130},

@@ -23,8 +23,7 @@ const (
 	exitUsage   = 2
 	exitConfig  = 3
 	exitRefused = 4 // registration refused
-	exitCall    = 5 // call not answered
-	exitAudio   = 6
+	exitAudio   = 6 // 5 is kept for a call that is not answered: no command ends so yet
 	exitNetwork = 7
 	exitSignal  = 128 // plus the signal's number: 130 after Ctrl-C
 )
@@ -87,8 +86,6 @@ func codeOf(c phone.Code) int {
 		return exitConfig
 	case phone.ErrRefused:
 		return exitRefused
-	case phone.ErrBusy:
-		return exitCall
 	case phone.ErrAudio:
 		return exitAudio
 	case phone.ErrNoNetwork:

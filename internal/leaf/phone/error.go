@@ -29,7 +29,6 @@ const (
 	ErrNoSuchAccount
 	ErrWrongState
 	ErrNoNetwork
-	ErrBusy
 	ErrAudio
 	ErrRefused
 )

@@ -60,7 +60,8 @@ type RoamStep struct {
 	Call     CallID // 0: not about a call
 }
 
-// StepName is the kind of a step, with the words of the automation contract.
+// StepName is the kind of a step, with the words of the automation contract, which
+// reserves "dns" and "connect" besides.
 type StepName string
 
 // The steps of a roam.
@@ -68,8 +69,6 @@ const (
 	StepSign     StepName = "sign"
 	StepPath     StepName = "path"
 	StepOpen     StepName = "open"
-	StepDNS      StepName = "dns"
-	StepConnect  StepName = "connect"
 	StepRegister StepName = "register"
 	StepRepair   StepName = "repair"
 	StepMedia    StepName = "media"

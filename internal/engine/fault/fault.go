@@ -1,4 +1,6 @@
-package engine
+// Package fault turns errors of signalling into facts: what people are told, and
+// what the roaming policy can do about it.
+package fault
 
 import (
 	"context"
@@ -14,15 +16,13 @@ import (
 	"ramble/sip/locate"
 )
 
-// This file turns the errors of signalling into facts.
-
-// fault is an error of signalling as facts.
-func fault(err error) phone.Fault {
+// Of is an error of signalling as facts, for people; the zero value for nil.
+func Of(err error) phone.Fault {
 	if err == nil {
 		return phone.Fault{}
 	}
-	for _, of := range []func(error) phone.Fault{faultOfTLS, faultOfName, faultOfResponse, faultOfSocket} {
-		if f := of(err); f.Kind != phone.NoFault {
+	for _, known := range []func(error) phone.Fault{ofTLS, ofName, ofResponse, ofSocket} {
+		if f := known(err); f.Kind != phone.NoFault {
 			return f
 		}
 	}
@@ -33,12 +33,13 @@ func fault(err error) phone.Fault {
 		return phone.Fault{Kind: phone.FaultTransport}
 	case roam.Cancelled:
 		return phone.Fault{Kind: phone.FaultPathGone}
+	default: // answers were told apart above, and nothing is known of the rest
 	}
 	return phone.Fault{Kind: phone.FaultLocal, Text: clean.Limit(err.Error(), 256)}
 }
 
-// faultOfTLS is why a server could not prove who it is, or spoke no TLS.
-func faultOfTLS(err error) phone.Fault {
+// ofTLS is why a server could not prove who it is, or spoke no TLS.
+func ofTLS(err error) phone.Fault {
 	var certificate *locate.CertificateError
 	var handshake *locate.HandshakeError
 	switch {
@@ -71,8 +72,8 @@ func faultOfTLS(err error) phone.Fault {
 	return phone.Fault{}
 }
 
-// faultOfName is why a name led to no server.
-func faultOfName(err error) phone.Fault {
+// ofName is why a name led to no server.
+func ofName(err error) phone.Fault {
 	var resolve *locate.ResolveError
 	if !errors.As(err, &resolve) {
 		return phone.Fault{}
@@ -89,8 +90,8 @@ func faultOfName(err error) phone.Fault {
 	return phone.Fault{Kind: phone.FaultNoDNS, Name: resolve.Host}
 }
 
-// faultOfResponse is a final answer other than 2xx.
-func faultOfResponse(err error) phone.Fault {
+// ofResponse is a final answer other than 2xx.
+func ofResponse(err error) phone.Fault {
 	var res *sip.ResponseError
 	var refused *sip.RefusedError
 	var redirect *sip.RedirectError
@@ -113,8 +114,8 @@ func faultOfResponse(err error) phone.Fault {
 	return phone.Fault{}
 }
 
-// faultOfSocket is what has an error of its own.
-func faultOfSocket(err error) phone.Fault {
+// ofSocket is what has an error of its own.
+func ofSocket(err error) phone.Fault {
 	for _, x := range []struct {
 		err  error
 		kind phone.FaultKind
@@ -130,10 +131,10 @@ func faultOfSocket(err error) phone.Fault {
 	return phone.Fault{}
 }
 
-// failure is a signalling error as the policy takes it, with what is known.
-func failure(err error) roam.Failure {
+// Failure is an error of signalling as the policy takes it, with what is known.
+func Failure(err error) roam.Failure {
 	f := sorted(err)
-	f.Fault = fault(err)
+	f.Fault = Of(err)
 	return f
 }
 

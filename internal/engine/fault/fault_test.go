@@ -1,4 +1,4 @@
-package engine
+package fault
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func TestErrorsOfSignallingAreFacts(t *testing.T) {
 		{sip.ErrTimeout, phone.Fault{Kind: phone.FaultTimeout}},
 		{errors.New("so\x1b[31m"), phone.Fault{Kind: phone.FaultLocal, Text: "so\ufffd[31m"}},
 	} {
-		if got := fault(x.err); got != x.want {
+		if got := Of(x.err); got != x.want {
 			t.Errorf("%v: got %+v, want %+v", x.err, got, x.want)
 		}
 	}
