@@ -23,6 +23,10 @@ func (m *Machine) judge(c *call, f Failure) {
 			if f.Code == 603 {
 				c.tries.over++
 			}
+			if c.tries.over >= surelyOver {
+				m.lose(c, said)
+				return
+			}
 		}
 		v = silence // the refresh of the dialog as it is has its turn again
 	}
@@ -62,8 +66,6 @@ func (m *Machine) unknown(c *call, said phone.Fact) {
 		m.wait(c, 0)
 	case c.last.Code == 481:
 		m.lose(c, said)
-	case c.last.unplaced() && c.tries.over >= surelyOver:
-		m.lose(c, c.tries.denied.of(ByReplaces.method()))
 	case m.elsewhere(c):
 		m.wait(c, 0)
 	case c.last.Code == 408, c.last.Code == 480:
@@ -124,7 +126,7 @@ func (m *Machine) retry(c *call) {
 	case (exhausted || late) && m.deaf():
 		m.endRepair(c, said)
 		m.lastResort()
-	case late && c.tries.denied.Code != 0 && c.last.unplaced():
+	case late && c.tries.denied.Code != 0 && c.last.unreached():
 		m.lose(c, c.tries.denied.of(ByReplaces.method()))
 	case late:
 		m.giveUp(c, said)
@@ -155,9 +157,9 @@ func (m *Machine) giveUp(c *call, why phone.Fact) {
 	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
 }
 
-// unplaced: the server says that nobody is where the dialog has the peer.
-func (f Failure) unplaced() bool {
-	return f.Kind == Answered && (f.Code == 404 || f.Code == 410 || f.Code == 480)
+// unreached: nobody is where the dialog has the peer, or nobody answers there.
+func (f Failure) unreached() bool {
+	return f.Kind == TimedOut || f.Kind == Answered && (f.Code == 404 || f.Code == 408 || f.Code == 410 || f.Code == 480)
 }
 
 // lose lets go of a call that the peer no longer knows (RFC 5057): it said so, or

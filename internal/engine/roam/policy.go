@@ -55,7 +55,7 @@ const (
 	maxGlares   = 4                // answers of 491 to one repair that may be crossings; more are an INVITE to where we were
 	timerC      = 3 * time.Minute  // the longest that a server keeps an INVITE without an answer (RFC 3261 16.6)
 	maxReplaces = 4                // INVITEs with Replaces in one repair
-	surelyOver  = 2                // answers of 603 to them that end the call where the server does not find the peer either
+	surelyOver  = 2                // answers of 603 to them that end the call
 	lingerFor   = 32 * time.Second // 64*T1: what follows a call that ended comes within it (RFC 3261 17.2.1)
 	shortestTry = time.Second      // between tries once Retries are used up, whatever they say
 	youngDeath  = 30 * time.Second // a stack that answered nothing and lived no longer is opened anew with a back-off
