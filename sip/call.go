@@ -193,9 +193,10 @@ func (c *Call) Expires() time.Duration {
 
 // Says says whether something that ends the call is on its way to the peer, by a
 // stack that is open.
-func (c *Call) Says() bool {
-	return c.m.State() == dialog.Leaving && c.stack != nil && !c.stack.isClosed()
-}
+func (c *Call) Says() bool { return c.m.State() == dialog.Leaving && c.HasWay() }
+
+// HasWay says whether the stack that the call is on is open.
+func (c *Call) HasWay() bool { return c.stack != nil && !c.stack.isClosed() }
 
 // Flush runs fn, on another goroutine, when all is sent that was to be.
 func (c *Call) Flush(fn func()) { c.box.put(fn) }

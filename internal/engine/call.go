@@ -123,6 +123,8 @@ type talk struct {
 	sip  *sip.Call
 	acct *account
 	call *call
+
+	refusal int // the code by which its INVITE is refused once there is a way; 0: by none
 }
 
 // own has a call hear what a dialog tells; nil parts them.

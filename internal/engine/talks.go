@@ -65,7 +65,13 @@ func (e *Engine) owes() bool {
 func (a *account) sayOwed() {
 	st := a.stacks.At(a.machine.Epoch())
 	for _, t := range slices.Clone(a.e.talks) {
-		if t.acct == a && t.sip.State() == dialog.Leaving && st != nil {
+		switch {
+		case t.acct != a || st == nil:
+		case t.refusal != 0:
+			code := t.refusal
+			t.refusal = 0
+			a.e.reject(a, t.sip, code, nil)
+		case t.sip.State() == dialog.Leaving:
 			a.e.moveTo(t.sip, st)
 		}
 	}

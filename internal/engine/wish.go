@@ -211,12 +211,16 @@ func (c *call) reject(how phone.End, err error) {
 	c.e.reject(c.acct, c.sip, how.Code, err)
 }
 
-// reject refuses an INVITE, by the present stack where there is one. The
-// farewell of the phone waits until it is sent.
+// reject refuses an INVITE, by the present stack where there is one, or as soon
+// as there is one. The farewell of the phone waits until it is sent.
 func (e *Engine) reject(a *account, s *sip.Call, code int, err error) {
 	e.own(s, a, nil)
-	if st := a.stacks.At(a.machine.Epoch()); st != nil {
+	switch st := a.stacks.At(a.machine.Epoch()); {
+	case st != nil:
 		e.moveTo(s, st)
+	case !s.HasWay():
+		e.talkOf(s).refusal = code
+		return
 	}
 	e.feed(s, dialog.Reject{Code: code, Err: err})
 	e.leaving++
