@@ -37,8 +37,8 @@ func TestHouse(t *testing.T) {
 	for _, room := range roomsLike(sources, "sip", "internal/engine") {
 		fields, calls := locksOf(sources, room)
 		row("locks in "+room, "%d declared, locked at %d places", fields, calls)
-		graph := within(sources, room)
-		row("arrows between the files of "+room, "%d of %d run back up, %d files", len(back(graph, floors(graph))), graph.count(), len(graph))
+		graph := arrowsIn(t, *houseRoot, room)
+		row("arrows between the files of "+room+", by types", "%d of %d run back up, %d files", len(back(graph, floors(graph))), graph.count(), len(graph))
 	}
 	graph := between(sources, linked)
 	row("arrows between folders of the product", "%d of %d run back up: %s", len(back(graph, floors(graph))), graph.count(), strings.Join(back(graph, floors(graph)), ", "))
@@ -170,6 +170,8 @@ func outwards(t *testing.T, sources []source, row func(what, format string, args
 		largest = max(largest, len(circle))
 	}
 	row("functions of the largest circle on the way out", "%d", largest)
+	methods, takes, gives := seam(t, *houseRoot, room, "call", "placing", "replacing", "ear", "talk", "mapping", "mediaHost")
+	row("if the call were a room of its own", "%d methods, which take %d names from the engine and the account, and give %d", methods, takes, gives)
 }
 
 // outward follows the calls from a function inside its room, by names.

@@ -1,21 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"go/ast"
-	"go/importer"
-	"go/parser"
-	"go/token"
 	"go/types"
-	"io"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -190,54 +179,54 @@ func (w ways) circles() (list [][]string) {
 	return list
 }
 
-// check reads the types of a room. What it imports comes from the build cache.
-func check(t *testing.T, root, room string) (*types.Package, *types.Info, map[string]*ast.File) {
+// seam is what would have to be exported if some types of a room stood in one of
+// their own: how many methods they have, how many fields and methods of the room's
+// other types those use, and how many of theirs the others use.
+func seam(t *testing.T, root, room string, names ...string) (methods, takes, gives int) {
 	t.Helper()
-	exports := map[string]string{}
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", "./"+room)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p struct{ ImportPath, Export string }
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		exports[p.ImportPath] = p.Export
-	}
-	fset, files := token.NewFileSet(), map[string]*ast.File{}
-	names, err := filepath.Glob(filepath.Join(root, room, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []*ast.File
-	for _, name := range names {
-		base := filepath.Base(name)
-		if strings.HasSuffix(base, "_test.go") {
+	pkg, info, files := check(t, root, room)
+	owner := map[types.Object]string{} // of a field or method
+	for _, name := range pkg.Scope().Names() {
+		named, ok := pkg.Scope().Lookup(name).Type().(*types.Named)
+		if !ok {
 			continue
 		}
-		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
+		for m := range named.Methods() {
+			owner[m] = name
 		}
-		list, files[base] = append(list, f), f
-	}
-	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
-	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
-		if exports[path] == "" {
-			return nil, fmt.Errorf("no %s", path)
+		if s, ok := named.Underlying().(*types.Struct); ok {
+			for f := range s.Fields() {
+				owner[f] = name
+			}
 		}
-		return os.Open(exports[path])
-	})}
-	pkg, err := conf.Check(module+"/"+room, fset, list, info)
-	if err != nil {
-		t.Fatal(err)
 	}
-	return pkg, info, files
+	taken, given := map[types.Object]bool{}, map[types.Object]bool{}
+	for _, f := range files {
+		for _, d := range f.Decls {
+			fd, ok := d.(*ast.FuncDecl)
+			if !ok || fd.Body == nil {
+				continue
+			}
+			inside := slices.Contains(names, owner[info.Defs[fd.Name]])
+			if inside {
+				methods++
+			}
+			ast.Inspect(fd.Body, func(n ast.Node) bool {
+				id, ok := n.(*ast.Ident)
+				if !ok || owner[info.Uses[id]] == "" {
+					return true
+				}
+				switch theirs := slices.Contains(names, owner[info.Uses[id]]); {
+				case inside && !theirs:
+					taken[info.Uses[id]] = true
+				case !inside && theirs:
+					given[info.Uses[id]] = true
+				}
+				return true
+			})
+		}
+	}
+	return methods, len(taken), len(given)
 }
 
 // actions are, for each case of the type switch in a function, the functions that
@@ -303,15 +292,7 @@ func (o other) tell() { o.n++ }
 		{"who carries out calls who decides", "func (e *engine) back() { e.decide() }\nfunc (e *engine) decide() { e.back() }", 1},
 		{"by a field that holds a function", "func (e *engine) back() { e.door() }\nfunc (e *engine) decide() { e.back() }\nfunc (e *engine) set() { e.door = e.decide }", 1},
 	} {
-		root := t.TempDir()
-		for name, text := range map[string]string{"go.mod": "module ramble\n\ngo 1.26\n", "room/a.go": engine, "room/b.go": "package engine\n" + tt.more} {
-			if err := os.MkdirAll(filepath.Join(root, "room"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
+		root := written(t, map[string]string{"a.go": engine, "b.go": "package engine\n" + tt.more})
 		w := waysIn(t, root, "room", "post")
 		if got := w.circles(); len(got) != tt.circles {
 			t.Errorf("%s: circles %v, want %d", tt.name, got, tt.circles)

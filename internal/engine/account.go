@@ -181,6 +181,31 @@ type debt struct {
 // listing is what the registrar's last 2xx said about our binding.
 type listing int
 
+const (
+	notTold listing = iota
+	listed
+	mute    // it lists nobody
+	missing // it lists others
+)
+
+// What is said while something stays wrong although all works.
+const (
+	unverified = "the server's certificate is not checked"
+	unlisted   = "the registrar does not list this phone: incoming calls may not arrive"
+)
+
+// warning is what stays wrong while all works, for the view.
+func (a *account) warning() string {
+	var all []string
+	if a.unverified {
+		all = append(all, unverified)
+	}
+	if a.listing == missing && a.view.State == phone.Registered {
+		all = append(all, unlisted)
+	}
+	return strings.Join(all, "; ")
+}
+
 // drop ends the stack: transactions fail at once, sockets close.
 func (st *stack) drop() {
 	_ = st.Close()

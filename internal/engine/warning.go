@@ -1,24 +1,9 @@
 package engine
 
 import (
-	"strings"
-
 	"ramble/internal/leaf/phone"
 	"ramble/sip"
 	"ramble/sip/locate"
-)
-
-const (
-	notTold listing = iota
-	listed
-	mute    // it lists nobody
-	missing // it lists others
-)
-
-// What is said while something stays wrong although all works.
-const (
-	unverified = "the server's certificate is not checked"
-	unlisted   = "the registrar does not list this phone: incoming calls may not arrive"
 )
 
 // warn says, once and then for as long as it is so, that nobody checks whom
@@ -59,15 +44,3 @@ func (a *account) heedListing(res sip.Registered) {
 }
 
 const askOperator = "check how many devices the account may have, and whether another phone uses it; then register again"
-
-// warning is what stays wrong while all works, for the view.
-func (a *account) warning() string {
-	var all []string
-	if a.unverified {
-		all = append(all, unverified)
-	}
-	if a.listing == missing && a.view.State == phone.Registered {
-		all = append(all, unlisted)
-	}
-	return strings.Join(all, "; ")
-}
