@@ -131,7 +131,7 @@ func callActions() []Action {
 		{ID: "next-line", Keys: []string{"]"}, Short: "other call", Help: "next call", Needs: "a second call", Enabled: Situation.lines,
 			effect: func(m *model) tea.Cmd { return m.switchLine(1) }},
 		{ID: "redial", Keys: []string{"enter"}, Short: "call again", Help: "call the last one again",
-			Needs: "a recent call", Enabled: func(s Situation) bool { return s.Recent.ID != 0 }, Command: Situation.again},
+			Needs: "a recent call", Enabled: func(s Situation) bool { return s.Recent.ID != 0 }, effect: (*model).redial},
 	}
 }
 

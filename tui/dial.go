@@ -29,6 +29,19 @@ func (m *model) openDial() tea.Cmd {
 	return nil
 }
 
+// redial calls the peer of an earlier call. Where that was redirected, the new
+// address stands in the dial line: nobody but who sent it vouches for it, so that
+// the user sees it before it is called.
+func (m *model) redial() tea.Cmd {
+	s := m.situation()
+	if to := s.Recent.MovedTo(); to != "" {
+		m.openDial()
+		m.dial.set(words.Address(to))
+		return nil
+	}
+	return m.do("redial", s.again())
+}
+
 // dialWith opens the line with the character that was typed.
 func (m *model) dialWith(s string) tea.Cmd {
 	m.openDial()

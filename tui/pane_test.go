@@ -130,6 +130,26 @@ func TestPanes(t *testing.T) {
 		d.press("enter")
 		d.wants(phone.Dial{Target: "sip:bob@example.com", Account: "alice"})
 	})
+	t.Run("enter on a call that was redirected shows the new address in the dial line", func(t *testing.T) {
+		s := inCall()
+		s.Calls[0].State, s.Calls[0].Answered, s.Calls[0].Ended = phone.Ended, time.Time{}, noon
+		s.Calls[0].End = phone.End{By: phone.ByServer, In: phone.Trying, Cause: phone.RequestFailed, Code: 302,
+			Fault: phone.Fault{Kind: phone.FaultRedirect, Method: "INVITE", Code: 302, Name: "sip:bob@new.example.com"}}
+		d := newHand(t, 80, 24, nil)
+		d.show(s)
+		d.press("enter")
+		d.sees("bob@new.example.com")
+		d.wants()
+		d.press("enter")
+		d.wants(phone.Dial{Target: "bob@new.example.com", Account: "alice"})
+	})
+	t.Run("a key without its call says what it needs", func(t *testing.T) {
+		d := newHand(t, 80, 24, nil)
+		d.show(idle())
+		d.press("b")
+		d.sees("hang up needs a call")
+		d.wants()
+	})
 	t.Run("] asks the engine for the other call, and the next key means it", func(t *testing.T) {
 		s := inCall()
 		c := carol()

@@ -106,8 +106,12 @@ func (m *model) recentRow(c phone.Call, selected bool, width int) row {
 		r = bad
 	}
 	here := either(selected && m.panes.focused == paneCall, l.here, " ")
+	whose := span{}
+	if len(m.state.Accounts) > 1 {
+		whose = span{"  " + c.Account, faint}
+	}
 	return row{
-		left:     []span{{here + " ", info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}},
+		left:     []span{{here + " ", info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}, whose},
 		right:    []span{{length, r}, {fmt.Sprintf("  %*s", width, m.when(c.Started)), faint}},
 		selected: selected,
 	}

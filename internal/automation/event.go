@@ -338,9 +338,7 @@ func call(at time.Time, c phone.Call) callBody {
 	if c.State == phone.Ended {
 		said := words.End(c)
 		out.Reason, out.Hint, out.Next = clean.Limit(said.Text, 1024), clean.Limit(said.Hint, 1024), said.Next
-		if f := c.End.Fault; f.Kind == phone.FaultRedirect {
-			out.MovedTo = clean.Limit(f.Name, 1024)
-		}
+		out.MovedTo = clean.Limit(c.MovedTo(), 1024)
 		out.EndedBy, out.Cause, out.Phrase = c.End.By.String(), c.End.Cause.String(), clean.Text(c.End.Phrase)
 		if c.End.Cause != phone.NoCause {
 			out.EndedIn = c.End.In.String()

@@ -122,6 +122,15 @@ type Call struct {
 	LongestGap  time.Duration // longest measured gap of these, either direction
 }
 
+// MovedTo is the address that a 3xx gave for a call that ended by it, its first
+// Contact (RFC 3261 8.1.3.4); empty: there is none.
+func (c Call) MovedTo() string {
+	if c.End.Fault.Kind == FaultRedirect && c.End.Fault.Method == "INVITE" {
+		return c.End.Fault.Name
+	}
+	return ""
+}
+
 // Direction says who called.
 type Direction int
 
