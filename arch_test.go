@@ -64,6 +64,7 @@ func plan() map[string][]string {
 		"internal/app/drill":    {"internal/app/voice", "internal/leaf/phone", "internal/leaf/words", "internal/app/demo", "internal/app/ground", "sip/siptest"},
 		"internal/proof/event":  {"internal/automation"},
 		"internal/proof/lab":    {"audio/codec", "internal/app/ground", "internal/proof/event"},
+		"internal/proof/impair": {"audio", "audio/codec", "internal/leaf/socket", "sip/sdp", "sip/siptest"},
 		"internal/proof/needs":  {},
 		"internal/proof/soak":   {"internal/automation", "internal/app/voice", "internal/proof/event", "sip/siptest", "sip/sdp"},
 

@@ -49,22 +49,25 @@ func (p *Pace) Due(now time.Time) (frames int, wait time.Duration) {
 }
 
 // Run calls tick once a frame on the caller's goroutine until the context
-// ends or tick fails, and returns the reason.
+// ends or tick fails, and returns the reason. It wakes by a ticker: a timer that
+// is set anew each time would wake the runtime's poller once more for it.
 func (p *Pace) Run(ctx context.Context, tick func() error) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	if p.next.IsZero() {
+		p.next = time.Now() // before the ticker begins, so that no tick comes too soon
+	}
+	ticker := time.NewTicker(p.Frame)
+	defer ticker.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
-		}
-		frames, wait := p.Due(time.Now())
+		frames, _ := p.Due(time.Now())
 		for range frames {
 			if err := tick(); err != nil {
 				return err
 			}
 		}
-		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
 	}
 }

@@ -14,8 +14,9 @@ set -eu
 #   nftables, tayga                 NAT and NAT64 of an uplink
 #   coturn                          STUN server
 #   dnsmasq-base                    DNS, where the proxy is known by name
+#   asterisk-core-sounds-en-wav     natural speech, for `make bench-media`
 packages="kamailio kamailio-tls-modules baresip-core sip-tester linphone-cli
-	nftables tayga coturn dnsmasq-base"
+	nftables tayga coturn dnsmasq-base asterisk-core-sounds-en-wav"
 
 missing=""
 for package in $packages; do

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -18,7 +19,9 @@ const (
 	// clockless is for how long nobody may look at the sockets before the reactor
 	// does by itself: the sound's clock stands still while devices change.
 	clockless = 60 * time.Millisecond
-	ownLook   = 20 * time.Millisecond
+	// doubt is how often it asks itself whether that is so.
+	doubt   = 250 * time.Millisecond
+	ownLook = 20 * time.Millisecond
 )
 
 // Reactor reads the sockets of all streams at once, when the sound's clock says
@@ -30,7 +33,9 @@ type Reactor struct {
 	look  sync.Mutex // held by who looks; guards batch
 	batch *path.Batch
 
-	timer *time.Timer // when to look by itself; stopped while there is nothing to look at
+	timer *time.Timer  // when to ask itself; stopped while there is nothing to look at
+	last  atomic.Int64 // when the sound's clock looked, since begun
+	begun time.Time
 
 	mu    sync.Mutex // guards what follows
 	legs  []polled
@@ -46,7 +51,7 @@ type polled struct {
 // NewReactor returns one that looks when Gather says so; Run sees to it that
 // somebody does.
 func NewReactor() *Reactor {
-	r := &Reactor{batch: path.NewBatch(), timer: time.NewTimer(time.Hour)}
+	r := &Reactor{batch: path.NewBatch(), timer: time.NewTimer(time.Hour), begun: time.Now()}
 	r.timer.Stop()
 	return r
 }
@@ -86,9 +91,8 @@ func (r *Reactor) drop(gone func(polled) bool) {
 // Gather takes what has come for all streams. It belongs to the sound's clock,
 // which calls it right before it asks for sound; it waits for nothing.
 func (r *Reactor) Gather() {
-	if r.gather() {
-		r.timer.Reset(clockless)
-	}
+	r.last.Store(int64(time.Since(r.begun)))
+	r.gather()
 }
 
 // gather reports whether there is anybody to gather for.
@@ -117,6 +121,12 @@ func (r *Reactor) gather() bool {
 	return len(r.snap) > 0
 }
 
+func (r *Reactor) busy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.legs) > 0
+}
+
 func (s *Stream) readFailed() {
 	s.mu.Lock()
 	s.count.readErrors++
@@ -133,7 +143,11 @@ func (r *Reactor) Run(ctx context.Context) error {
 			return nil
 		case <-r.timer.C:
 		}
-		if r.gather() {
+		idle := time.Since(r.begun) - time.Duration(r.last.Load())
+		switch {
+		case idle < clockless && r.busy():
+			r.timer.Reset(doubt)
+		case idle >= clockless && r.gather():
 			r.timer.Reset(ownLook)
 		}
 	}

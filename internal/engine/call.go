@@ -56,10 +56,14 @@ type ear struct {
 	host       mediaHost      // of the other side, where it names one
 	agreed     sdp.Direction  // what both sides settled on, seen from here
 	remoteHold bool
-	silent     bool // no audio arrives although it should; the policy knows
-	looked     time.Time
+	silent     bool      // no audio arrives although it should; the policy knows
+	lookAt     time.Time // at the meters and statistics
 	reported   time.Time
 }
+
+// lookEvery is how often meters and statistics are read while a call has
+// sound and somebody watches; the UI draws no faster than that anyway.
+const lookEvery = 100 * time.Millisecond
 
 func (c *call) over() bool { return c.view.State == phone.Ended }
 

@@ -8,10 +8,6 @@ import (
 	"ramble/internal/leaf/phone"
 )
 
-// lookEvery is how often meters and statistics are read while a call has
-// sound; the UI draws no faster than that anyway.
-const lookEvery = 100 * time.Millisecond
-
 // loop owns the engine's state until it returns.
 func (e *Engine) loop(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
@@ -84,7 +80,7 @@ func (e *Engine) untilNext() time.Duration {
 			sooner(now)
 		}
 		if c.stream != nil {
-			sooner(c.looked.Add(lookEvery))
+			sooner(c.lookAt)
 			sooner(c.mapping.due)
 		}
 		if c.view.State == phone.Ringing && !c.answering {
@@ -119,9 +115,9 @@ func (e *Engine) tick(now time.Time) {
 func (e *Engine) tickCalls(now time.Time) {
 	for _, id := range e.order {
 		c := e.calls[id]
-		if c.stream != nil && now.Sub(c.looked) >= lookEvery {
+		if c.stream != nil && !now.Before(c.lookAt) {
 			c.look(now)
-			c.listen()
+			c.listen(now)
 		}
 		if at := c.mapping.due; c.stream != nil && !at.IsZero() && !now.Before(at) {
 			c.lookAtMapping(now)

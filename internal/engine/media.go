@@ -140,6 +140,7 @@ func (c *call) startStream(n stream.Negotiated) {
 		_ = s.Run(run)
 	})
 	e.parts.Desk.Add(int(id), s)
+	c.lookAt = time.Now()
 	c.planMapping(time.Now())
 }
 
@@ -162,7 +163,7 @@ func (c *call) endMedia() {
 
 // look reads the stream's statistics and the meters.
 func (c *call) look(now time.Time) {
-	c.looked = now
+	c.lookAt = now.Add(c.e.parts.LookEvery)
 	c.view.Media = condition(c.stream.Stats().Media)
 	in, out := c.e.parts.Desk.Levels(int(c.view.ID))
 	c.view.Media.LevelIn = min(in, c.view.Media.LevelIn) // what is made up has none

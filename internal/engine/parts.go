@@ -51,6 +51,7 @@ type Records struct {
 // Habits are how the phone behaves, whatever its accounts.
 type Habits struct {
 	StatsEvery time.Duration // MediaReport interval; 0: only at the end of a call
+	LookEvery  time.Duration // between looks at the meters of a call; 0: 100 ms
 	SIPPort    uint16        // 0: any
 	MaxCalls   int           // calls that exist at once, ringing and held ones too; 0: 8
 	KeepOthers bool          // a new conversation leaves the others as they are; else it holds them

@@ -60,6 +60,9 @@ func (p Parts) withDefaults() Parts {
 	if p.Media.Frame == 0 {
 		p.Media.Frame = 20 * time.Millisecond
 	}
+	if p.LookEvery == 0 {
+		p.LookEvery = lookEvery
+	}
 	if p.MaxCalls == 0 {
 		p.MaxCalls = 8 // a person handles two
 	}

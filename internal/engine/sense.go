@@ -22,7 +22,7 @@ const (
 )
 
 // listen tells the policy when the call's audio stops or comes back.
-func (c *call) listen() {
+func (c *call) listen(now time.Time) {
 	limit := cmp.Or(c.e.parts.Silence, silenceLimit)
 	if limit < 0 {
 		return
@@ -37,6 +37,13 @@ func (c *call) listen() {
 	case c.silent && stopped < limit:
 		c.silent = false
 		c.e.step(c.acct, roam.AudioBack{Call: id})
+	}
+	next := now.Add(lookEvery) // that it is back is told as soon
+	if !c.silent {
+		next = now.Add(limit - stopped) // it may be silence by then
+	}
+	if next.After(now) && next.Before(c.lookAt) {
+		c.lookAt = next
 	}
 }
 

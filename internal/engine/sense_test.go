@@ -137,3 +137,20 @@ func TestAFailedSocketIsASign(t *testing.T) {
 		oneBinding(t, r, tether().Addr())
 	})
 }
+
+// TestSilenceIsHeardWhereNobodyWatches: a phone whose meters nobody draws looks
+// seldom, and yet in time.
+func TestSilenceIsHeardWhereNobodyWatches(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRigWith(t, locate.UDP, 0, demo.Options{}, func(p *engine.Parts) { p.LookEvery = time.Hour })
+		r.call("melody")
+		began := time.Now()
+		r.world.Voices()[0].Mute(true)
+		r.until("the silence is a sign", func(s phone.State) bool { return len(s.Roams) > 0 || s.Accounts[0].Roaming })
+		if took := time.Since(began); took < 1900*time.Millisecond || took > 2200*time.Millisecond {
+			t.Errorf("noticed after %v", took)
+		} else {
+			t.Log("noticed after", took)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"ramble/audio/device"
 	"ramble/internal/app/config"
@@ -70,6 +71,10 @@ func screenOptions(s *Session, e *engine.Engine, updates <-chan phone.Update) tu
 	}
 }
 
+// unwatched is how often the meters of a call are read that nobody draws: what a
+// snapshot says is no older than that.
+const unwatched = 500 * time.Millisecond
+
 // runHeadless is `ramble headless`: automation over an engine.
 func runHeadless(ctx context.Context, s *Session, h Headless) error {
 	p, err := parts(s)
@@ -77,6 +82,9 @@ func runHeadless(ctx context.Context, s *Session, h Headless) error {
 		return err
 	}
 	p.StatsEvery, p.NoRegister = h.Stats, h.NoRegister
+	if h.Stats == 0 {
+		p.LookEvery = unwatched
+	}
 	e := engine.New(p)
 	// The engine outlives ctx a little: automation asks it to quit and passes
 	// on what still happens.
