@@ -50,7 +50,9 @@ type ear struct {
 	stream     *stream.Stream
 	stopStream context.CancelFunc
 	mediaPath  netwatch.Path
-	mediaEpoch roam.Epoch // of the newest sockets
+	homely     string        // the interface by which this machine reaches itself, where the sockets were opened for a peer on it
+	settledOn  netwatch.Path // the way that the sockets were last moved to because they could not reach the peer
+	mediaEpoch roam.Epoch    // of the newest sockets
 	mapping    mapping
 	terms      sdp.Negotiated // as agreed last
 	host       mediaHost      // of the other side, where it names one

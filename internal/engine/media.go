@@ -287,9 +287,11 @@ const mediaJobLimit = 5 * time.Second
 func (c *call) moveMedia(act roam.MoveMedia) {
 	e := c.e
 	source, iface := act.Path.Source, act.Path.Interface
-	if remote := c.view.RemoteMedia.Addr(); remote.IsValid() {
-		if p := e.pathTo(remote); p.Valid() {
-			source, iface = p.Source, p.Interface
+	c.homely = ""
+	if p, here := c.mediaWay(); p.Valid() {
+		source, iface = p.Source, p.Interface
+		if here {
+			c.homely = iface
 		}
 	}
 	stun := c.acct.stunFor(source)

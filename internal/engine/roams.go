@@ -159,6 +159,13 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 		return
 	}
 	a.roam = nil
+	e.then(func() { // what the roam left where it hears nothing
+		for _, c := range e.liveCalls() {
+			if c.acct == a {
+				c.lookAtPlace(time.Now())
+			}
+		}
+	})
 	part, r := p.view(), p.of
 	part.Phase = map[roam.Outcome]phone.RoamPhase{
 		roam.Done: phone.RoamDone, roam.Failed: phone.RoamFailed, roam.Superseded: phone.RoamSuperseded,

@@ -153,6 +153,7 @@ func (c *call) up() {
 	}
 	c.view.SIPCallID = c.sip.CallID()
 	c.mediaPath = netwatch.Path{}
+	c.e.then(func() { c.lookAtPlace(time.Now()) })
 	c.e.current = c.view.ID
 	c.changed()
 }

@@ -56,15 +56,66 @@ func (e *Engine) watchPeers() {
 	e.watcher.SetPeers(peers)
 }
 
+// mediaWay is the way of the call's audio to its peer; invalid: there is none. here:
+// the peer is on this machine. Then the audio stays at the account's address,
+// which is the one that both ends follow when the machine moves, and the interface
+// is the one by which the machine reaches itself: to it no socket is tied.
+func (c *call) mediaWay() (way netwatch.Path, here bool) {
+	remote := c.view.RemoteMedia.Addr().Unmap()
+	if !remote.IsValid() {
+		return netwatch.Path{}, false
+	}
+	way = c.e.pathTo(remote)
+	if !way.Valid() || way.Source.Unmap() != remote || remote.IsLoopback() {
+		return way, false
+	}
+	if own := c.acct.path; own.Valid() && own.Source.Unmap().Is4() == remote.Is4() {
+		way.Source = own.Source
+	}
+	return way, true
+}
+
+// lookAtPlace moves the sound of a call that stands where it cannot reach its
+// peer: on another interface than the peer is behind, a bridge or a tunnel, or
+// at an address from before while the peer is on this machine. A roam takes its
+// calls along, so that this looks when there is none; each way is tried once.
+func (c *call) lookAtPlace(since time.Time) {
+	if c.stream == nil || c.sock == nil || c.over() || c.view.State != phone.Up || c.acct.roam != nil {
+		return
+	}
+	way, here := c.mediaWay()
+	at, remote := c.sock.RTP().Addr().Unmap(), c.view.RemoteMedia.Addr().Unmap()
+	switch {
+	case !way.Valid(), way == c.settledOn:
+		return
+	case here && (at == remote || at == way.Source.Unmap() && c.sock.Interface() == way.Interface):
+		return
+	case !here && (c.sock.Interface() == way.Interface || c.sock.Interface() == c.homely && at == way.Source.Unmap()):
+		return
+	}
+	old := c.mediaPath
+	c.mediaPath, c.settledOn = way, way
+	c.e.parts.Log.Info("the audio is moved to where it reaches the other side", "call", c.view.ID, "from", at, "peer", remote, "by", way.Interface)
+	c.e.step(c.acct, roam.MediaPathChanged{
+		Call: roam.CallID(c.view.ID), Path: roam.Path(way), OldAlive: c.e.alive(old), Since: since,
+		Why: []phone.Fact{{Kind: phone.PeerMovedTo, At: c.view.RemoteMedia}},
+	})
+}
+
 // lookAtMediaPath notices when only the way to this call's media peer moved.
 func (c *call) lookAtMediaPath(why []phone.Fact, since time.Time) {
 	remote := c.view.RemoteMedia.Addr()
 	if c.stream == nil || !remote.IsValid() {
 		return
 	}
-	now := c.e.pathTo(remote)
+	now, _ := c.mediaWay()
 	old := c.mediaPath
 	c.mediaPath = now
+	if now == old {
+		c.lookAtPlace(since)
+	} else {
+		c.settledOn = netwatch.Path{}
+	}
 	if !old.Valid() || now == old || c.acct.roam != nil || !now.Valid() {
 		return // the account's own roam takes the call along
 	}

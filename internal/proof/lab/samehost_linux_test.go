@@ -40,6 +40,7 @@ func hear(t *testing.T, ctx context.Context, phones ...*Ramble) {
 func TestAServerOnTheSameHost(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp", "tls"} {
 		t.Run(transport, func(t *testing.T) {
+			ramble(t) // is built before the time runs
 			l := open(t, Options{})
 			ctx := within(t, 30*time.Second)
 			k, err := l.Kamailio(ctx, "alice", "bob")
@@ -75,6 +76,7 @@ func TestTwoPhonesOnOneHostMove(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		for _, move := range []string{"overlap other 300ms", "roam other", "renumber"} {
 			t.Run(transport+", "+move, func(t *testing.T) {
+				ramble(t) // is built before the time runs
 				l := open(t, Options{})
 				ctx := within(t, 40*time.Second)
 				k, err := l.Kamailio(ctx, "alice", "bob")
