@@ -117,13 +117,19 @@ func (s *Stack) identity(in *inbound, was wire.Address, headers ...string) (wire
 }
 
 // connected follows a server that put somebody else through, and says so in a
-// request within the call (RFC 3325 5; Remote-Party-ID is older and common). A
-// name that it does not give is not that of the one before.
+// request within the call: RFC 3325 5; Remote-Party-ID is older and common; else
+// in From (RFC 4916), where another user than before counts, since servers write
+// hosts of their own there. A name that it does not give is not that of the one
+// before.
 func (c *Call) connected(in *inbound) {
 	if in.req.Method != sipgo.INVITE && in.req.Method != sipgo.UPDATE || !c.m.Knows(in.raw.Tag("From")) {
 		return
 	}
 	now, said := in.st.identity(in, wire.Address{}, "P-Asserted-Identity", "Remote-Party-ID")
+	if from, changed := c.fromChanged(in); !said && changed {
+		now, said = in.st.identity(in, wire.Address{}, "From")
+		c.id.remote = from // and To from now on (RFC 4916 4)
+	}
 	if !said {
 		return
 	}
@@ -131,6 +137,21 @@ func (c *Call) connected(in *inbound) {
 		now.Name = c.peer.Name
 	}
 	c.peer = now
+}
+
+// fromChanged is the From of a request of the server's within the call where it
+// names another user than before.
+func (c *Call) fromChanged(in *inbound) (string, bool) {
+	from := withoutTag(valueOf(in, "From"))
+	was, err1 := wire.ParseAddress(c.id.remote)
+	now, err2 := wire.ParseAddress(from)
+	if err1 != nil || err2 != nil {
+		return "", false
+	}
+	old, err1 := wire.ParseURI(was.URI)
+	fresh, err2 := wire.ParseURI(now.URI)
+	_, trusted := in.st.identity(in, wire.Address{}, "From")
+	return from, trusted && err1 == nil && err2 == nil && fresh.User != "" && fresh.User != old.User
 }
 
 // withoutTag is a From or To as it goes into our requests.

@@ -78,6 +78,47 @@ func TestAssertedIdentity(t *testing.T) {
 			}
 		}
 	})
+	t.Run("in From does too, and is in To from then on", func(t *testing.T) {
+		p := newPeer(t, locate.UDP)
+		ph := open(t, account(), p.server())
+		c, l := called(t, ph, p)
+		_, tag, _ := strings.Cut(l.local, ";tag=")
+		for _, tt := range []struct{ from, uri, name string }{
+			{`"Carol" <sip:carol@example.test>`, "sip:carol@example.test", "Carol"},
+			{`<sip:carol@192.0.2.7>`, "sip:carol@example.test", "Carol"}, // the server's own host
+			{`<sip:dave@example.test>`, "sip:dave@example.test", ""},
+		} {
+			l.local = tt.from + ";tag=" + tag
+			l.send("UPDATE", "")
+			p.expect("SIP/2.0 200", "UPDATE")
+			who := ask(c, func() [2]string { uri, name := c.Peer(); return [2]string{uri, name} })
+			if who != [2]string{tt.uri, tt.name} {
+				t.Errorf("%s: %q", tt.from, who)
+			}
+		}
+		bye := errJob(func() error { return c.Bye(ctxOf(t)) })
+		m := p.expect("BYE")
+		if to := m.value("To"); !strings.Contains(to, "sip:dave@example.test") || m.Tag("To") != tag {
+			t.Errorf("To is %q", to)
+		}
+		m.reply(200, "OK", "", "")
+		if _, err := wait(t, bye); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("in From of anybody else is not heard", func(t *testing.T) {
+		p := newPeer(t, locate.UDP)
+		acct := account()
+		acct.AllowAny = true
+		ph := open(t, acct, nowhere())
+		c, l := called(t, ph, p)
+		l.local = strings.Replace(l.local, "sip:peer@", "sip:carol@", 1)
+		l.send("UPDATE", "")
+		p.expect("SIP/2.0 200", "UPDATE")
+		if uri := ask(c, func() string { uri, _ := c.Peer(); return uri }); uri != "sip:peer@example.test" {
+			t.Errorf("it is %q", uri)
+		}
+	})
 	t.Run("of anybody else is not heard", func(t *testing.T) {
 		acct := account()
 		acct.AllowAny = true

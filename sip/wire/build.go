@@ -14,8 +14,8 @@ import (
 const Allowed = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS, INFO"
 
 // Supported are the extensions of calls that it knows: RFC 3262, RFC 3891, RFC
-// 4028.
-const Supported = "100rel, replaces, timer"
+// 4028, RFC 4916.
+const Supported = "100rel, replaces, timer, from-change"
 
 // RandomToken makes tags, branches and Call-IDs: 26 characters, 130 bits, not
 // to be guessed (RFC 3261 19.3 asks for 32 bits).
