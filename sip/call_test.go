@@ -325,3 +325,25 @@ func (l *leg) branchACK() {
 		"Via: SIP/2.0/" + l.p.transport.Via() + " " + l.p.addr.String() + ";branch=" + branch + ";rport",
 		"From: " + l.local, "To: " + l.remote, "Call-ID: " + l.callID, "CSeq: 101 ACK", "Content-Length: 0", "", ""}, "\r\n"))
 }
+
+// TestTheNextInviteComesBehindTheAck: a refusal is acknowledged before the INVITE
+// is sent again with what it asked for.
+func TestTheNextInviteComesBehindTheAck(t *testing.T) {
+	for range 50 {
+		p := newPeer(t, locate.UDP)
+		ph := open(t, account(), p.server())
+		_, ans := invite(t, ph, nil)
+		p.expect("INVITE").reply(407, "Proxy Authentication Required", "x", "", `Proxy-Authenticate: Digest realm="example.test", nonce="n", qop="auth", algorithm=MD5`)
+		var got []string
+		for range 2 {
+			m := p.expect("")
+			if got = append(got, m.Method()); m.Method() == "INVITE" {
+				m.reply(403, "Forbidden", "x", "")
+			}
+		}
+		if got[0] != "ACK" || got[1] != "INVITE" {
+			t.Fatalf("sent %v", got)
+		}
+		_, _ = wait(t, ans)
+	}
+}

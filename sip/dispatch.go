@@ -104,7 +104,7 @@ func (s *Stack) response(res *sipgo.Response, f flow) {
 		s.strayResponse(res, f)
 		return
 	}
-	if !ct.tell(res) && res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE {
+	if !ct.refused(res) && !ct.tell(res) && res.IsSuccess() && res.CSeq().MethodName == sipgo.INVITE {
 		s.strayResponse(res, f) // another fork's, right behind the first
 		return
 	}

@@ -72,8 +72,9 @@ func (a *acking) again() bool {
 // request must not be changed afterwards.
 //
 // hear, which may be nil, gets the responses in the order in which they are
-// read, before any request that came behind them is handled; then the
-// transaction keeps only timers and repetitions, see tend.
+// read, before any request that came behind them is handled, and a refusal of an
+// INVITE when its ACK has left; then the transaction keeps only timers and
+// repetitions, see tend.
 func (s *Stack) begin(req *sipgo.Request, f flow, hear func(*sipgo.Response)) (*clientTx, error) {
 	f, err := s.roomFor(req, f)
 	if err != nil {
@@ -108,6 +109,9 @@ func (s *Stack) begin(req *sipgo.Request, f flow, hear func(*sipgo.Response)) (*
 			case res := <-ct.in:
 				if res.IsProvisional() || !acks.again() {
 					ct.tx.Receive(res)
+				}
+				if ct.refused(res) {
+					ct.tell(res)
 				}
 			case <-ct.tx.Done():
 				return
@@ -178,6 +182,13 @@ func (ct *clientTx) tell(res *sipgo.Response) bool {
 		ct.hear(res)
 	}
 	return !over
+}
+
+// refused says whether a response refuses an INVITE. It is told after its ACK has
+// left, so that the next INVITE does not overtake that: there are peers that take
+// them in this order only.
+func (ct *clientTx) refused(res *sipgo.Response) bool {
+	return res.StatusCode >= 300 && res.CSeq() != nil && res.CSeq().MethodName == sipgo.INVITE
 }
 
 // isFinal says whether a final response was told.

@@ -21,13 +21,15 @@ import (
 // left empty.
 type part struct {
 	From, Type, Offer, Answer, Early string
-	Refused                          int    // the code that is due; 0: 200
+	Refused                          int    // the code that is due, or that a callee answers first; 0: 200
 	Must                             string // a regular expression that the phone's message has to match
 	Within                           []inCall
 	Play                             []string // captures, one after the other
 	Stay                             int      // milliseconds before the hang-up
 	Challenge, Contact, Seen         string
-	Unique                           int64 // in Call-IDs and branches: every SIPp is process 1 of its namespace
+	Headers                          []string // of the INVITE, or of its 200
+	Why                              string   // the header of a refusal
+	Unique                           int64    // in Call-IDs and branches: every SIPp is process 1 of its namespace
 }
 
 // inCall is a request within the call, to which 200 is due.
@@ -212,7 +214,8 @@ func TestOddSound(t *testing.T) {
 			Level float64 `json:"level_in"`
 			MOS   float64 `json:"mos"`
 		}
-		if err := json.Unmarshal([]byte(e.Line), &m); err != nil || e.Rx < 40 {
+		// It speaks, and is heard well: -127 and 4.4 would be the silence of before.
+		if err := json.Unmarshal([]byte(e.Line), &m); err != nil || e.Rx < 40 || m.Level < -50 || m.MOS < 3.5 {
 			t.Errorf("%v: %s", err, e.Line)
 		}
 		t.Log(e.Line)
@@ -224,13 +227,7 @@ func TestOddSound(t *testing.T) {
 			Play:   []string{pcapFiles + "dtmf_2833_1.pcap", pcapFiles + "dtmf_2833_2.pcap", pcapFiles + "dtmf_2833_pound.pcap", pcapFiles + "dtmf_2833_0.pcap"}})
 		passes(t, ctx, p)
 		o.ended(t, ctx, from)
-		got := ""
-		lines, _, _ := o.r.Output.since(from)
-		for _, line := range lines {
-			if e, ok := parseEvent(line); ok && e.Type == "dtmf" {
-				got += e.Digit
-			}
-		}
+		got := o.digits(from)
 		if got != "9#12#0" {
 			t.Errorf("heard %q, want 9#12#0", got)
 		}
