@@ -76,6 +76,14 @@ func (c *Credentials) challenged(res *sipgo.Response, method string, sc digest.S
 	return nil
 }
 
+// Weaker says whether the account's server asks for a weaker login than before.
+// Safe for concurrent use.
+func (c *Credentials) Weaker() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.memory.Weaker()
+}
+
 // accepted takes the next nonce where the server names one (RFC 7616 3.5).
 func (c *Credentials) accepted(res *sipgo.Response, at *digest.Attempt) {
 	if c == nil {

@@ -218,6 +218,32 @@ func TestTwoForksAnswerAtOnce(t *testing.T) {
 	})
 }
 
+// TestACancelSaysWhy: RFC 3326; a PBX says by Q.850 cause 26, non-selected user
+// clearing, that another phone was answered.
+func TestACancelSaysWhy(t *testing.T) {
+	p := newPeer(t, locate.UDP)
+	ph := open(t, account(), p.server())
+	for reason, code := range map[string]int{
+		`SIP;cause=200;text="Call completed elsewhere"`: 200,
+		`Q.850;cause=26`:                             200,
+		`Q.850;cause=26;text="x", SIP;cause=600`:     600,
+		`Q.850;cause=16;text="Normal call clearing"`: 0,
+		`Q.850;cause=26, Q.850;cause=16`:             200,
+		`SIP;cause=26`:                               0,
+		`X.Y;cause=200`:                              0,
+	} {
+		l := p.call(ph.st.Local())
+		l.send("INVITE", sdpB)
+		c := event[incoming](ph).Call
+		l.send("CANCEL", "", "Reason: "+reason)
+		l.answeredBy(p.expect("SIP/2.0 487"))
+		if e := c.over(t); e.How != dialog.Cancelled || e.Code != code {
+			t.Errorf("%s: got %+v, want code %d", reason, e, code)
+		}
+		l.sendAs("ACK", l.seq, "")
+	}
+}
+
 func TestIncomingCall(t *testing.T) {
 	both(t, func(t *testing.T, transport locate.Transport) {
 		p := newPeer(t, transport)

@@ -191,6 +191,7 @@ const (
 // What is said while something stays wrong although all works.
 const (
 	unverified = "the server's certificate is not checked"
+	weaker     = "the server asks for a weaker login than before, somebody between may have changed that"
 	unlisted   = "the registrar does not list this phone: incoming calls may not arrive"
 )
 
@@ -199,6 +200,9 @@ func (a *account) warning() string {
 	var all []string
 	if a.unverified {
 		all = append(all, unverified)
+	}
+	if a.auth.Weaker() {
+		all = append(all, weaker)
 	}
 	if a.listing == missing && a.view.State == phone.Registered {
 		all = append(all, unlisted)

@@ -157,3 +157,29 @@ func TestARegistrarThatIsNeverContent(t *testing.T) {
 		oneBinding(t, r, home().Addr())
 	})
 }
+
+// TestAWeakerLoginIsShown where the account is, for as long as it is so: MD5 after
+// SHA-256. MD5 beside it is none.
+func TestAWeakerLoginIsShown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, locate.UDP)
+		r.registered()
+		if a := r.state1().Accounts[0]; a.Warning != "" {
+			t.Errorf("warned of %q", a.Warning)
+		}
+		md5 := func(alone bool) {
+			r.world.Registrar.Script(func(req *sipgo.Request) *siptest.Reply {
+				if req.Method != sipgo.REGISTER || !alone || req.GetHeader("Authorization") != nil && strings.Contains(req.GetHeader("Authorization").Value(), "weak") {
+					return nil
+				}
+				return &siptest.Reply{Code: 401, Headers: []sipgo.Header{sipgo.NewHeader("WWW-Authenticate", `Digest realm="`+demo.Domain+`", nonce="weak", algorithm=MD5`)}}
+			})
+		}
+		md5(true)
+		r.do(phone.Register{})
+		r.until("it is shown", func(s phone.State) bool { return strings.Contains(s.Accounts[0].Warning, "weaker login") })
+		md5(false)
+		r.do(phone.Register{})
+		r.until("it is shown no longer", func(s phone.State) bool { return s.Accounts[0].Warning == "" })
+	})
+}

@@ -41,6 +41,7 @@ type Memory struct {
 	known map[challengeKey]*challenge
 	count map[string]int    // uses of each nonce, which never repeat, whoever named it
 	best  map[string]int    // strongest algorithm seen, per realm
+	weak  bool              // the last challenge that was the owner's asked for less than one before
 	ha1   map[string]string // per realm and algorithm
 }
 
@@ -97,6 +98,12 @@ const (
 	ForeignRealm RemarkKind = iota
 	WeakerThanBefore
 )
+
+// Weaker says whether the last challenge that was answered offered less than one
+// before it: a server was changed, or somebody in between strips the better offers.
+// MD5 beside a better algorithm is no reason for a warning, since the better one is
+// used (RFC 8760 2.4).
+func (m *Memory) Weaker() bool { return m.weak }
 
 // Scope is where a request goes, as far as credentials care.
 type Scope struct {
@@ -195,7 +202,7 @@ func (m *Memory) Challenged(res *sipgo.Response, sc Scope, at *Attempt) ([]Remar
 			at.fresh++ // the nonce was given in this very exchange, and the answer to it failed
 			delete(m.ha1, ch.realm+"\x00"+strings.ToUpper(ch.algorithm))
 		}
-		if m.weakened(ch) {
+		if m.weak = m.weakened(ch); m.weak {
 			remarks = append(remarks, Remark{WeakerThanBefore, ch.realm, ch.algorithm})
 		}
 		ch.cnonce = wire.RandomToken()

@@ -154,6 +154,7 @@ func TestProblems(t *testing.T) {
 		{"a duration out of range names the range", minimal + "[network]\npoll = \"1ms\"", 4, "network.poll", []string{"out of range", "50ms"}},
 		{"a negative duration is refused", minimal + "[network.roaming]\nkeep_for = \"-1s\"", 4, "network.roaming.keep_for", []string{"negative"}},
 		{"text where a truth is expected is refused", minimal + "[ui]\nmouse = \"yes\"", 4, "ui.mouse", []string{"true or false"}},
+		{"secrets are never logged, so hiding them cannot be switched off", minimal + "[log]\nredact = false", 4, "log.redact", []string{"never written", "remove the line"}},
 		{"a missing address is placed", "[[account]]\nname = \"x\"", 2, "account[0].uri", []string{"missing", "sip:alice@example.com"}},
 		{"no account at all is a problem", "[ui]\nmouse = true", 0, "account", []string{"no account"}},
 		{"an account table with single brackets is explained", "[account]\nuri = \"sip:a@b\"", 1, "account", []string{"[[account]]"}},
