@@ -6,17 +6,6 @@ import (
 	"ramble/internal/leaf/phone"
 )
 
-// commands is what helps against the failure of a step, the best first.
-func commands(step phone.StepName) []string {
-	switch step {
-	case phone.StepRegister:
-		return []string{"register", "restart"}
-	case phone.StepRepair, phone.StepMedia:
-		return []string{"refresh", "hangup", "restart"}
-	}
-	return []string{"restart"}
-}
-
 // blame says which step a failed roam failed at, and what helps. It goes by
 // the timeline: what counts of steps with the same name and call is the last
 // one. The first of them without success is blamed, in the order in which
@@ -40,7 +29,13 @@ func blame(steps []phone.RoamStep, lost bool, lives func(phone.CallID) bool) (ph
 			failed, at = k.name, i
 		}
 	}
-	next := commands(failed)
+	next := []string{"restart"} // what helps
+	switch failed {
+	case phone.StepRegister:
+		next = []string{"register", "restart"}
+	case phone.StepRepair, phone.StepMedia:
+		next = []string{"refresh", "hangup", "restart"}
+	}
 	switch {
 	case failed == phone.StepRepair, failed == phone.StepMedia:
 		living := false
