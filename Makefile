@@ -88,7 +88,7 @@ bench-roam: ## what a move costs ramble and other phones, written into docs/benc
 	$(GO) test -count=1 ./internal/app/cli -run 'TestReadmeFigures' -update
 
 # In real time, so before everything else on the machine where that is permitted.
-RAISED = $(shell chrt -f 5 true 2>/dev/null && echo chrt -f 5)
+RAISED = $(shell [ "$$(nice -n -10 nice 2>/dev/null)" = -10 ] && echo nice -n -10)
 bench-media: ## how ramble and baresip sound on bad networks, and many calls at once, written into docs/benchmarks.md (root; 15 minutes)
 	scripts/lab-packages.sh
 	dir=$$(mktemp -d) && $(GO) test -c -o $$dir/impair.test ./internal/proof/impair && cd internal/proof/impair && \

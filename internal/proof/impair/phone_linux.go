@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"ramble/internal/leaf/safego"
@@ -89,6 +90,7 @@ func start(cmd *exec.Cmd, name, target, ready string) (*Phone, error) {
 		return nil, err
 	}
 	cmd.Stdout, cmd.Stderr = w, w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a bench that is cut short leaves nobody behind
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
