@@ -53,6 +53,7 @@ type finding struct {
 type standing struct {
 	bindings   line.Bindings
 	accepted   time.Time // the day on which the server last accepted the login, in this run or one before; zero: never
+	unplaced   bool      // a roam is over: whether its calls' audio stands right is to be looked at
 	forgot     time.Time // when the server last seemed to have forgotten us
 	debts      []*debt   // ends of calls that no peer has confirmed
 	doubted    time.Time // since when the server keeps silent to a call; zero: it does not

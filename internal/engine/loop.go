@@ -115,6 +115,9 @@ func (e *Engine) tick(now time.Time) {
 func (e *Engine) tickCalls(now time.Time) {
 	for _, id := range e.order {
 		c := e.calls[id]
+		if c.acct.unplaced {
+			c.lookAtPlace(now)
+		}
 		if c.stream != nil && !now.Before(c.lookAt) {
 			c.look(now)
 			c.listen(now)
@@ -129,6 +132,9 @@ func (e *Engine) tickCalls(now time.Time) {
 		if c.ready != nil && !now.Before(c.until) {
 			c.dialWhenReady()
 		}
+	}
+	for _, a := range e.accounts {
+		a.unplaced = false
 	}
 }
 

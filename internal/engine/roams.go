@@ -158,14 +158,7 @@ func (e *Engine) roamFinished(a *account, act roam.Finished) {
 	if p == nil || p.view().Epoch != phone.Epoch(act.Epoch) {
 		return
 	}
-	a.roam = nil
-	e.then(func() { // what the roam left where it hears nothing
-		for _, c := range e.liveCalls() {
-			if c.acct == a {
-				c.lookAtPlace(time.Now())
-			}
-		}
-	})
+	a.roam, a.unplaced = nil, true
 	part, r := p.view(), p.of
 	part.Phase = map[roam.Outcome]phone.RoamPhase{
 		roam.Done: phone.RoamDone, roam.Failed: phone.RoamFailed, roam.Superseded: phone.RoamSuperseded,

@@ -83,6 +83,9 @@ func (c *call) lookAtPlace(since time.Time) {
 	if c.stream == nil || c.sock == nil || c.over() || c.view.State != phone.Up || c.acct.roam != nil {
 		return
 	}
+	if c.e.pathTo(c.acct.chosen.Addr.Addr()) != c.acct.path {
+		return // a roam is about to begin
+	}
 	way, here := c.mediaWay()
 	at, remote := c.sock.RTP().Addr().Unmap(), c.view.RemoteMedia.Addr().Unmap()
 	switch {
