@@ -171,7 +171,7 @@ func TestStrangers(t *testing.T) {
 			c.m = dialog.Answering(dialog.Config{Session: ownerOf(st.dialogs).options().Session}, tc.d, dialog.Request{Seq: 1})
 			c.id.callID, c.id.tag = wire.RandomToken(), "ours"
 			st.dialogs.add(c, st.now())
-			st.dialogs.look(c)
+			st.dialogs.refile(c)
 			m := &wire.Message{Start: "BYE sip:alice@x SIP/2.0", Headers: []wire.Header{{Name: "From", Value: "<sip:b@x>;tag=theirs"},
 				{Name: "To", Value: "<sip:a@x>;tag=ours"}, {Name: "Call-ID", Value: c.id.callID}}}
 			if got := st.admit(m, netip.MustParseAddrPort(tc.source)) == nil; got != tc.let {

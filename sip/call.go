@@ -128,7 +128,7 @@ func (c *Call) Step(now time.Time, e dialog.Event) (rest []dialog.Action) {
 		}
 	}
 	if c.dialogs != nil { // else nothing of it is known outside
-		c.dialogs.look(c)
+		c.dialogs.refile(c)
 	}
 	return rest
 }

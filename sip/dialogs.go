@@ -87,8 +87,8 @@ func (d *Dialogs) bury(c *Call, now time.Time) {
 	}
 }
 
-// look keeps what the readers need to know of a call true.
-func (d *Dialogs) look(c *Call) {
+// refile keeps what the readers need to know of a call true.
+func (d *Dialogs) refile(c *Call) {
 	var tags []string
 	if c.m.Direct() {
 		tags = c.m.Tags()

@@ -80,7 +80,7 @@ func (a Arrived) Take(now time.Time, o CallOptions) (Incoming, bool) {
 	if old == nil {
 		s.dialogs.ring(c, from, now)
 	}
-	s.dialogs.look(c)
+	s.dialogs.refile(c)
 	return Incoming{Call: c, Replaces: old}, true
 }
 

@@ -79,7 +79,7 @@ func (d *Device) auto() error {
 		why = append(why, missingPortAudio)
 	}
 	d.why = strings.Join(why, "; ")
-	return d.settle(false)
+	return d.choose(false)
 }
 
 // Why is the reason for Note's lack, for the log.

@@ -59,7 +59,7 @@ func open(name string) (*Device, error) {
 	}
 	switch kind {
 	case "null", "loop", "file":
-		return d, d.settle(again)
+		return d, d.choose(again)
 	case "pulse", "portaudio":
 		d.card, err = openCard(kind, d.wish, d.rate)
 		return d, err
@@ -102,8 +102,8 @@ func (d *Device) set(o option, again *bool) error {
 	return nil
 }
 
-// settle checks the files and chooses the rate that was not given.
-func (d *Device) settle(again bool) error {
+// choose checks the files and chooses the rate that was not given.
+func (d *Device) choose(again bool) error {
 	rate := telephone
 	if d.backend == "file" && d.mic == nil && d.ear == nil {
 		return errors.New("name a file to play or to record: file:in=A.wav,out=B.wav")

@@ -86,7 +86,7 @@ func TestMOS(t *testing.T) {
 
 func TestCallbacksMayBeAbsent(t *testing.T) {
 	s := New(Config{Negotiated: Negotiated{Receive: true}}, openPath(t))
-	s.announce(outcome{tell: true, moved: addr("192.0.2.1", 1), digits: [2]digit{{key: '1', units: 1}}, clock: 8000})
+	s.handOn(outcome{tell: true, moved: addr("192.0.2.1", 1), digits: [2]digit{{key: '1', units: 1}}, clock: 8000})
 	if s.Rate() != 8000 {
 		t.Fatal("the zero codec is PCMU")
 	}

@@ -93,7 +93,7 @@ func (s *Stream) datagram(now time.Time, l *leg, p *rtp.Packet, b []byte, src ne
 	s.mu.Lock()
 	out := s.packet(now, l, p, src)
 	s.mu.Unlock()
-	s.announce(out)
+	s.handOn(out)
 }
 
 // outcome is what a packet gives others to know; it is told without the lock.
@@ -109,7 +109,7 @@ type outcome struct {
 	foreignType uint8
 }
 
-func (s *Stream) announce(o outcome) {
+func (s *Stream) handOn(o outcome) {
 	s.tell(o.heard, o.tell)
 	if o.foreign && s.cfg.OnForeign != nil {
 		s.cfg.OnForeign(o.foreignType)

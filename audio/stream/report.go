@@ -143,7 +143,7 @@ func (s *Stream) control(now time.Time, l *leg, b []byte, src netip.AddrPort) {
 		o.heard, o.tell, o.look = s.paths.arrived(now, l, 0, s.sends())
 	}
 	s.mu.Unlock()
-	s.announce(o)
+	s.handOn(o)
 }
 
 func (s *Stream) learn(now time.Time, p rtcp.Packet) {

@@ -92,7 +92,7 @@ func (e *Engine) untilNext() time.Duration {
 
 func (e *Engine) tick(now time.Time) {
 	if !e.readyBy.IsZero() && !now.Before(e.readyBy) {
-		e.announce(true)
+		e.tellReady(true)
 	}
 	if r := e.recorder; r != nil && r.held != nil && !now.Before(r.until) {
 		e.parts.Log.Warn("the disk of the history is slow; news are told before they are written")
@@ -119,8 +119,8 @@ func (e *Engine) tickCalls(now time.Time) {
 			c.lookAtPlace(now)
 		}
 		if c.stream != nil && !now.Before(c.lookAt) {
-			c.look(now)
-			c.listen(now)
+			c.measure(now)
+			c.noticeSilence(now)
 		}
 		if at := c.mapping.due; c.stream != nil && !at.IsZero() && !now.Before(at) {
 			c.lookAtMapping(now)

@@ -153,7 +153,7 @@ func (c *call) endMedia() {
 		}
 		return
 	}
-	c.look(time.Now())
+	c.measure(time.Now())
 	c.e.parts.Desk.Remove(int(c.view.ID))
 	c.stopStream()
 	c.stream = nil
@@ -161,8 +161,8 @@ func (c *call) endMedia() {
 	c.e.tell(phone.MediaReport{Call: c.view.ID, Media: c.view.Media, Final: true})
 }
 
-// look reads the stream's statistics and the meters.
-func (c *call) look(now time.Time) {
+// measure reads the stream's statistics and the meters.
+func (c *call) measure(now time.Time) {
 	c.lookAt = now.Add(c.e.parts.LookEvery)
 	c.view.Media = condition(c.stream.Stats().Media)
 	in, out := c.e.parts.Desk.Levels(int(c.view.ID))

@@ -21,8 +21,8 @@ const (
 	probeLimit = 2 * time.Second
 )
 
-// listen tells the policy when the call's audio stops or comes back.
-func (c *call) listen(now time.Time) {
+// noticeSilence tells the policy when the call's audio stops or comes back.
+func (c *call) noticeSilence(now time.Time) {
 	limit := cmp.Or(c.e.parts.Silence, silenceLimit)
 	if limit < 0 {
 		return

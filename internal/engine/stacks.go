@@ -16,7 +16,7 @@ func (a *account) opened(epoch roam.Epoch, st *stack) {
 		return
 	}
 	a.stacks.Opened(epoch, st)
-	a.e.announce(false)
+	a.e.tellReady(false)
 	if srv := st.Server(); srv != a.chosen {
 		a.chosen = srv
 		a.e.watchPeers()
@@ -44,9 +44,9 @@ func (a *account) close(epoch roam.Epoch) {
 	}
 }
 
-// announce tells Ready, once: when every enabled account has its sockets, or
+// tellReady tells Ready, once: when every enabled account has its sockets, or
 // at last with those that have.
-func (e *Engine) announce(atLast bool) {
+func (e *Engine) tellReady(atLast bool) {
 	if e.readyBy.IsZero() {
 		return
 	}

@@ -91,7 +91,7 @@ func (m *Machine) progress(f *flight, r Response) {
 		if fk != nil && r.Contact.URI != "" {
 			m.retarget(fk, r.Contact, false)
 		}
-		m.listen(r.Header)
+		m.heed(r.Header)
 		if !m.takeReliable(f, fk, r) {
 			return
 		}
@@ -196,7 +196,7 @@ func (m *Machine) won(f *fork, r Response) {
 		m.land(m.first)
 	}
 	m.main, m.state, m.leave.passed = f, Up, true
-	m.listen(r.Header)
+	m.heed(r.Header)
 	m.refreshed(r.Header.Timer, true)
 	if !f.answered { // else it repeats what a reliable response said (RFC 3262 5)
 		if len(r.Body) == 0 {

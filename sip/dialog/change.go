@@ -44,7 +44,7 @@ func (m *Machine) reinvited(f *fork, r Request) {
 		return
 	}
 	m.proves()
-	m.listen(r.Header)
+	m.heed(r.Header)
 	g := &got{Request: r, path: m.leave.path}
 	if r.Body == nil { // delayed offer: ours goes into the 2xx
 		m.got = g
@@ -73,7 +73,7 @@ func (m *Machine) updated(f *fork, r Request) {
 		return
 	}
 	if r.Body == nil {
-		m.listen(r.Header)
+		m.heed(r.Header)
 		m.retarget(f, r.Contact, true)
 		t := timerOf(r.Header)
 		m.refreshed(t, false)
@@ -85,7 +85,7 @@ func (m *Machine) updated(f *fork, r Request) {
 		return
 	}
 	m.proves()
-	m.listen(r.Header)
+	m.heed(r.Header)
 	body, n, err := m.want.wish.answer(f.session, r.Body)
 	if err != nil {
 		m.do(Reply{To: r.ID, Code: 488, Err: err})

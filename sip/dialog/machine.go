@@ -100,7 +100,7 @@ func Answering(c Config, to Dialog, invite Request) *Machine {
 	m := &Machine{cfg: complete(c), state: Ringing}
 	m.main = &fork{Dialog: to, session: m.cfg.Session, theirSeq: invite.Seq, confirmed: true}
 	m.forks = []*fork{m.main}
-	m.listen(invite.Header)
+	m.heed(invite.Header)
 	m.got = &got{Request: invite, initial: true, rseq: c.RSeq}
 	return m
 }
@@ -219,8 +219,8 @@ func (m *Machine) nextID() ID {
 	return m.lastID
 }
 
-// listen takes in what a message says of the peer.
-func (m *Machine) listen(h Header) {
+// heed takes in what a message says of the peer.
+func (m *Machine) heed(h Header) {
 	if h.Allow != nil {
 		m.peer.allow = h.Allow
 	}

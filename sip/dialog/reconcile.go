@@ -103,15 +103,15 @@ func (m *Machine) reconcile() {
 		return // an offer of ours would cross their exchange (RFC 3261 14.1)
 	}
 	if l := m.want.lost; l != nil && l.fork == f {
-		m.settle(l)
+		m.clearAway(l)
 		return
 	}
 	m.offer(f)
 }
 
-// settle clears a lost re-INVITE away, so that another can follow (RFC 6141
+// clearAway cancels a lost re-INVITE, so that another can follow (RFC 6141
 // 5.5).
-func (m *Machine) settle(l *flight) {
+func (m *Machine) clearAway(l *flight) {
 	id := m.nextID()
 	m.want.settling = id
 	m.flight = append(m.flight, &flight{job: cancelling, of: l.ID, path: m.leave.path, Send: Send{ID: id, Method: "CANCEL"}})
@@ -168,7 +168,7 @@ func (m *Machine) changed(f *flight, r Response) {
 		return
 	}
 	res := Result{OK: true, Answered: true, Code: r.Code}
-	m.listen(r.Header)
+	m.heed(r.Header)
 	if g := m.got; g != nil && g.waits() {
 		m.heard(g) // a lost ACK: it would not take ours before its own was over
 	}

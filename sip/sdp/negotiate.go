@@ -36,7 +36,7 @@ func (l *Local) Answer(remote Session, at Transport, dir Direction) (answer []by
 	l.lines, l.index = slices.Clone(remote.Lines), remote.AudioLine
 	l.proto, l.at, l.offering = remote.Audio.Protocol, at, false
 	l.dir = dir.And(remote.Audio.Direction.Reverse())
-	n = l.settle(remote.Audio, theirs, chosen)
+	n = l.agree(remote.Audio, theirs, chosen)
 	agreed := l.dir
 	l.answered = func(at Transport) []byte {
 		at.Mux = n.Remote.Mux
@@ -74,7 +74,7 @@ func (l *Local) Accept(remote Session) (Negotiated, error) {
 		return Negotiated{}, l.nothingInCommon(remote.Audio)
 	}
 	l.offering = false
-	return l.settle(remote.Audio, theirs, l.kept(remote.Audio, own)), nil
+	return l.agree(remote.Audio, theirs, l.kept(remote.Audio, own)), nil
 }
 
 // kept are our formats that stand in the answer too, the codec in use first:
@@ -120,9 +120,9 @@ func (l *Local) adopt(list []Codec, i int, pt uint8) {
 	}
 }
 
-// settle makes the outcome from the peer's description, the codec in it and
+// agree makes the outcome from the peer's description, the codec in it and
 // the formats of ours in both, of which the codec is the first.
-func (l *Local) settle(remote Media, theirs Codec, ours []Codec) Negotiated {
+func (l *Local) agree(remote Media, theirs Codec, ours []Codec) Negotiated {
 	l.inUse = ours[0]
 	n := Negotiated{
 		Codec: theirs, SendPT: theirs.PayloadType, Hears: ours,

@@ -80,11 +80,11 @@ func (f *Field) build(guard *safego.Guard, far []netip.Addr) (err error) {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
-	return f.settle(far)
+	return f.awaitAddresses(far)
 }
 
-// settle gives the far side its addresses and its way back.
-func (f *Field) settle(far []netip.Addr) error {
+// awaitAddresses gives the far side its addresses and its way back.
+func (f *Field) awaitAddresses(far []netip.Addr) error {
 	if err := Pair(f.core, "far", f.Far.Host, "eth0"); err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 	case Tick:
 		m.tick()
 	}
-	m.settle()
+	m.tidy()
 	out := m.out
 	m.out = nil
 	return out
@@ -252,9 +252,9 @@ func asked(f Forced, wish phone.FactKind) []phone.Fact {
 	return []phone.Fact{fact(wish)}
 }
 
-// settle ends the roam once nothing of it is open, and closes old stacks that
+// tidy ends the roam once nothing of it is open, and closes old stacks that
 // nobody needs. It runs after every event.
-func (m *Machine) settle() {
+func (m *Machine) tidy() {
 	if m.roam != nil && m.stack.state == open &&
 		!slices.ContainsFunc(m.calls, (*call).underRepair) &&
 		!(m.roam.full && m.reg.pending()) {
