@@ -104,6 +104,7 @@ func scenes() map[string]func(*hand) {
 			d.show(s, history()...)
 			d.press("d", "b", "o", "b")
 		},
+		"twelve ends": showEnds,
 		"error flash": func(d *hand) { d.show(idle()); d.press("m") },
 	}
 }

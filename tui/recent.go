@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/words"
@@ -98,6 +99,8 @@ func (m *model) recentRow(c phone.Call, selected bool, width int) row {
 	said := words.End(c)
 	length := said.Word
 	switch {
+	case !c.Answered.IsZero() && said.Bad:
+		length, r = strings.TrimSpace(said.Word+" "+short(c.Ended.Sub(c.Answered))), bad
 	case !c.Answered.IsZero():
 		length = short(c.Ended.Sub(c.Answered))
 	case missed(c):

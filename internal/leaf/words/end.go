@@ -128,7 +128,7 @@ func requestFailed(c phone.Call, x Ending) Ending {
 	text, hint := Trouble(f)
 	x.Word, x.Text, x.Hint = "failed", or(Bare(text), "it failed"), Bare(or(hint, c.Hint))
 	if f.Kind == phone.FaultRedirect {
-		x.Word = "moved"
+		x.Word, x.Text = "moved", strings.TrimPrefix(x.Text, "The call was ")
 	}
 	return x
 }

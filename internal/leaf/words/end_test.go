@@ -53,7 +53,7 @@ func TestTheWaysInWhichACallEnds(t *testing.T) {
 		"the grace time is over":        {out(phone.Up, phone.End{By: phone.ByNetwork, Cause: phone.NoPath, After: 45 * s}), "lost", "no network for 45 s", true},
 		"no ACK":                        {in(phone.Ringing, phone.End{By: phone.ByNetwork, Cause: phone.NoACK}), "failed", "not connected: Bob did not confirm the answer (no ACK)", true},
 		"a redirected call": {out(phone.Trying, phone.End{By: phone.ByServer, Cause: phone.RequestFailed, Code: 302,
-			Fault: phone.Fault{Kind: phone.FaultRedirect, Method: "INVITE", Code: 302, Name: "sip:bob@new.test"}}), "moved", "The call was redirected (302) to bob@new.test", true},
+			Fault: phone.Fault{Kind: phone.FaultRedirect, Method: "INVITE", Code: 302, Name: "sip:bob@new.test"}}), "moved", "redirected (302) to bob@new.test", true},
 		"an error of another room": {out(phone.Trying, phone.End{By: phone.ByServer, Cause: phone.RequestFailed, Fault: phone.Fault{Kind: phone.FaultLocal, Text: "The certificate has expired."}}), "failed", "The certificate has expired", true},
 		"the phone is closed":      {out(phone.Up, phone.End{By: phone.ByUs, Cause: phone.PhoneClosed}), "closed", "the phone was closed", false},
 	} {
