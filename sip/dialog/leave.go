@@ -247,6 +247,9 @@ func (m *Machine) cancelAnswered(f *flight, r Response) {
 	case m.want.settling == f.ID && f.ID != 0:
 		m.settled()
 	case m.state != Leaving:
+	case r.Code >= 500 && r.Code < 600: // a server in trouble took nothing in; it would ring on
+		m.first.cancel = false
+		m.leaveLater(r.Header.RetryAfter)
 	case m.first.gone:
 		m.finish(false)
 	default:
