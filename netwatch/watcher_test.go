@@ -63,8 +63,8 @@ func (f *fake) set(p Path, in ...Interface) {
 }
 
 // watch runs a watcher over f inside a synctest bubble and returns it with the
-// changes told so far; take empties them.
-func watch(t *testing.T, f *fake, o Options) (w *Watcher, take func() []Change) {
+// changes told so far; take empties them. The peers are there before it looks.
+func watch(t *testing.T, f *fake, o Options, peers ...netip.Addr) (w *Watcher, take func() []Change) {
 	t.Helper()
 	var mu sync.Mutex
 	var told []Change
@@ -76,6 +76,7 @@ func watch(t *testing.T, f *fake, o Options) (w *Watcher, take func() []Change) 
 	}
 	w = New(o)
 	w.awake = func() time.Duration { return time.Since(t0) }
+	w.SetPeers(peers)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -121,8 +122,7 @@ func TestWatcher(t *testing.T) {
 		{"the first look tells every reachable peer", func(t *testing.T) {
 			f := &fake{}
 			f.set(onWlan, wlan)
-			w, told := watch(t, f, Options{})
-			w.SetPeers([]netip.Addr{pbx, peer, pbx, {}})
+			_, told := watch(t, f, Options{}, pbx, peer, pbx, netip.Addr{})
 			c := one(t, told())
 			if !c.Has(Started) || !slices.Equal(c.PathsMoved, []netip.Addr{peer, pbx}) {
 				t.Fatalf("told %v, moved %v", c, c.PathsMoved)
