@@ -302,6 +302,25 @@ func refused() phone.State {
 	return s
 }
 
+// twoAccounts is a phone with two accounts in use and a past of both.
+func twoAccounts() phone.State {
+	s := idle()
+	s.Accounts[0].Name = "work"
+	s.Accounts[1].Name, s.Accounts[1].Enabled, s.Accounts[1].State = "front desk", true, phone.Registered
+	s.Past = past()
+	for i := range s.Past.Calls {
+		s.Past.Calls[i].Account = s.Accounts[i%2].Name
+	}
+	for i := range s.Past.Roams {
+		r := &s.Past.Roams[i]
+		r.Account = s.Accounts[i%2].Name
+		if i == 1 {
+			r.Parts = []phone.RoamPart{{Account: "work", From: r.From, To: r.To}, {Account: "front desk", From: r.From, To: r.To}}
+		}
+	}
+	return s
+}
+
 // history are notices that a session would have heard.
 func history() []phone.Notice {
 	c := bob()

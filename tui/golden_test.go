@@ -83,6 +83,8 @@ func scenes() map[string]func(*hand) {
 			d.show(s, history()...)
 			d.press("H", "j")
 		},
+		"two accounts":          func(d *hand) { d.show(twoAccounts()) },
+		"roams of two accounts": func(d *hand) { d.show(twoAccounts()); d.press("H", "j") },
 		"refused": func(d *hand) {
 			d.show(refused(), phone.Notice{At: noon, What: phone.RegistrationChanged{Account: refused().Accounts[0]}})
 		},
@@ -130,6 +132,8 @@ func TestScreens(t *testing.T) {
 		"roam failed":            {{50, 20}, {40, 10}, {200, 60}},
 		"roams":                  {{50, 20}, {40, 10}, {200, 60}},
 		"roam of an earlier run": {{50, 20}},
+		"two accounts":           {{50, 20}},
+		"roams of two accounts":  {{50, 20}},
 		"from earlier runs":      {{50, 20}},
 	}
 	for name, scene := range scenes() {

@@ -66,14 +66,24 @@ func (m *model) idleRows(w int) []row {
 		rows = append(rows, row{})
 	}
 	rows = append(rows, row{left: []span{{"Recent", strong}}, right: m.missedWord()})
-	width := 0 // of the moments, so that what stands before them makes a column
+	columns := recentColumns{w: w}
 	for _, c := range m.recent.calls {
-		width = max(width, m.look.width(m.when(c.Started)))
+		columns.when = max(columns.when, m.look.width(m.when(c.Started)))
+		if m.choice() {
+			columns.account = min(max(columns.account, m.look.width(m.label(c.Account))), accountColumn)
+		}
 	}
 	for i, c := range m.recent.calls {
-		rows = append(rows, m.recentRow(c, i == m.panes.offset[paneCall], width))
+		rows = append(rows, m.recentRow(c, i == m.panes.offset[paneCall], columns))
 	}
 	return rows
+}
+
+// recentColumns are the widths of the list, so that what stands in it makes
+// columns.
+type recentColumns struct {
+	w, when int
+	account int // 0: there is but one
 }
 
 // missedWord counts what was missed in this run.
@@ -93,7 +103,7 @@ func (m *model) missedWord() []span {
 // missed: it rang here, and nobody here or elsewhere dealt with it.
 func missed(c phone.Call) bool { return words.End(c).Word == "missed" }
 
-func (m *model) recentRow(c phone.Call, selected bool, width int) row {
+func (m *model) recentRow(c phone.Call, selected bool, columns recentColumns) row {
 	l := m.look
 	mark, r := either(c.Direction == phone.Incoming, l.in, l.out), faint
 	said := words.End(c)
@@ -109,15 +119,18 @@ func (m *model) recentRow(c phone.Call, selected bool, width int) row {
 		r = bad
 	}
 	here := either(selected && m.panes.focused == paneCall, l.here, " ")
-	whose := span{}
-	if len(m.state.Accounts) > 1 {
-		whose = span{"  " + c.Account, faint}
+	left := []span{{here + " ", info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}}
+	right := []span{{length, r}}
+	if a := columns.account; a > 0 {
+		const name = 16 // what a narrow list keeps of the name
+		if room := columns.w - 4 - name - l.width(length) - columns.when - 5; room >= 4 {
+			a = min(a, room)
+			right = append(right, span{"  " + l.pad(l.fit(m.label(c.Account), a), a+1), faint})
+		} else {
+			left = append(left, span{"  " + m.label(c.Account), faint}) // as much of it as fits
+		}
 	}
-	return row{
-		left:     []span{{here + " ", info}, {mark + " ", r}, {who(c), either(selected && m.panes.focused == paneCall, chosen, plain)}, whose},
-		right:    []span{{length, r}, {fmt.Sprintf("  %*s", width, m.when(c.Started)), faint}},
-		selected: selected,
-	}
+	return row{left: left, right: append(right, span{fmt.Sprintf("  %*s", columns.when, m.when(c.Started)), faint}), selected: selected}
 }
 
 // gettingStarted tells a newcomer what can be done now.

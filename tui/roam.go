@@ -155,7 +155,10 @@ func (m *model) roamHead(r phone.Roam, w int) []row {
 		right = r.Started.Format(m.set.time.second)
 	}
 	var rows []row
+	whose := m.roamAccounts(r)
 	switch wide := m.look.spansWidth(left); {
+	case whose != "" && wide+2+m.look.width(whose+right)+2 <= w:
+		return []row{{left: append(left, span{"  " + whose, faint}), right: []span{{right, faint}}}}
 	case wide+m.look.width(right)+2 <= w:
 		rows = []row{{left: left, right: []span{{right, faint}}}}
 	case wide <= w:
@@ -164,17 +167,15 @@ func (m *model) roamHead(r phone.Roam, w int) []row {
 		from.text, to.text = m.look.fitMiddle(from.text, w), m.look.fitMiddle(to.text, w-2)
 		rows = []row{{left: []span{from}}, {left: []span{{m.look.arrow + " ", faint}, to}}}
 	}
-	if whose := m.roamAccounts(r); whose != "" {
-		for _, line := range m.look.wrap("of "+whose, w) {
-			rows = append(rows, row{left: []span{{line, faint}}})
-		}
+	for _, line := range m.look.wrap(whose, w) {
+		rows = append(rows, row{left: []span{{line, faint}}})
 	}
 	return rows
 }
 
 // roamAccounts names whom a roam moved, where there are several to mean.
 func (m *model) roamAccounts(r phone.Roam) string {
-	if len(m.state.Accounts) < 2 && len(r.Parts) < 2 {
+	if !m.choice() && len(r.Parts) < 2 {
 		return ""
 	}
 	var all []string

@@ -110,6 +110,7 @@ type roamColumns struct {
 	m          *model
 	w          int
 	when, cost int
+	account    int // 0: there is but one
 }
 
 // moment is when it was, with the weekday for yesterday where room is short.
@@ -121,6 +122,9 @@ func (c roamColumns) moment(r phone.Roam) string {
 	return text
 }
 
+// accountColumn is how wide the names of accounts may get in a list.
+const accountColumn = 20
+
 func (c roamColumns) narrow() bool { return c.w < 56 }
 
 func (m *model) roamColumns(w int) roamColumns {
@@ -128,6 +132,7 @@ func (m *model) roamColumns(w int) roamColumns {
 	for _, r := range m.roams.list {
 		c.when = max(c.when, m.look.width(c.moment(r)))
 		c.cost = max(c.cost, m.look.width(worst(r)))
+		c.account = min(max(c.account, m.look.width(m.roamAccounts(r))), accountColumn)
 	}
 	return c
 }
@@ -191,6 +196,13 @@ func (c roamColumns) row(r phone.Roam, here bool) row {
 		{c.route(r), either(here, chosen, plain)},
 	}
 	right := []span{{word, ro}}
+	if c.account > 0 {
+		whose := l.fit(c.m.roamAccounts(r), c.account)
+		left = append(left, span{"  " + whose, faint})
+		if over := l.spansWidth(left) + 1 + l.width(word) - c.w; over > 0 { // the route says more
+			left[len(left)-1].text = "  " + l.fit(whose, max(0, l.width(whose)-over))
+		}
+	}
 	if gap := worst(r); c.cost > 0 && gap != "" && l.spansWidth(left)+1+c.cost+2+c.totalWidth() <= c.w {
 		right = []span{{fmt.Sprintf("%-*s", c.cost, gap), faint}, {fmt.Sprintf("  %*s", c.totalWidth(), word), ro}}
 	}
