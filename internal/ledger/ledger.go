@@ -4,15 +4,17 @@
 // finds here what is to be said.
 //
 // Each run has a file of its own in the state directory, owed-*.json, with a lock
-// that the system drops with the process. It is written whole beside the old one
-// and renamed over it, so that a kill leaves one of the two. It is not synced: a
-// power cut may lose the last change, and bindings and calls end by themselves.
+// that the system drops with the process. Each page is a line behind the ones
+// before, since a REGISTER in a move waits for it and a new file costs milliseconds;
+// the last whole line counts. It is not synced: a power cut may lose the last
+// change, and bindings and calls end by themselves.
 //
 // There is no secret in it. It is a leaf: what is on disk does not change with the
 // vocabulary of the program.
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +37,7 @@ const (
 	KeepLogin = 30 * 24 * time.Hour
 
 	maxFile     = 256 << 10
+	longFile    = 64 << 10 // a new file is begun rather than a longer one
 	maxFiles    = 16
 	maxAccounts = 64
 	maxBindings = 16
@@ -84,7 +87,9 @@ const version = 1
 // at a time.
 type Ledger struct {
 	dir     string
-	path    string // empty: not made yet
+	path    string   // empty: not made yet
+	file    *os.File // nil: the next page begins the file anew
+	size    int      // bytes in file
 	release func()
 	adopted []string // files of earlier runs whose content this run's file does not have yet
 }
@@ -150,7 +155,10 @@ func read(name string) (p Page, err error) {
 	case len(text) > maxFile:
 		return p, fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
-	if err := json.Unmarshal(text, &p); err != nil {
+	if whole := bytes.LastIndexByte(text, '\n'); whole >= 0 {
+		text = text[:whole] // behind it is a line that was cut off
+	}
+	if err := json.Unmarshal(text[bytes.LastIndexByte(text, '\n')+1:], &p); err != nil {
 		return p, err
 	}
 	if p.Version != version {
@@ -201,7 +209,7 @@ next:
 	return p
 }
 
-// Write puts a page in the place of the one before, whole or not at all.
+// Write puts a page behind the one before, whole or not at all.
 func (l *Ledger) Write(p Page) error {
 	p.Version = version
 	text, err := json.Marshal(p)
@@ -219,13 +227,7 @@ func (l *Ledger) Write(p Page) error {
 		}
 		l.path, l.release = path, release
 	}
-	next := l.path + ".new"
-	err = os.WriteFile(next, append(text, '\n'), 0o600)
-	if err == nil {
-		err = os.Rename(next, l.path)
-	}
-	if err != nil {
-		_ = os.Remove(next)
+	if err := l.put(append(text, '\n')); err != nil {
 		return fmt.Errorf("what the phone owes was not written: %w", err)
 	}
 	for _, name := range l.adopted {
@@ -236,8 +238,48 @@ func (l *Ledger) Write(p Page) error {
 	return nil
 }
 
+// put adds a line to the file, or begins a new one where that would become too long.
+func (l *Ledger) put(line []byte) error {
+	if l.file == nil || l.size+len(line) > longFile {
+		return l.begin(line)
+	}
+	n, err := l.file.Write(line)
+	if l.size += n; err != nil {
+		l.shut() // half a line may be in it: the next page begins anew
+	}
+	return err
+}
+
+// begin puts a file with one line in the place of the one before.
+func (l *Ledger) begin(line []byte) (err error) {
+	l.shut()
+	next := l.path + ".new"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(line); err == nil {
+		err = os.Rename(next, l.path)
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(next)
+		return err
+	}
+	l.file, l.size = f, len(line)
+	return nil
+}
+
+func (l *Ledger) shut() {
+	if l.file != nil {
+		_ = l.file.Close()
+		l.file = nil
+	}
+}
+
 // Close gives the file to the next start.
 func (l *Ledger) Close() {
+	l.shut()
 	if l.release != nil {
 		l.release()
 		_ = os.Remove(lockOf(l.path))

@@ -170,3 +170,59 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	}
 	l.Close()
 }
+
+func TestTheLastWholeLineCounts(t *testing.T) {
+	dir := t.TempDir()
+	l := Open(dir)
+	for _, p := range []Page{{}, sample()} {
+		if err := l.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.file.WriteString(`{"v":1,"accou`); err != nil { // killed there
+		t.Fatal(err)
+	}
+	l.release()
+	got, notes := Open(dir).Adopt(noon())
+	if got.Version = version; !reflect.DeepEqual(got, sample()) || notes != nil {
+		t.Errorf("%+v, %q", got, notes)
+	}
+}
+
+func TestALongFileIsBegunAnew(t *testing.T) {
+	dir := t.TempDir()
+	l := Open(dir)
+	for range 2*longFile/100 + 1 { // a page is longer than 100 bytes
+		if err := l.Write(sample()); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(l.path); err != nil || info.Size() != int64(l.size) || l.size > longFile {
+			t.Fatalf("the file has %v bytes, %d are known: %v", info.Size(), l.size, err)
+		}
+	}
+	l.Close()
+	if names := files(t, dir); len(names) != 1 {
+		t.Errorf("left behind: %q", names)
+	}
+}
+
+// TestAfterAWriteThatFails breaks the file under the ledger, as a full disk does.
+func TestAfterAWriteThatFails(t *testing.T) {
+	dir := t.TempDir()
+	l := Open(dir)
+	if err := l.Write(Page{}); err != nil {
+		t.Fatal(err)
+	}
+	_ = l.file.Close()
+	if err := l.Write(sample()); err == nil {
+		t.Fatal("a closed file took a page")
+	}
+	if err := l.Write(sample()); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	got, notes := Open(dir).Adopt(noon())
+	if got.Version = version; !reflect.DeepEqual(got, sample()) || notes != nil {
+		t.Errorf("%+v, %q", got, notes)
+	}
+}
