@@ -87,7 +87,7 @@ func (c *call) changed() { c.e.tell(phone.CallChanged{Call: c.view}) }
 type mapping struct {
 	due     time.Time       // the STUN server is asked again then; zero: never
 	asked   *path.Transport // about which a question is out; nil: none is
-	awaited bool            // a repair waits for the answer
+	awaited bool            // it is about the present sockets, and a description made before the answer would be out of date
 }
 
 // mediaHost is the host at which the other side says its audio is wanted, and its

@@ -22,9 +22,7 @@ func (e *Engine) dial(cmd phone.Dial) (phone.CallID, error) {
 		return 0, err
 	}
 	e.holdOthers(nil)
-	o := a.options()
-	o.Target = to
-	c := e.newCall(a, sip.NewCall(a.sip, a.auth, o), phone.Outgoing)
+	c := e.newCall(a, sip.NewCall(a.sip, a.auth, a.options(to)), phone.Outgoing)
 	c.target = to
 	e.lastDial = cmd
 	e.current = c.view.ID

@@ -17,7 +17,7 @@ import (
 func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 	switch ev := ev.(type) {
 	case sip.Arrived:
-		if in, ok := ev.Take(time.Now(), a.options()); ok {
+		if in, ok := ev.Take(time.Now(), a.options(sip.URI{})); ok {
 			e.incoming(a, in)
 		}
 	case sip.Heard:
@@ -115,7 +115,7 @@ func (c *call) answer() error {
 	e.moveTo(c.sip, st)
 	e.current = c.view.ID
 	source, iface := a.path.Source, a.path.Interface
-	stun := a.stunFor(source)
+	stun := sameFamily(a.stun, source)
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface, stun)
 		if !e.post(func() { c.mediaForAnswer(sock, err) }) && sock != nil {

@@ -11,7 +11,6 @@ import (
 	"ramble/sip"
 	"ramble/sip/dialog"
 	"ramble/sip/locate"
-	"ramble/sip/sdp"
 )
 
 // follows is the address of a stack whose Contact follows what others see;
@@ -39,9 +38,6 @@ func (a *account) mapped(epoch roam.Epoch, ev sip.Mapped) {
 	a.e.step(a, roam.Mapped{Epoch: epoch, By: by, At: ev.At})
 }
 
-// transport is what a description of ours says about where its media are.
-func (c *call) transport() sdp.Transport { return sdp.Transport(c.sock.Announced()) }
-
 // noteMedia has whatever the call's dialog says next say where its media are by
 // now.
 func (c *call) noteMedia() {
@@ -57,15 +53,9 @@ func (a *account) lookAtMappings() {
 	for _, c := range a.e.liveCalls() {
 		if c.acct == a {
 			c.lookAtMapping(time.Now())
-			c.mapping.awaited = c.mapping.asked != nil
+			c.mapping.awaited = c.mapping.asked != nil && c.mapping.asked == c.sock
 		}
 	}
-}
-
-// awaitsMapping reports whether a description made now would be out of date in a
-// moment.
-func (c *call) awaitsMapping() bool {
-	return c.mapping.awaited && c.mapping.asked == c.sock
 }
 
 // planMapping has the STUN server asked with the next keep-alive.
@@ -86,7 +76,7 @@ func (c *call) lookAtMapping(now time.Time) {
 	if !c.acct.followsMedia() || c.view.State != phone.Up || c.stream == nil || m.asked == sock {
 		return
 	}
-	server := c.acct.stunFor(sock.RTP().Addr())
+	server := sameFamily(c.acct.stun, sock.RTP().Addr())
 	if !server.IsValid() {
 		return
 	}
@@ -112,7 +102,7 @@ func (c *call) mappingSeen(sock *path.Transport, seen path.Seen, err error) {
 		sock.Announce(seen)
 		c.noteMedia()
 	}
-	if c.waiting && c.act != nil && !c.awaitsMapping() {
+	if c.waiting && c.act != nil && !c.mapping.awaited {
 		c.repair(*c.act)
 	}
 	if said := c.sip.Said().At.RTP; err == nil && sock == c.sock && seen.RTP != said {

@@ -200,7 +200,7 @@ func (c *call) mediaMoved(act roam.MoveMedia, sock *path.Transport, err error) {
 			c.stream.TakeOver()
 		}
 	}
-	c.sock = sock
+	c.sock, c.mapping.awaited = sock, false
 	c.noteMedia()
 	c.changed()
 	e.step(c.acct, roam.MediaMoved{Epoch: act.Epoch, Call: act.Call, Detail: "RTP " + sock.RTP().String()})
@@ -294,7 +294,7 @@ func (c *call) moveMedia(act roam.MoveMedia) {
 			c.homely = iface
 		}
 	}
-	stun := c.acct.stunFor(source)
+	stun := sameFamily(c.acct.stun, source)
 	e.job("open media", mediaJobLimit, func(ctx context.Context) {
 		sock, err := e.openMedia(ctx, source, iface, stun)
 		if !e.post(func() {

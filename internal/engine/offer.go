@@ -27,15 +27,9 @@ func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
 	return c
 }
 
-// options are what a dialog of the call is made of.
-func (c *call) options() sip.CallOptions {
-	o := c.acct.options()
-	o.Target = c.target
-	return o
-}
-
-func (a *account) options() sip.CallOptions {
+// options are what a dialog with a target is made of; incoming ones have none.
+func (a *account) options(target sip.URI) sip.CallOptions {
 	l := sdp.NewLocal(a.path.Source, uint64(time.Now().UnixNano()), a.codecs)
 	l.Prefer(a.e.parts.Media.Frame)
-	return sip.CallOptions{Session: l, Between: a.cfg.Policy.Between, Keep: a.cfg.Policy.KeepFor}
+	return sip.CallOptions{Target: target, Session: l, Between: a.cfg.Policy.Between, Keep: a.cfg.Policy.KeepFor}
 }

@@ -30,7 +30,7 @@ const (
 func (c *call) invite(st *stack) {
 	e, a := c.e, c.acct
 	source, iface := a.path.Source, a.path.Interface
-	stun := a.stunFor(source)
+	stun := sameFamily(a.stun, source)
 	c.count++
 	c.ready = nil
 	n := c.count
@@ -74,9 +74,9 @@ func (c *call) dialWhenReady() {
 	if len(c.ghosts) > 0 {
 		c.list = nil
 		for _, g := range slices.Backward(c.ghosts) {
-			c.list = append(c.list, g.Replacements(c.options)...)
+			c.list = append(c.list, g.Replacements(func() sip.CallOptions { return c.acct.options(c.target) })...)
 		}
-		c.list = append(c.list, sip.NewCall(c.acct.sip, c.acct.auth, c.options()))
+		c.list = append(c.list, sip.NewCall(c.acct.sip, c.acct.auth, c.acct.options(c.target)))
 	}
 	st := c.ready
 	c.ready = nil
@@ -149,7 +149,7 @@ func (c *call) inviteAnew(act *roam.Repair, st *stack) {
 	c.changed()
 	c.anew, c.ready, c.list = act, nil, nil
 	c.until = time.Now().Add(settlePatience)
-	c.sip = sip.NewCall(c.acct.sip, c.acct.auth, c.options())
+	c.sip = sip.NewCall(c.acct.sip, c.acct.auth, c.acct.options(c.target))
 	for _, g := range slices.Clone(c.ghosts) {
 		e.moveTo(g, st)
 		e.feed(g, dialog.Hangup{Spare: true})
@@ -190,11 +190,7 @@ func (c *call) replace(act *roam.Repair, st *stack) {
 	e.feed(c.sip, dialog.Forgo{}) // the refresh that nobody answers
 	c.endReplacing()
 	target, err := sip.ParseURI(c.view.Peer)
-	list := c.sip.Replacements(func() sip.CallOptions {
-		o := c.acct.options()
-		o.Target = target
-		return o
-	})
+	list := c.sip.Replacements(func() sip.CallOptions { return c.acct.options(target) })
 	if err != nil || len(list) == 0 || c.sock == nil {
 		c.outcome(act, "", errors.Join(errNotReplaceable, err))
 		return

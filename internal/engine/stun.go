@@ -43,9 +43,8 @@ func (a *account) findSTUN(ctx context.Context, known []netip.AddrPort) []netip.
 	return found
 }
 
-// stunFor is the STUN server for sockets at an address; zero: none.
-func (a *account) stunFor(source netip.Addr) netip.AddrPort { return sameFamily(a.stun, source) }
-
+// sameFamily is the address of a STUN server that sockets at an address can reach;
+// zero: none.
 func sameFamily(list []netip.AddrPort, like netip.Addr) netip.AddrPort {
 	for _, at := range list {
 		if at.Addr().Is4() == like.Unmap().Is4() {

@@ -18,7 +18,9 @@ import (
 // grace time is over.
 
 // wish is what the call should be now.
-func (c *call) wish() dialog.Wish { return dialog.Wish{At: c.transport(), Direction: c.want} }
+func (c *call) wish() dialog.Wish {
+	return dialog.Wish{At: sdp.Transport(c.sock.Announced()), Direction: c.want}
+}
 
 // hold wishes for hold or its end.
 func (c *call) hold(on bool) {
@@ -92,21 +94,16 @@ func (c *call) repair(act roam.Repair) {
 		c.inviteAnew(&act, st)
 	case act.How == roam.ByReplaces:
 		c.replace(&act, st)
-	case c.awaitsMapping(): // a STUN server is to say what to describe
+	case c.mapping.awaited:
 		c.waiting = true
 	default:
-		c.refreshBy(&act, st)
+		by := dialog.Reinvite
+		if act.How == roam.ByEarlyUpdate || act.How == roam.ByUpdate && c.sip.PeerAllows("UPDATE") {
+			by = dialog.Update
+		}
+		c.e.moveTo(c.sip, st)
+		c.e.feed(c.sip, dialog.Want{Wish: c.wish(), Urgency: dialog.Now, By: by, Plain: act.How == roam.ByPlainCodecs})
 	}
-}
-
-// refreshBy wishes for the refresh of a repair.
-func (c *call) refreshBy(act *roam.Repair, st *stack) {
-	c.e.moveTo(c.sip, st)
-	by := dialog.Reinvite
-	if act.How == roam.ByEarlyUpdate || act.How == roam.ByUpdate && c.sip.PeerAllows("UPDATE") {
-		by = dialog.Update
-	}
-	c.e.feed(c.sip, dialog.Want{Wish: c.wish(), Urgency: dialog.Now, By: by, Plain: act.How == roam.ByPlainCodecs})
 }
 
 // unheardError is an answer to what the other side could not place.
