@@ -41,6 +41,9 @@ func (c *call) negotiated(n sdp.Negotiated) {
 			c.findHost(n.Host)
 		}
 	}
+	if was := c.view.RemoteMedia.Addr(); was.IsValid() && was != n.Remote.RTP.Addr() && c.view.State == phone.Up {
+		c.e.then(c.placed)
+	}
 	c.view.RemoteMedia = n.Remote.RTP
 	c.view.Codec = n.Codec.String()
 	c.remoteHold = n.Held

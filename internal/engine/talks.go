@@ -7,7 +7,6 @@ import (
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/netwatch"
 	"ramble/sip"
 	"ramble/sip/dialog"
 )
@@ -152,8 +151,7 @@ func (c *call) up() {
 		c.view.Answered = time.Now()
 	}
 	c.view.SIPCallID = c.sip.CallID()
-	c.mediaPath = netwatch.Path{}
-	c.e.then(func() { c.lookAtPlace(time.Now()) })
+	c.e.then(c.placed)
 	c.e.current = c.view.ID
 	c.changed()
 }

@@ -96,6 +96,7 @@ func (c *call) lookAtPlace(since time.Time) {
 	case !here && (c.sock.Interface() == way.Interface || c.sock.Interface() == c.homely && at == way.Source.Unmap()):
 		return
 	}
+	c.tellMachine() // a call that is up from this turn on is not known to be yet
 	old := c.mediaPath
 	c.mediaPath, c.settledOn = way, way
 	c.e.parts.Log.Info("the audio is moved to where it reaches the other side", "call", c.view.ID, "from", at, "peer", remote, "by", way.Interface)
@@ -105,6 +106,15 @@ func (c *call) lookAtPlace(since time.Time) {
 	})
 }
 
+// placed looks at the place of a call's audio once it is up, and when its peer is
+// to be reached elsewhere.
+func (c *call) placed() {
+	if way, _ := c.mediaWay(); way.Valid() {
+		c.mediaPath = way
+	}
+	c.lookAtPlace(time.Now())
+}
+
 // lookAtMediaPath notices when only the way to this call's media peer moved.
 func (c *call) lookAtMediaPath(why []phone.Fact, since time.Time) {
 	remote := c.view.RemoteMedia.Addr()
@@ -112,14 +122,17 @@ func (c *call) lookAtMediaPath(why []phone.Fact, since time.Time) {
 		return
 	}
 	now, _ := c.mediaWay()
+	if !now.Valid() {
+		return // the one that comes is another than the one that went
+	}
 	old := c.mediaPath
 	c.mediaPath = now
 	if now == old {
 		c.lookAtPlace(since)
-	} else {
-		c.settledOn = netwatch.Path{}
+		return
 	}
-	if !old.Valid() || now == old || c.acct.roam != nil || !now.Valid() {
+	c.settledOn = netwatch.Path{}
+	if !old.Valid() || c.acct.roam != nil {
 		return // the account's own roam takes the call along
 	}
 	c.e.step(c.acct, roam.MediaPathChanged{

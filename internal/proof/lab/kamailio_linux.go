@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -30,9 +31,10 @@ var kamailioConfig string
 // registrations and calls, Record-Route, GRUU, bindings in memory.
 type Kamailio struct {
 	*Program
-	lab *Lab
-	ctl string
-	CA  string // certificate of the lab's own authority, PEM; a file
+	lab  *Lab
+	host string
+	ctl  string
+	CA   string // certificate of the lab's own authority, PEM; a file
 }
 
 // Password of every user of the lab.
@@ -45,6 +47,13 @@ type KamailioOptions struct {
 	// Contact of each request is taken to be where the request came from, in a
 	// removal too. There are no GRUUs then.
 	RewriteContacts bool
+	// Host is where it runs; empty: the pbx.
+	Host string
+	// At are its addresses; none: those of the pbx.
+	At []netip.Addr
+	// Between has it pass from one of its networks to the other, with a
+	// Record-Route for each.
+	Between bool
 	// TLS is OpenSSL's name of the only version of TLS spoken, "TLSv1.2" or
 	// "TLSv1.3"; empty: both.
 	TLS string
@@ -59,21 +68,34 @@ func (l *Lab) Kamailio(ctx context.Context, users ...string) (*Kamailio, error) 
 // KamailioWith is Kamailio with more to say about it.
 func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, error) {
 	pbx := l.Host(PBX)
+	o.Host = cmp.Or(o.Host, PBX)
+	if len(o.At) == 0 {
+		o.At = []netip.Addr{pbx.IPv4, pbx.IPv6}
+	}
 	dir := filepath.Join(l.Dir, "kamailio")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := writeCertificates(dir, Domain, pbx.IPv4, pbx.IPv6); err != nil {
+	if err := writeCertificates(dir, Domain, o.At...); err != nil {
 		return nil, err
 	}
-	k := &Kamailio{lab: l, ctl: filepath.Join(dir, "ctl"), CA: filepath.Join(dir, "ca.pem")}
+	k := &Kamailio{lab: l, host: o.Host, ctl: filepath.Join(dir, "ctl"), CA: filepath.Join(dir, "ca.pem")}
+	var listening []string
+	for _, a := range o.At {
+		if a.Is6() {
+			listening = append(listening, "["+a.String()+"]")
+		} else {
+			listening = append(listening, a.String())
+		}
+	}
 	values := struct {
 		Dir, Domain string
-		V4, V6      netip.Addr
+		At          []string
+		Between     bool
 		SIP, SIPS   int
 		Passwords   map[string]string
 		Rewrite     bool
-	}{dir, Domain, pbx.IPv4, pbx.IPv6, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts}
+	}{dir, Domain, listening, o.Between, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts}
 	for _, u := range o.Users {
 		values.Passwords[u] = Password(u)
 	}
@@ -95,7 +117,7 @@ func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, e
 	}
 	// -DD: stay in the foreground with all children. With one D there is no
 	// TCP listener.
-	p, err := l.Exec(PBX, Command{Path: "/usr/sbin/kamailio", Args: []string{"-DD", "-E", "-f", config, "-Y", dir, "-m", "64", "-M", "8", "-P", filepath.Join(dir, "pid")}})
+	p, err := l.Exec(o.Host, Command{Path: "/usr/sbin/kamailio", Args: []string{"-DD", "-E", "-f", config, "-Y", dir, "-m", "64", "-M", "8", "-P", filepath.Join(dir, "pid")}})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +130,7 @@ func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, e
 
 // Bindings are the contacts of a user, as the registrar has them now.
 func (k *Kamailio) Bindings(ctx context.Context, user string) ([]string, error) {
-	p, err := k.lab.Exec(PBX, Command{Name: "kamcmd", Path: "/usr/sbin/kamcmd", Args: []string{"-s", "unixs:" + k.ctl, "ul.dump"}})
+	p, err := k.lab.Exec(k.host, Command{Name: "kamcmd", Path: "/usr/sbin/kamcmd", Args: []string{"-s", "unixs:" + k.ctl, "ul.dump"}})
 	if err != nil {
 		return nil, err
 	}
