@@ -151,7 +151,10 @@ func (c *call) up() {
 		c.view.Answered = time.Now()
 	}
 	c.view.SIPCallID = c.sip.CallID()
-	c.e.then(c.placed)
+	c.e.then(func() {
+		c.tellMachine() // else it does not know yet that there is sound to be moved
+		c.placed()
+	})
 	c.e.current = c.view.ID
 	c.changed()
 }

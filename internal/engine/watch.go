@@ -96,7 +96,6 @@ func (c *call) lookAtPlace(since time.Time) {
 	case !here && (c.sock.Interface() == way.Interface || c.sock.Interface() == c.homely && at == way.Source.Unmap()):
 		return
 	}
-	c.tellMachine() // a call that is up from this turn on is not known to be yet
 	old := c.mediaPath
 	c.mediaPath, c.settledOn = way, way
 	c.e.parts.Log.Info("the audio is moved to where it reaches the other side", "call", c.view.ID, "from", at, "peer", remote, "by", way.Interface)

@@ -1,5 +1,7 @@
 package dialog
 
+import "time"
+
 // This file is what they want changed: re-INVITE and UPDATE of theirs.
 
 // glare says how an offer of theirs is refused that crosses another; 0: none
@@ -16,7 +18,27 @@ func (m *Machine) glare(f *fork) int {
 	return 0
 }
 
-func (m *Machine) refuseOffer(r Request, code int) {
+// soonAfterGlare is the part of the waits of RFC 3261 14.1 from which the first is drawn.
+const soonAfterGlare = 200 * time.Millisecond
+
+// glareWait is the wait after a 491 (RFC 3261 14.1), the first time from the
+// beginning of the range: the crossing is over as soon as one of the two goes first.
+func (m *Machine) glareWait() time.Duration {
+	lo, hi := time.Duration(0), 2*time.Second
+	if m.caller {
+		lo, hi = 2100*time.Millisecond, 4*time.Second
+	}
+	if m.want.glares <= 1 {
+		hi = lo + soonAfterGlare
+	}
+	return m.cfg.Between(lo, hi).Round(10 * time.Millisecond)
+}
+
+// refuseOffer refuses an offer for its time alone. That the peer is elsewhere by now
+// stands (RFC 3261 12.2.2): a phone that moves keeps its old address for as long as
+// the network lets it, and the next request of ours is to find it.
+func (m *Machine) refuseOffer(f *fork, r Request, code int) {
+	m.retarget(f, r.Contact, true)
 	m.do(Reply{To: r.ID, Code: code, RetryAfter: code == 500})
 }
 
@@ -37,7 +59,7 @@ func (m *Machine) reinvited(f *fork, r Request) {
 		code = 500
 	}
 	if code != 0 {
-		m.refuseOffer(r, code)
+		m.refuseOffer(f, r, code)
 		return
 	}
 	if m.tooShort(r) {
@@ -81,7 +103,7 @@ func (m *Machine) updated(f *fork, r Request) {
 		return
 	}
 	if code := m.glare(f); code != 0 {
-		m.refuseOffer(r, code)
+		m.refuseOffer(f, r, code)
 		return
 	}
 	m.proves()

@@ -322,14 +322,6 @@ func (m *Machine) unknown(r Result) {
 	m.over(e)
 }
 
-// glareWait is the wait after a 491 (RFC 3261 14.1).
-func (m *Machine) glareWait() time.Duration {
-	if m.caller {
-		return m.cfg.Between(2100*time.Millisecond, 4*time.Second)
-	}
-	return m.cfg.Between(0, 2*time.Second)
-}
-
 // Wish is what the call is to be.
 func (m *Machine) Wish() Wish { return m.want.wish }
 

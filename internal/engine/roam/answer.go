@@ -87,7 +87,7 @@ func (m *Machine) glared(c *call, said phone.Fact) {
 	c.tries.glares++
 	switch {
 	case c.tries.glares > maxGlares:
-		wait, end := m.policy.GlareWait(true), c.tries.glaredAt.Add(timerC)
+		wait, end := m.policy.GlareWait(true, c.tries.glares), c.tries.glaredAt.Add(timerC)
 		if m.now.Add(wait).After(end) {
 			said.Tries = c.tries.glares
 			m.giveUp(c, said)
@@ -101,7 +101,7 @@ func (m *Machine) glared(c *call, said phone.Fact) {
 		c.tries.replace = true
 		m.wait(c, 0)
 	default:
-		m.wait(c, m.policy.GlareWait(c.OwnsCallID))
+		m.wait(c, m.policy.GlareWait(c.OwnsCallID, c.tries.glares))
 	}
 }
 

@@ -57,8 +57,10 @@ const (
 	maxReplaces = 4                // INVITEs with Replaces in one repair
 	surelyOver  = 2                // answers of 603 to them that end the call
 	lingerFor   = 32 * time.Second // 64*T1: what follows a call that ended comes within it (RFC 3261 17.2.1)
-	shortestTry = time.Second      // between tries once Retries are used up, whatever they say
-	youngDeath  = 30 * time.Second // a stack that answered nothing and lived no longer is opened anew with a back-off
+	// soonAfterGlare is the part of the waits of RFC 3261 14.1 from which the first is drawn.
+	soonAfterGlare = 200 * time.Millisecond
+	shortestTry    = time.Second      // between tries once Retries are used up, whatever they say
+	youngDeath     = 30 * time.Second // a stack that answered nothing and lived no longer is opened anew with a back-off
 )
 
 // DefaultPolicy returns the choices of a user who made none.
@@ -142,10 +144,17 @@ func (p Policy) replaceWait(ownsCallID bool) time.Duration {
 	return p.ReplaceWait * 9 / 4
 }
 
-// GlareWait is the wait after a 491 (RFC 3261 14.1).
-func (p Policy) GlareWait(ownsCallID bool) time.Duration {
+// GlareWait is the wait after the nth 491 to a repair (RFC 3261 14.1): 2.1 to 4 s
+// for the owner of the Call-ID, 0 to 2 s for the other, in units of 10 ms. The first time it
+// is from the beginning of that range: the crossing is over as soon as one of the two goes
+// first, and somebody waits for sound.
+func (p Policy) GlareWait(ownsCallID bool, nth int) time.Duration {
+	lo, hi := time.Duration(0), 2*time.Second
 	if ownsCallID {
-		return p.between(2100*time.Millisecond, 4*time.Second)
+		lo, hi = 2100*time.Millisecond, 4*time.Second
 	}
-	return p.between(0, 2*time.Second)
+	if nth <= 1 {
+		hi = lo + soonAfterGlare
+	}
+	return p.between(lo, hi).Round(10 * time.Millisecond)
 }

@@ -31,17 +31,24 @@ func TestGlareWaitDependsOnWhoMadeTheCallID(t *testing.T) {
 	tests := []struct {
 		name   string
 		owner  bool
+		nth    int
 		lo, hi time.Duration
 	}{
-		{"the owner waits 2.1 to 4 s", true, 2100 * time.Millisecond, 4 * time.Second},
-		{"the other waits 0 to 2 s", false, 0, 2 * time.Second},
+		{"the owner waits 2.1 s and a little", true, 1, 2100 * time.Millisecond, 2300 * time.Millisecond},
+		{"the other goes first", false, 1, 0, 200 * time.Millisecond},
+		{"later the owner waits 2.1 to 4 s", true, 2, 2100 * time.Millisecond, 4 * time.Second},
+		{"later the other waits 0 to 2 s", false, 2, 0, 2 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var lo, hi time.Duration
-			p := Policy{Between: func(l, h time.Duration) time.Duration { lo, hi = l, h; return l }}
-			if p.GlareWait(tt.owner); lo != tt.lo || hi != tt.hi {
+			p := Policy{Between: func(l, h time.Duration) time.Duration { lo, hi = l, h; return l + 47*time.Millisecond }}
+			got := p.GlareWait(tt.owner, tt.nth)
+			if lo != tt.lo || hi != tt.hi {
 				t.Errorf("between %s and %s, want %s and %s", lo, hi, tt.lo, tt.hi)
+			}
+			if want := tt.lo + 50*time.Millisecond; got != want {
+				t.Errorf("%s, which is not in units of 10 ms, want %s", got, want)
 			}
 		})
 	}

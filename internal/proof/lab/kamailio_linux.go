@@ -80,14 +80,6 @@ func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, e
 		return nil, err
 	}
 	k := &Kamailio{lab: l, host: o.Host, ctl: filepath.Join(dir, "ctl"), CA: filepath.Join(dir, "ca.pem")}
-	var listening []string
-	for _, a := range o.At {
-		if a.Is6() {
-			listening = append(listening, "["+a.String()+"]")
-		} else {
-			listening = append(listening, a.String())
-		}
-	}
 	values := struct {
 		Dir, Domain string
 		At          []string
@@ -95,7 +87,7 @@ func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, e
 		SIP, SIPS   int
 		Passwords   map[string]string
 		Rewrite     bool
-	}{dir, Domain, listening, o.Between, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts}
+	}{dir, Domain, written(o.At), o.Between, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts}
 	for _, u := range o.Users {
 		values.Passwords[u] = Password(u)
 	}
@@ -126,6 +118,18 @@ func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, e
 		return nil, fmt.Errorf("kamailio: %w\n%s", err, p.Output.Tail(40))
 	}
 	return k, nil
+}
+
+// written are addresses as they stand in URIs.
+func written(addrs []netip.Addr) (list []string) {
+	for _, a := range addrs {
+		if a.Is6() {
+			list = append(list, "["+a.String()+"]")
+		} else {
+			list = append(list, a.String())
+		}
+	}
+	return list
 }
 
 // Bindings are the contacts of a user, as the registrar has them now.

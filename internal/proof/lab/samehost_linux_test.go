@@ -2,7 +2,9 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,10 +92,15 @@ func TestTwoPhonesOnOneHostMove(t *testing.T) {
 				must[Move](t)(l.Take(ctx, move))
 				began := time.Now()
 				for i, r := range []*Ramble{alice, bob} {
-					if _, _, err := r.Expect(ctx, from[i], "the end of the roam", func(e Event) bool {
+					end, _, err := r.Expect(ctx, from[i], "the end of the roam", func(e Event) bool {
 						return e.Type == "roam" && (e.Phase == "done" || e.Phase == "failed")
-					}); err != nil {
+					})
+					if err != nil {
 						t.Fatal(err)
+					}
+					// The re-INVITEs of both cross, and the old addresses answer for another 300 ms.
+					if gap := gapIn(t, end); gap > time.Second && strings.HasPrefix(move, "overlap") {
+						t.Errorf("phone %d heard nothing for %v, though both networks were there for a while", i+1, gap)
 					}
 				}
 				hear(t, ctx, alice, bob)
@@ -101,6 +108,24 @@ func TestTwoPhonesOnOneHostMove(t *testing.T) {
 			})
 		}
 	}
+}
+
+// gapIn is the longest time for which a call of a roam heard nothing.
+func gapIn(t *testing.T, e Event) time.Duration {
+	t.Helper()
+	var roam struct {
+		Calls []struct {
+			Gap float64 `json:"gap_in_ms"`
+		}
+	}
+	if err := json.Unmarshal([]byte(e.Line), &roam); err != nil {
+		t.Fatal(err)
+	}
+	gap := 0.0
+	for _, c := range roam.Calls {
+		gap = max(gap, c.Gap)
+	}
+	return time.Duration(gap * float64(time.Millisecond))
 }
 
 // TestTheServerReturns: a server that was away and knows nobody any more is registered
