@@ -176,7 +176,7 @@ type roamPart struct {
 // debt is a call that is over, and whose peer has not heard of it.
 type debt struct {
 	ledger.Call
-	said bool // its BYE is under way
+	said bool // its BYE or CANCEL is under way
 }
 
 // listing is what the registrar's last 2xx said about our binding.

@@ -130,6 +130,7 @@ type talk struct {
 	acct *account
 	call *call
 
+	began   time.Time
 	refusal int // the code by which its INVITE is refused once there is a way; 0: by none
 }
 
@@ -139,7 +140,7 @@ func (e *Engine) own(s *sip.Call, a *account, c *call) {
 		t.call = c
 		return
 	}
-	e.talks = append(e.talks, &talk{sip: s, acct: a, call: c})
+	e.talks = append(e.talks, &talk{sip: s, acct: a, call: c, began: time.Now()})
 }
 
 func (e *Engine) talkOf(s *sip.Call) *talk {

@@ -85,7 +85,7 @@ func (e *Engine) owed() ledger.Page {
 		}
 		for _, t := range e.talks {
 			if o, ok := t.sip.Owes(); ok && t.acct == a && !t.sip.IsOver() {
-				one.Calls = append(one.Calls, callOwed(o, now))
+				one.Calls = append(one.Calls, callOwed(o, t.began, now))
 			}
 		}
 		if !one.Accepted.IsZero() || len(one.Bindings)+len(one.Calls) > 0 {
@@ -95,10 +95,15 @@ func (e *Engine) owed() ledger.Page {
 	return page
 }
 
-func callOwed(o sip.Owed, now time.Time) ledger.Call {
-	return ledger.Call{CallID: o.CallID, Local: o.Local, LocalTag: o.LocalTag, Remote: o.Remote, RemoteTag: o.Dialog.RemoteTag,
+// callOwed is a call whose end was not heard; began is when it was dialled.
+func callOwed(o sip.Owed, began, now time.Time) ledger.Call {
+	c := ledger.Call{CallID: o.CallID, Local: o.Local, LocalTag: o.LocalTag, Remote: o.Remote, RemoteTag: o.Dialog.RemoteTag,
 		Target: o.Dialog.Target, Routes: slices.Clone(o.Dialog.Routes), Server: o.Dialog.Server, Seq: o.Seq,
 		Alive: now.Truncate(time.Hour)}
+	if i := o.Invite; i.Branch != "" {
+		c.Invite = &ledger.Invite{Branch: i.Branch, Transport: i.Transport, SentBy: i.SentBy, At: began.UTC().Truncate(time.Second)}
+	}
+	return c
 }
 
 // noteOwed has what the phone owes written where that has changed. The channel is
@@ -153,11 +158,11 @@ func (e *Engine) finishOwed() {
 	})
 }
 
-// stillOwed keeps the end of a call that nobody confirmed: it is said when there is
+// stillOwed keeps the end of a call, or of an INVITE, that nobody confirmed: it is said when there is
 // another stack, or by the next run.
-func (a *account) stillOwed(s *sip.Call) {
-	if o, ok := s.Owes(); ok && a.e.clerk != nil {
-		a.debts = append(a.debts, &debt{Call: callOwed(o, time.Now().UTC())})
+func (a *account) stillOwed(t *talk) {
+	if o, ok := t.sip.Owes(); ok && a.e.clerk != nil {
+		a.debts = append(a.debts, &debt{Call: callOwed(o, t.began, time.Now().UTC())})
 	}
 }
 
@@ -174,19 +179,30 @@ func (a *account) payDebts() {
 	if a.bindings.Inherited() && !a.machine.Wanted() && a.e.leaving == 0 {
 		a.unregister(a.machine.Epoch(), func(error) {})
 	}
+	now := time.Now()
+	a.debts = slices.DeleteFunc(a.debts, func(d *debt) bool { return !d.said && !d.Fresh(now) })
 	for _, d := range a.debts {
 		if d.said {
 			continue
 		}
 		d.said = true
-		o := sip.Owed{CallID: d.CallID, LocalTag: d.LocalTag, Local: d.Local, Remote: d.Remote, Seq: d.Seq,
-			Dialog: dialog.Dialog{RemoteTag: d.RemoteTag, Target: d.Target, Routes: d.Routes, Server: d.Server}}
+		o := d.owed()
 		e := a.e
 		e.job("hang up for an earlier run", byeLimit, func(ctx context.Context) {
 			err := st.HangUp(ctx, a.sip, a.auth, o)
 			e.post(func() { a.paid(d, err) })
 		})
 	}
+}
+
+// owed is the debt in the words of SIP.
+func (d *debt) owed() sip.Owed {
+	o := sip.Owed{CallID: d.CallID, LocalTag: d.LocalTag, Local: d.Local, Remote: d.Remote, Seq: d.Seq,
+		Dialog: dialog.Dialog{RemoteTag: d.RemoteTag, Target: d.Target, Routes: d.Routes, Server: d.Server}}
+	if i := d.Invite; i != nil {
+		o.Invite = sip.Invite{Branch: i.Branch, Transport: i.Transport, SentBy: i.SentBy}
+	}
+	return o
 }
 
 // paid hears how the end of a call from before was taken. What did not come through is
@@ -196,6 +212,8 @@ func (a *account) paid(d *debt, err error) {
 	switch {
 	case errors.Is(err, sip.ErrTimeout), errors.Is(err, sip.ErrTransport), errors.Is(err, sip.ErrStackClosed):
 		return
+	case err == nil && d.Invite != nil:
+		a.e.say(phone.Info, a.cfg.Name+": a call that an earlier run left ringing is cancelled now", "")
 	case err == nil:
 		a.e.say(phone.Info, a.cfg.Name+": a call that an earlier run left open is hung up now", "")
 	}

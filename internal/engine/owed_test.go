@@ -141,3 +141,43 @@ func TestQuitWithoutANetwork(t *testing.T) {
 		}
 	})
 }
+
+// TestAnOwedCancel: a call that was being placed when the run was killed, or that was
+// given up without a network, rings until the next run says CANCEL: with the Via of
+// before, by the path of now (RFC 3261 9.1).
+func TestAnOwedCancel(t *testing.T) {
+	for _, how := range []string{"killed", "given up without a network"} {
+		t.Run(how, func(t *testing.T) {
+			bubbles(t, func(t *testing.T, transport locate.Transport) {
+				dir := t.TempDir()
+				world := demo.Options{Ring: 2 * time.Minute, Server: func(o *siptest.Options) { o.Users[demo.User] = secret }}
+				r := script{world: world, phone: owing(dir)}.run(t, transport)
+				id := r.dial("melody")
+				r.stateIs(id, phone.Ringing)
+				r.pass(100 * time.Millisecond)
+				melody := r.one("melody")
+				if how == "killed" {
+					dir = killed(t, dir)
+				}
+				r.crash()
+				if s := melody.State(); s.Phase == siptest.Ended {
+					t.Fatalf("it is over already: %+v", s)
+				}
+				r.online()
+				next, end := r.again(transport, owing(dir))
+				next.registered()
+				next.hasHungUp(melody)
+				if w := next.words(phone.Info, "an earlier run left ringing"); len(w) != 1 {
+					t.Errorf("said %q", w)
+				}
+				end()
+				page, _ := ledger.Open(dir).Adopt(time.Now())
+				for _, a := range page.Accounts {
+					if len(a.Calls) != 0 {
+						t.Errorf("still owed: %+v", a.Calls)
+					}
+				}
+			})
+		})
+	}
+}

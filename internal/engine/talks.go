@@ -22,7 +22,7 @@ func (e *Engine) deal(of *sip.Call, act dialog.Action) {
 	}
 	if end, ok := act.(dialog.Settled); ok && end.Unheard {
 		e.parts.Log.Info("the other side did not confirm the end", "account", t.acct.cfg.Name, "call", of.CallID())
-		t.acct.stillOwed(of)
+		t.acct.stillOwed(t)
 	}
 	if t.call != nil {
 		t.call.hear(of, act)

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +34,9 @@ const (
 	// saying: nobody talks for longer, and a peer that still has it by then ends it by
 	// its session timer or for want of sound.
 	KeepCall = 12 * time.Hour
+	// KeepRinging is how long after an INVITE its CANCEL is worth saying: a proxy gives it
+	// up after some three minutes (Timer C, RFC 3261 16.6).
+	KeepRinging = 4 * time.Minute
 	// KeepLogin is how long it counts that a login was accepted.
 	KeepLogin = 30 * 24 * time.Hour
 
@@ -66,7 +70,8 @@ type Binding struct {
 	Until  time.Time `json:"until"`            // when it ends by itself
 }
 
-// Call is a dialog that is up, as its BYE needs it (RFC 3261 12).
+// Call is a dialog that is up, as its BYE needs it (RFC 3261 12), or an INVITE that
+// rings.
 type Call struct {
 	CallID    string    `json:"call_id"`
 	Local     string    `json:"local"` // name-addr of From
@@ -78,6 +83,23 @@ type Call struct {
 	Server    bool      `json:"server,omitempty"` // the next hop is the account's server
 	Seq       uint32    `json:"cseq"`             // of our last request
 	Alive     time.Time `json:"alive"`            // when it was last known to live, to the hour
+	Invite    *Invite   `json:"invite,omitempty"` // a call that rings, and has no dialog yet
+}
+
+// Invite is what a CANCEL takes over from its INVITE (RFC 3261 9.1).
+type Invite struct {
+	Branch    string         `json:"branch"`
+	Transport string         `json:"transport"` // as Via names it
+	SentBy    netip.AddrPort `json:"sent_by"`
+	At        time.Time      `json:"at"` // when it was sent, to the second
+}
+
+// Fresh says whether its end is worth saying.
+func (c *Call) Fresh(now time.Time) bool {
+	if c.Invite != nil {
+		return now.Sub(c.Invite.At) < KeepRinging
+	}
+	return now.Sub(c.Alive) < KeepCall
 }
 
 // version of the file.
@@ -180,7 +202,7 @@ func (p Page) fresh(now time.Time) (out Page) {
 			}
 		}
 		for _, one := range a.Calls {
-			if now.Sub(one.Alive) < KeepCall && len(b.Calls) < maxCalls {
+			if one.Fresh(now) && len(b.Calls) < maxCalls {
 				b.Calls = append(b.Calls, one)
 			}
 		}

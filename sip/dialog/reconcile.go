@@ -374,6 +374,16 @@ func (m *Machine) Owes() (d Dialog, seq uint32, ok bool) {
 	return m.main.Dialog, m.main.seq, ok
 }
 
+// Rings is our INVITE where somebody may ring because of it, if all ended now: what
+// came of it is not known, and no CANCEL of it was confirmed.
+func (m *Machine) Rings() (invite ID, ok bool) {
+	f := m.first
+	if f == nil || !f.heard && !f.gone {
+		return 0, false
+	}
+	return f.ID, m.state == Calling || m.leave.what == byCancel && (m.state == Leaving || m.leave.unheard)
+}
+
 // Direct says whether the peer is reached without a proxy.
 func (m *Machine) Direct() bool {
 	return m.main != nil && len(m.main.Routes) == 0 && !m.main.Server

@@ -30,7 +30,7 @@ type Draft struct {
 	To      string
 	CallID  string
 	Seq     uint32
-	branch  string   // "": a new one
+	Branch  string   // of its Via; "": a new one
 	Headers []Header // after the usual ones
 	Body    []byte   // SDP
 }
@@ -51,7 +51,7 @@ func (d Draft) Request(transport string, local netip.AddrPort, agent string) (*s
 	if err != nil {
 		return nil, err
 	}
-	branch := d.branch
+	branch := d.Branch
 	if branch == "" {
 		branch = "z9hG4bK" + RandomToken()
 	}
