@@ -110,8 +110,8 @@ func (m *model) accountRows(w int) []row {
 func (m *model) accountDetail(a phone.Account, w int) []row {
 	rows := []row{{}}
 	why, hint := words.Registration(a)
-	if a.Warning != "" {
-		for _, line := range m.look.wrap(a.Warning, w) {
+	if warning := words.Warnings(a.Warnings); warning != "" {
+		for _, line := range m.look.wrap(warning, w) {
 			rows = append(rows, row{left: []span{{line, bad}}})
 		}
 	}

@@ -69,9 +69,9 @@ func (l *eventLog) tell(n phone.Notice) {
 	case phone.DigitHeard:
 		l.add(n.At, plain, fmt.Sprintf("heard the tone %c", what.Digit))
 	case phone.Said:
-		l.add(n.At, levelRole(what.Level), words.Line(what.Text, what.Hint))
+		l.add(n.At, levelRole(what.Level), words.Line(words.News(what.News)))
 	case phone.Closed:
-		l.add(n.At, plain, words.Line("stopped", what.Reason))
+		l.add(n.At, plain, words.Closed(what))
 	}
 }
 

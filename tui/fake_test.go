@@ -331,7 +331,7 @@ func history() []phone.Notice {
 		{At: noon.Add(-222 * time.Second), What: phone.RegistrationChanged{Account: alice()}},
 		{At: c.Started, What: phone.CallChanged{Call: dialing}},
 		{At: c.Answered, What: phone.CallChanged{Call: c}},
-		{At: noon.Add(-90 * time.Second), What: phone.Said{Level: phone.Warn, Text: "the sound card is gone", Hint: "null audio until it is back"}},
+		{At: noon.Add(-90 * time.Second), What: phone.Said{Level: phone.Warn, News: phone.News{Kind: phone.Remarked, Text: "the sound card is gone: null audio until it is back"}}},
 	}
 }
 

@@ -200,10 +200,10 @@ func TestIncomingCall(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Run("show as a flash and as an event", func(t *testing.T) {
 		d := newHand(t, 120, 36, nil)
-		d.doer.err = &phone.Error{Code: phone.ErrWrongState, Text: "the call is not up", Hint: "wait for the answer"}
+		d.doer.err = &phone.Error{Why: phone.NotUp, Command: "hold", Call: 1, State: phone.Ringing}
 		d.show(inCall())
 		d.press("x")
-		d.sees("✗ hold: the call is not up: wait for the answer", "13:05:53 hold: the call is not up: wait for the answer")
+		d.sees("✗ hold: cannot hold call 1: the call is not up: its state is ringing", "13:05:53 hold: cannot hold call 1: the call is not up: its state is ringing")
 		d.after(flashFor)
 		d.seesNot("✗ hold")
 	})

@@ -90,11 +90,9 @@ func scenes() map[string]func(*hand) {
 		},
 		"not listed": func(d *hand) {
 			s := idle()
-			s.Accounts[0].Warning = "the registrar does not list this phone: incoming calls may not arrive"
+			s.Accounts[0].Warnings.Unlisted = true
 			d.show(s, phone.Notice{At: noon, What: phone.RegistrationChanged{Account: s.Accounts[0]}},
-				phone.Notice{At: noon, What: phone.Said{Level: phone.Warn,
-					Text: "alice: the registrar answered 200 OK but does not list this phone, incoming calls may not arrive",
-					Hint: "call yourself to try"}})
+				phone.Notice{At: noon, What: phone.Said{Level: phone.Warn, News: phone.News{Kind: phone.Unlisted, Account: "alice"}}})
 		},
 		"help":    func(d *hand) { d.show(inCall(), history()...); d.press("?") },
 		"keypad":  func(d *hand) { d.show(inCall(), history()...); d.press("1", "2", "#") },

@@ -58,8 +58,8 @@ func poison(v reflect.Value, with string) {
 // notices say everything that a state holds.
 func notices(s phone.State) []phone.Notice {
 	all := []phone.Happening{
-		phone.NetworkChanged{Network: s.Network}, phone.Said{Text: s.Audio.Backend, Hint: s.Audio.Note},
-		phone.Closed{Reason: s.Audio.Input}, phone.Ready{Accounts: []string{s.Audio.Input}}, phone.DigitHeard{Digit: '\x1b', Method: s.Audio.Input},
+		phone.NetworkChanged{Network: s.Network}, phone.Said{News: phone.News{Kind: phone.SoundIs, Name: s.Audio.Backend, Others: s.Audio.Output, Text: s.Audio.Note}},
+		phone.Closed{Asked: true}, phone.Said{News: phone.News{Kind: phone.Remarked, Text: s.Audio.Input}}, phone.Ready{Accounts: []string{s.Audio.Input}}, phone.DigitHeard{Digit: '\x1b', Method: s.Audio.Input},
 	}
 	for _, a := range s.Accounts {
 		all = append(all, phone.RegistrationChanged{Account: a})

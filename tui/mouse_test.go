@@ -40,7 +40,7 @@ func TestMouse(t *testing.T) {
 		d := newHand(t, 80, 24, nil)
 		var n []phone.Notice
 		for i := range 40 {
-			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %02d", i)}})
+			n = append(n, phone.Notice{At: noon, What: phone.Said{News: phone.News{Kind: phone.Remarked, Text: fmt.Sprintf("event %02d", i)}}})
 		}
 		d.show(idle(), n...)
 		for range 20 {

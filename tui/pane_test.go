@@ -110,7 +110,7 @@ func TestPanes(t *testing.T) {
 		d := newHand(t, 80, 24, nil)
 		var n []phone.Notice
 		for i := range 40 {
-			n = append(n, phone.Notice{At: noon, What: phone.Said{Text: fmt.Sprintf("event %d of it", i)}})
+			n = append(n, phone.Notice{At: noon, What: phone.Said{News: phone.News{Kind: phone.Remarked, Text: fmt.Sprintf("event %d of it", i)}}})
 		}
 		d.show(idle(), n...)
 		d.sees("event 39 of it")
@@ -326,7 +326,7 @@ func TestEventsSayWhatChanged(t *testing.T) {
 	})
 	t.Run("the same line again is counted", func(t *testing.T) {
 		d := newHand(t, 160, 36, nil)
-		n := phone.Notice{At: noon, What: phone.Said{Text: "the door bell"}}
+		n := phone.Notice{At: noon, What: phone.Said{News: phone.News{Kind: phone.Remarked, Text: "the door bell"}}}
 		d.show(idle(), n, n, n)
 		d.sees("the door bell (3 times)")
 	})

@@ -175,12 +175,10 @@ func (m *model) finish(d done) {
 	}
 	m.set.Log.Warn("not done", "action", d.action, "error", d.err)
 	text := strings.ReplaceAll(d.action, "-", " ") + ": "
-	if refusal, ok := errors.AsType[*phone.Error](d.err); ok {
-		text += words.Line(refusal.Text, refusal.Hint)
-	} else if errors.Is(d.err, context.DeadlineExceeded) {
+	if errors.Is(d.err, context.DeadlineExceeded) {
 		text += "the engine did not answer"
 	} else {
-		text += d.err.Error()
+		text += words.Line(words.Refused(d.err))
 	}
 	m.events.add(m.now, bad, text)
 	m.say(text, true)

@@ -3,12 +3,10 @@ package automation
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"io"
 	"math"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"ramble/internal/leaf/clean"
@@ -234,9 +232,10 @@ func event(n phone.Notice) any {
 	case phone.DigitHeard:
 		return dtmfObject{begin(n.At, "dtmf"), w.Call, string(w.Digit), millis(w.Duration), w.Method}
 	case phone.Said:
-		return noticeEvent(n.At, w)
+		text, hint := words.News(w.News)
+		return noticeEvent(n.At, w.Level, text, hint)
 	case phone.Closed:
-		return noticeEvent(n.At, phone.Said{Text: strings.TrimSuffix("stopped: "+w.Reason, ": ")})
+		return noticeEvent(n.At, phone.Info, words.Closed(w), "")
 	}
 	return nil
 }
@@ -252,8 +251,8 @@ func (s *session) readyEvent(at time.Time, r phone.Ready) any {
 	return o
 }
 
-func noticeEvent(at time.Time, said phone.Said) any {
-	return noticeObject{begin(at, "notice"), said.Level.String(), clean.Limit(said.Text, 1024), clean.Limit(said.Hint, 1024)}
+func noticeEvent(at time.Time, level phone.Level, text, hint string) any {
+	return noticeObject{begin(at, "notice"), level.String(), clean.Limit(text, 1024), clean.Limit(hint, 1024)}
 }
 
 func acceptance(at time.Time, r request, reply phone.Reply) any {
@@ -277,11 +276,8 @@ func soundDevices(r request, list []phone.SoundDevice) []soundBody {
 }
 
 func refusal(at time.Time, r request, err error) any {
-	reason, hint := err.Error(), ""
-	if e, ok := errors.AsType[*phone.Error](err); ok {
-		reason, hint = e.Error(), e.Hint
-	}
-	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(reason, 1024), clean.Limit(hint, 1024)}
+	text, hint := words.Refused(err)
+	return errorObject{begin(at, "error"), r.id, r.echo, clean.Limit(words.Line(text, hint), 1024), clean.Limit(hint, 1024)}
 }
 
 func snapshotEvent(at time.Time, st phone.State, process *Process) any {
@@ -313,7 +309,7 @@ func registration(a phone.Account) registrationBody {
 	reason, hint := words.Registration(a)
 	return registrationBody{
 		Account: a.Name, State: a.State.String(), Contact: clean.Limit(a.Contact, 1024),
-		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Limit(reason, 1024), Hint: clean.Limit(hint, 1024), Warning: clean.Text(a.Warning),
+		Expires: int64(a.Expires / time.Second), Code: a.Code, Reason: clean.Limit(reason, 1024), Hint: clean.Limit(hint, 1024), Warning: clean.Text(words.Warnings(a.Warnings)),
 		Server: clean.Text(cmp.Or(a.Trying.Server, a.Server)), Transport: a.Transport,
 		Trying: stamp(a.Trying.Since), NextTry: stamp(a.Trying.Next),
 	}

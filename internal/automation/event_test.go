@@ -98,9 +98,9 @@ func TestEvents(t *testing.T) {
 			Buffer: 60 * time.Millisecond, Concealed: 40 * time.Millisecond, Quality: phone.Quality{Loss: 0.0125, MOS: 4.34159}, Call: phone.Quality{Loss: 0.0006, MOS: 4.4}, Sending: true, LevelIn: -23.46, LevelOut: math.Inf(-1),
 		}},
 		phone.DigitHeard{Call: 3, Digit: '#', Duration: 120 * time.Millisecond, Method: "rtp"},
-		phone.Said{Level: phone.Failure, Text: "403 Forbidden", Hint: "check the password"},
-		phone.Said{Text: "started"},
-		phone.Closed{Reason: "asked to quit"},
+		phone.Said{Level: phone.Failure, News: phone.News{Kind: phone.SoundLost, Text: "the card was pulled"}},
+		phone.Said{News: phone.News{Kind: phone.Remarked, Text: "started"}},
+		phone.Closed{Asked: true},
 	}
 	var out bytes.Buffer
 	s := &session{Options: Options{Out: &out, Version: "0.1.0", PID: 4711}, encoder: json.NewEncoder(&out)}
@@ -114,7 +114,7 @@ func TestEvents(t *testing.T) {
 	}
 	s.write(acceptance(start(), request{id: "17"}, phone.Reply{Call: 3}))
 	s.write(acceptance(start(), request{}, phone.Reply{}))
-	s.write(refusal(start(), parse("@18 dtmf 9 123"), &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call 9", Hint: "see the call events"}))
+	s.write(refusal(start(), parse("@18 dtmf 9 123"), &phone.Error{Why: phone.NoSuchCall, Call: 9, Calls: []phone.CallID{1, 3}}))
 	s.write(traceEvent(phone.WireMessage{
 		Number: 7, At: start(), Account: "work", Epoch: 7, CallID: "a84b4c76e66710", Sent: true, Again: true, Transport: "tls",
 		Local: netip.MustParseAddrPort("192.168.1.23:51820"), Remote: netip.MustParseAddrPort("198.51.100.7:5061"),

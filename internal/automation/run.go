@@ -176,7 +176,7 @@ func (s *session) update(u phone.Update) {
 	}
 	if u.Dropped > 0 {
 		text := fmt.Sprintf("%d events of low worth were left out: this reader is slow", u.Dropped)
-		s.write(noticeEvent(u.State.At, phone.Said{Level: phone.Warn, Text: text}))
+		s.write(noticeEvent(u.State.At, phone.Warn, text, ""))
 	}
 }
 

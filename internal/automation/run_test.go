@@ -31,9 +31,9 @@ func (f *fake) Do(_ context.Context, c phone.Command) (phone.Reply, error) {
 	case phone.Dial:
 		return phone.Reply{Call: 1}, nil
 	case phone.Hangup:
-		return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", c.Call)}
+		return phone.Reply{}, &phone.Error{Why: phone.NoSuchCall, Call: c.Call}
 	case phone.Quit:
-		f.tell(phone.Closed{Reason: "asked to quit"})
+		f.tell(phone.Closed{Asked: true})
 	}
 	return phone.Reply{}, nil
 }
@@ -123,7 +123,7 @@ func TestRun(t *testing.T) {
 		f := newFake()
 		f.tell(phone.Ready{})
 		got, _ := run(t, f, "@b hangup 9\n", false)
-		if got[1].Reason != "there is no call 9" || got[1].Command != "hangup 9" {
+		if got[1].Reason != "there is no call 9: no call is up" || got[1].Command != "hangup 9" {
 			t.Fatalf("got %+v", got[1])
 		}
 	})
@@ -138,7 +138,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("the end of the updates ends the session and shows what was held back", func(t *testing.T) {
 		f := newFake()
-		f.tell(phone.Said{Text: "no configuration"})
+		f.tell(phone.Said{News: phone.News{Kind: phone.Remarked, Text: "no configuration"}})
 		close(f.updates)
 		in, typing := io.Pipe()
 		defer typing.Close()

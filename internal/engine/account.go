@@ -11,7 +11,6 @@ import (
 	"ramble/internal/engine/line"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/internal/leaf/words"
 	"ramble/internal/ledger"
 	"ramble/netwatch"
 	"ramble/sip"
@@ -115,14 +114,20 @@ func (e *Engine) account(name string) (*account, error) {
 		}
 	}
 	if name == "" {
-		return nil, &phone.Error{Code: phone.ErrNoSuchAccount, Text: "no account is enabled", Hint: "set enabled = true for one in the configuration"}
+		return nil, &phone.Error{Why: phone.NoAccountEnabled}
 	}
-	return nil, &phone.Error{Code: phone.ErrNoSuchAccount, Text: "there is no account " + quote(name), Hint: "accounts: " + e.accountNames()}
+	return nil, &phone.Error{Why: phone.NoSuchAccount, Name: name, Others: e.accountNames()}
+}
+
+// say queues something about the account for a person.
+func (a *account) say(l phone.Level, n phone.News) {
+	n.Account = a.cfg.Name
+	a.e.say(l, n)
 }
 
 // changed tells of the account when anything a person could see differs.
 func (a *account) changed() {
-	a.view.Warning = a.warning()
+	a.view.Warnings = a.warnings()
 	a.told.Trying = a.view.Trying // a search alone is no change of the registration
 	if a.view != a.told {
 		a.told = a.view
@@ -131,15 +136,15 @@ func (a *account) changed() {
 	a.e.dirty = true
 }
 
-// stackFor returns the present stack, or an error a person can use.
+// stackFor returns the present stack, or a *phone.Error.
 func (a *account) stackFor() (*stack, error) {
 	if st := a.stacks.At(a.machine.Epoch()); st != nil {
 		return st, nil
 	}
 	if !a.path.Valid() {
-		return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "no network leads to " + nextHop(a.sip).String(), Hint: "try again when the account is registered"}
+		return nil, &phone.Error{Why: phone.NoPathTo, Name: nextHop(a.sip).String()}
 	}
-	return nil, &phone.Error{Code: phone.ErrNoNetwork, Text: "the connection to " + a.view.Server + " is not up yet", Hint: words.Fault(a.view.Fault)}
+	return nil, &phone.Error{Why: phone.NotConnected, Name: a.view.Server, Fault: a.view.Fault}
 }
 
 // nextHop is where an account's requests go: its outbound proxy, its
@@ -155,8 +160,6 @@ func nextHop(a *sip.Account) sip.URI {
 	u.User = ""
 	return u
 }
-
-func quote(s string) string { return "“" + s + "”" }
 
 func (e *Engine) accountNames() string {
 	var names []string
@@ -189,26 +192,12 @@ const (
 	missing // it lists others
 )
 
-// What is said while something stays wrong although all works.
-const (
-	unverified = "the server's certificate is not checked"
-	weaker     = "the server asks for a weaker login than before, somebody between may have changed that"
-	unlisted   = "the registrar does not list this phone: incoming calls may not arrive"
-)
-
-// warning is what stays wrong while all works, for the view.
-func (a *account) warning() string {
-	var all []string
-	if a.unverified {
-		all = append(all, unverified)
+// warnings are what stays wrong while all works, for the view.
+func (a *account) warnings() phone.Warnings {
+	return phone.Warnings{
+		Unverified: a.unverified, WeakerLogin: a.auth.Weaker(),
+		Unlisted: a.listing == missing && a.view.State == phone.Registered,
 	}
-	if a.auth.Weaker() {
-		all = append(all, weaker)
-	}
-	if a.listing == missing && a.view.State == phone.Registered {
-		all = append(all, unlisted)
-	}
-	return strings.Join(all, "; ")
 }
 
 // drop ends the stack: transactions fail at once, sockets close.

@@ -80,6 +80,12 @@ func (e *Engine) liveCalls() []*call {
 	return live
 }
 
+// say queues something about the call for a person.
+func (c *call) say(l phone.Level, n phone.News) {
+	n.Call = c.view.ID
+	c.e.say(l, n)
+}
+
 // changed tells of the call.
 func (c *call) changed() { c.e.tell(phone.CallChanged{Call: c.view}) }
 

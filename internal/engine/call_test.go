@@ -329,7 +329,7 @@ func refusals(t *testing.T) {
 		{"swap without calls", phone.Swap{}, phone.ErrNoSuchCall},
 	} {
 		_, err := r.e.Do(r.ctx, tt.cmd)
-		if e, ok := errors.AsType[*phone.Error](err); !ok || e.Code != tt.code {
+		if e, ok := errors.AsType[*phone.Error](err); !ok || e.Code() != tt.code {
 			t.Errorf("%s: got %v, want code %d", tt.name, err, tt.code)
 		}
 	}

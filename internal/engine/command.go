@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"strings"
 
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
@@ -13,7 +12,7 @@ import (
 // do carries out one command on the loop. An error means that nothing changed.
 func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 	if e.quitting {
-		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone is stopping"}
+		return phone.Reply{}, &phone.Error{Why: phone.Stopping}
 	}
 	switch cmd := cmd.(type) {
 	case phone.Dial:
@@ -47,10 +46,10 @@ func (e *Engine) do(cmd phone.Command) (phone.Reply, error) {
 		e.force(roam.ForceRestart)
 		return phone.Reply{}, nil
 	case phone.Remark:
-		e.say(phone.Info, cmd.Text, "")
+		e.say(phone.Info, phone.News{Kind: phone.Remarked, Text: cmd.Text})
 		return phone.Reply{}, nil
 	case phone.Quit:
-		e.quit("asked to quit")
+		e.quit(true)
 		return phone.Reply{}, nil
 	}
 	return e.doCall(cmd)
@@ -84,7 +83,7 @@ func (e *Engine) doCall(cmd phone.Command) (phone.Reply, error) {
 	case phone.Focus:
 		id, act = cmd.Call, func(c *call) error { e.current = c.view.ID; return nil }
 	default:
-		return phone.Reply{}, &phone.Error{Code: phone.ErrUsage, Text: fmt.Sprintf("unknown command %T", cmd)}
+		return phone.Reply{}, &phone.Error{Why: phone.UnknownCommand, Name: fmt.Sprintf("%T", cmd)}
 	}
 	c, err := e.callFor(id)
 	if err != nil {
@@ -97,20 +96,17 @@ func (e *Engine) doCall(cmd phone.Command) (phone.Reply, error) {
 	return phone.Reply{Call: c.view.ID}, nil
 }
 
-func inCall(verb string, act func(*call) error) func(*call) error {
+func inCall(command string, act func(*call) error) func(*call) error {
 	return func(c *call) error {
 		if c.view.State != phone.Up {
-			return wrongState(c, verb, "the call is not up")
+			return wrongState(c, command, phone.NotUp)
 		}
 		return act(c)
 	}
 }
 
-func wrongState(c *call, verb, why string) error {
-	return &phone.Error{
-		Code: phone.ErrWrongState, Text: fmt.Sprintf("cannot %s call %d: %s", verb, c.view.ID, why),
-		Hint: "its state is " + c.view.State.String(),
-	}
+func wrongState(c *call, command string, why phone.Refusal) error {
+	return &phone.Error{Why: why, Command: command, Call: c.view.ID, State: c.view.State}
 }
 
 // callFor finds a live call; 0 is the current or only one.
@@ -122,28 +118,24 @@ func (e *Engine) callFor(id phone.CallID) (*call, error) {
 		live := e.liveCalls()
 		switch len(live) {
 		case 0:
-			return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no call"}
+			return nil, &phone.Error{Why: phone.NoCall}
 		case 1:
 			return live[0], nil
 		}
-		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there are several calls", Hint: e.callNumbers()}
+		return nil, &phone.Error{Why: phone.SeveralCalls, Calls: e.callNumbers()}
 	}
 	c := e.calls[id]
 	if c == nil || c.over() {
-		return nil, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d", id), Hint: e.callNumbers()}
+		return nil, &phone.Error{Why: phone.NoSuchCall, Call: id, Calls: e.callNumbers()}
 	}
 	return c, nil
 }
 
-func (e *Engine) callNumbers() string {
-	var list []string
+func (e *Engine) callNumbers() (list []phone.CallID) {
 	for _, c := range e.liveCalls() {
-		list = append(list, fmt.Sprint(c.view.ID))
+		list = append(list, c.view.ID)
 	}
-	if len(list) == 0 {
-		return "no call is up"
-	}
-	return "the calls are " + strings.Join(list, ", ")
+	return list
 }
 
 // ringing resolves 0 to the newest call that rings here.
@@ -161,13 +153,13 @@ func (e *Engine) ringing(id phone.CallID) phone.CallID {
 
 func (c *call) decline(code int) error {
 	if c.view.Direction != phone.Incoming || c.view.State == phone.Up || c.answering {
-		return wrongState(c, "decline", "only a ringing call can be declined")
+		return wrongState(c, "decline", phone.NotRinging)
 	}
 	if code == 0 {
 		code = 603
 	}
 	if code < 400 || code > 699 {
-		return &phone.Error{Code: phone.ErrUsage, Text: fmt.Sprintf("cannot decline with %d", code), Hint: "use 486 busy, 480 unavailable or 603 decline"}
+		return &phone.Error{Why: phone.StatusUnfit, Status: code}
 	}
 	c.reject(phone.End{By: phone.ByUs, Cause: phone.Declined, Code: code}, nil)
 	return nil
@@ -192,10 +184,10 @@ func (c *call) mute(on bool) {
 
 func (c *call) digits(digits string) error {
 	if c.stream == nil {
-		return wrongState(c, "send digits in", "it has no sound yet")
+		return wrongState(c, "dtmf", phone.NoSoundYet)
 	}
 	if err := c.stream.Digits(digits); err != nil {
-		return &phone.Error{Code: phone.ErrUsage, Text: err.Error(), Hint: "digits are 0-9 * # A-D, and , for a pause"}
+		return &phone.Error{Why: phone.DigitsUnfit, Text: err.Error()}
 	}
 	return nil
 }
@@ -204,11 +196,11 @@ func (c *call) refresh(update bool) error {
 	by := dialog.Reinvite
 	if update {
 		if by = dialog.Update; !c.sip.PeerAllows("UPDATE") {
-			return wrongState(c, "update", "the other side does not allow UPDATE; use a re-INVITE")
+			return wrongState(c, "update", phone.NoUpdateThere)
 		}
 	}
 	if c.sip.Row() == dialog.Offering {
-		return wrongState(c, "refresh", "a change of it is under way")
+		return wrongState(c, "refresh", phone.ChangeUnderWay)
 	}
 	c.e.feed(c.sip, dialog.Want{Wish: c.wish(), Urgency: dialog.Once, By: by})
 	return nil
@@ -220,7 +212,7 @@ func (e *Engine) swap() (phone.Reply, error) {
 			return phone.Reply{Call: c.view.ID}, c.resume()
 		}
 	}
-	return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: "there is no other call to swap with"}
+	return phone.Reply{}, &phone.Error{Why: phone.NoOtherCall}
 }
 
 func (e *Engine) redial(cmd phone.Redial) (phone.Reply, error) {
@@ -230,10 +222,10 @@ func (e *Engine) redial(cmd phone.Redial) (phone.Reply, error) {
 	} else if c, ok := e.pastCall(cmd.Call); ok {
 		again = e.dialAgain(c)
 	} else if cmd.Call != 0 {
-		return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: fmt.Sprintf("there is no call %d to dial again", cmd.Call), Hint: "without a number the last one that was dialled is meant"}
+		return phone.Reply{}, &phone.Error{Why: phone.NoCallToRedial, Call: cmd.Call}
 	}
 	if again.Target == "" {
-		return phone.Reply{}, &phone.Error{Code: phone.ErrNoSuchCall, Text: "nothing was dialled yet"}
+		return phone.Reply{}, &phone.Error{Why: phone.NothingDialled}
 	}
 	id, err := e.dial(again)
 	return phone.Reply{Call: id}, err
@@ -274,12 +266,12 @@ func (e *Engine) forceAccount(a *account, f roam.Forced) {
 	}
 }
 
-// quit begins the farewell: BYE to every call, bindings removed.
-func (e *Engine) quit(why string) {
+// quit begins the farewell: BYE to every call, bindings removed. asked: by a command.
+func (e *Engine) quit(asked bool) {
 	if e.quitting {
 		return
 	}
-	e.closed = why
+	e.closed = phone.Closed{Asked: asked}
 	for _, c := range e.liveCalls() {
 		c.hangup(phone.End{By: phone.ByUs, Cause: phone.PhoneClosed})
 	}

@@ -64,7 +64,7 @@ type life struct {
 	isReady  bool      // it was
 	quitting bool
 	leaving  int // jobs of the farewell still out
-	closed   string
+	closed   phone.Closed
 }
 
 // news is what there is to tell, and who hears it.

@@ -281,7 +281,7 @@ func TestTLSRoams(t *testing.T) {
 func TestUncheckedCertificatesAreShown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPair(t, pairOptions{transport: locate.TLS, account: locate.TLS, plugged: true, alive: true, certified: certify(t, "anybody.test"), unchecked: true})
-		if a := p.at("203.0.113.1:5060"); !strings.Contains(a.Warning, "not checked") {
+		if a := p.at("203.0.113.1:5060"); !a.Warnings.Unverified {
 			t.Errorf("%+v", a)
 		}
 		p.told("anybody could be the server")
@@ -289,14 +289,16 @@ func TestUncheckedCertificatesAreShown(t *testing.T) {
 }
 
 // told waits for a sentence.
-func (p *pair) told(words string) {
+func (p *pair) told(sentence string) {
 	p.t.Helper()
-	p.until("it is said that "+words, func(phone.State) bool {
+	p.until("it is said that "+sentence, func(phone.State) bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, n := range p.notices {
-			if said, ok := n.What.(phone.Said); ok && strings.Contains(said.Text, words) {
-				return true
+			if s, ok := n.What.(phone.Said); ok {
+				if text, _ := words.News(s.News); strings.Contains(text, sentence) {
+					return true
+				}
 			}
 		}
 		return false

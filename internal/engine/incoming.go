@@ -102,9 +102,9 @@ func (c *call) answer() error {
 	e, a := c.e, c.acct
 	switch {
 	case c.over() || c.view.Direction != phone.Incoming || c.view.State == phone.Up:
-		return wrongState(c, "answer", "only a ringing call can be answered")
+		return wrongState(c, "answer", phone.NotRinging)
 	case c.answering:
-		return wrongState(c, "answer", "it is being answered")
+		return wrongState(c, "answer", phone.BeingAnswered)
 	}
 	st, err := a.stackFor()
 	if err != nil {

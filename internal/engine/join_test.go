@@ -220,13 +220,13 @@ func TestAKilledPhoneRemembersItsCalls(t *testing.T) {
 		t.Fatalf("%d calls, %v", len(past.Calls), notes)
 	}
 	c, was := past.Calls[0], find(r.state1(), id)
-	if c.State != phone.Ended || c.Peer != was.Peer || !c.Answered.Equal(was.Answered) || words.End(c).Text != history.Killed || c.Ended.Before(was.Answered) {
+	if c.State != phone.Ended || c.Peer != was.Peer || !c.Answered.Equal(was.Answered) || c.End.Cause != phone.Killed || history.Killed != phone.Killed.String() || words.End(c).Text != "the phone was killed, or the machine went down" || c.Ended.Before(was.Answered) {
 		t.Errorf("it came back as %+v", c)
 	}
 	r.do(phone.Hangup{Call: id})
 	r.quit()
 	past, _ = engine.Recall(history.Open(history.Options{Dir: dir}))
-	if len(past.Calls) != 1 || past.Calls[0].Reason == history.Killed {
+	if len(past.Calls) != 1 || past.Calls[0].End.Cause == phone.Killed {
 		t.Errorf("after a goodbye: %+v", past.Calls)
 	}
 }

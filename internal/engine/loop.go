@@ -28,7 +28,7 @@ func (e *Engine) loop(ctx context.Context) {
 			e.carryOut()
 		case <-asked:
 			asked = nil
-			e.quit("stopped")
+			e.quit(false)
 			e.carryOut()
 		case <-last:
 			late = true
@@ -38,7 +38,7 @@ func (e *Engine) loop(ctx context.Context) {
 		}
 		e.retune()
 		if e.quitting && (late || e.leaving == 0 && !e.owes()) {
-			e.tell(phone.Closed{Reason: e.closed})
+			e.tell(e.closed)
 			e.publish()
 			e.dropAll()
 			return

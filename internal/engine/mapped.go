@@ -118,7 +118,7 @@ func (a *account) announce(act roam.Announce) {
 	}
 	st.Announce(act.At)
 	if act.At.IsValid() {
-		a.e.say(phone.Info, a.cfg.Name+": reached at "+act.At.String()+" behind a NAT", "")
+		a.say(phone.Info, phone.News{Kind: phone.ReachedAt, At: act.At})
 	}
 	if st.announced.IsValid() {
 		a.lookAtMappings()

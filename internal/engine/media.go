@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"ramble/audio/path"
@@ -248,7 +247,7 @@ func (c *call) mediaPeerMoved(to netip.AddrPort) {
 		return
 	}
 	if was := c.view.RemoteMedia; was.IsValid() {
-		c.e.say(phone.Info, "audio of the other side comes from "+to.String()+" instead of "+was.String()+", and goes there", "")
+		c.say(phone.Info, phone.News{Kind: phone.AudioMoved, At: to, Was: was})
 	}
 	c.view.RemoteMedia = to
 	c.e.turn.peers = true
@@ -260,8 +259,7 @@ func (c *call) foreign(payloadType uint8) {
 	if c.over() {
 		return
 	}
-	c.e.say(phone.Warn, "the other side sends sound in a format that was not agreed on (payload type "+
-		strconv.Itoa(int(payloadType))+"), it cannot be heard", "")
+	c.say(phone.Warn, phone.News{Kind: phone.AudioForeign, Payload: payloadType})
 }
 
 // followFamily moves the call's media to the address family of the peer's,
@@ -319,7 +317,7 @@ func (c *call) hostMissing() {
 		return
 	}
 	c.host.missing = false
-	c.e.say(phone.Warn, "the other side wants its audio at "+c.host.wanted+", which was not found", "")
+	c.say(phone.Warn, phone.News{Kind: phone.NoMediaHost, Name: c.host.wanted})
 	err := &sdp.Error{Code: 488, Text: "the media host " + c.host.wanted + " was not found"}
 	how := failedBy(phone.Unusable, 488, err)
 	if c.view.Direction == phone.Incoming && c.view.State != phone.Up && c.sip.State() != dialog.Accepted {

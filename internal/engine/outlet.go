@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 )
 
 // noticesKept bounds what a subscriber that does not read can pile up. A
@@ -117,10 +118,11 @@ func (e *Engine) tell(h phone.Happening) {
 	e.dirty = true
 }
 
-// say queues a line for a person.
-func (e *Engine) say(l phone.Level, text, hint string) {
+// say queues something for a person.
+func (e *Engine) say(l phone.Level, n phone.News) {
+	text, hint := words.News(n)
 	e.parts.Log.Info(text, "level", l, "hint", hint)
-	e.tell(phone.Said{Level: l, Text: text, Hint: hint})
+	e.tell(phone.Said{Level: l, News: n})
 }
 
 // deliver sends an update to those who were there, and its state to those who

@@ -43,9 +43,9 @@ func (e *Engine) inherit() {
 	if c == nil {
 		return
 	}
-	page, notes := c.book.Adopt(time.Now())
-	for _, n := range notes {
-		e.say(phone.Warn, n, "a server may list this phone twice until the old registration ends by itself; all else works")
+	page, unread := c.book.Adopt(time.Now())
+	for _, u := range unread {
+		e.say(phone.Warn, phone.News{Kind: phone.LedgerUnread, Name: u.Aside, Text: u.Err.Error()})
 	}
 	for _, owed := range page.Accounts {
 		i := slices.IndexFunc(e.accounts, func(a *account) bool { return a.view.URI == owed.AOR })
@@ -145,7 +145,7 @@ func (e *Engine) ledgerTrouble(err error) {
 	e.parts.Log.Warn("the ledger is not written", "error", err)
 	if !e.clerk.warned {
 		e.clerk.warned = true
-		e.say(phone.Warn, err.Error(), "all works; after a kill a server may list this phone twice for a while")
+		e.say(phone.Warn, phone.News{Kind: phone.LedgerUnwritten, Text: err.Error()})
 	}
 }
 
@@ -213,9 +213,9 @@ func (a *account) paid(d *debt, err error) {
 	case errors.Is(err, sip.ErrTimeout), errors.Is(err, sip.ErrTransport), errors.Is(err, sip.ErrStackClosed):
 		return
 	case err == nil && d.Invite != nil:
-		a.e.say(phone.Info, a.cfg.Name+": a call that an earlier run left ringing is cancelled now", "")
+		a.say(phone.Info, phone.News{Kind: phone.CancelledLate})
 	case err == nil:
-		a.e.say(phone.Info, a.cfg.Name+": a call that an earlier run left open is hung up now", "")
+		a.say(phone.Info, phone.News{Kind: phone.HungUpLate})
 	}
 	a.debts = slices.DeleteFunc(a.debts, func(other *debt) bool { return other == d })
 	a.e.dirty = true

@@ -8,33 +8,44 @@ import (
 	"ramble/internal/leaf/words"
 )
 
-// Recall reads what earlier runs left. The notes are for a person: what could
-// not be read, and why. Without a history there is no past.
-func Recall(book *history.Book) (past phone.Past, notes []string) {
+// Recall reads what earlier runs left. The news say what could not be read, and
+// why. Without a history there is no past.
+func Recall(book *history.Book) (past phone.Past, news []phone.News) {
 	if book == nil {
 		return past, nil
 	}
 	if _, err := book.Adopt(); err != nil {
-		notes = append(notes, "calls of a run that was killed are not in the history: "+err.Error())
+		news = append(news, phone.News{Kind: phone.HistoryLacks, Text: err.Error()})
 	}
-	note := func(what string, r history.Report, err error) {
+	note := func(of string, r history.Report, err error) {
 		if err != nil {
-			notes = append(notes, "the "+what+" cannot be read: "+err.Error())
+			news = append(news, phone.News{Kind: phone.HistoryUnread, Name: of, Text: err.Error()})
 		} else if !r.Whole() {
-			notes = append(notes, "the "+what+" is not whole: "+r.String())
+			news = append(news, phone.News{Kind: phone.HistoryNotWhole, Name: of, Damage: damage(r)})
 		}
 	}
 	calls, report, err := book.Calls()
-	note("history of calls", report, err)
+	note("calls", report, err)
 	for i, c := range calls {
 		past.Calls = append(past.Calls, pastCall(c, phone.CallID(i-len(calls))))
 	}
 	roams, report, err := book.Roams()
-	note("history of roams", report, err)
+	note("roams", report, err)
 	for i, r := range roams {
 		past.Roams = append(past.Roams, pastRoam(r, phone.RoamID(i-len(roams))))
 	}
-	return past, notes
+	return past, news
+}
+
+func damage(r history.Report) *phone.Damage {
+	d := &phone.Damage{File: r.File, Torn: r.Torn, Newer: r.Newer, Skipped: r.Skipped, Good: r.Good}
+	for _, line := range r.Damaged {
+		d.Lines = append(d.Lines, line.Line)
+	}
+	if len(r.Damaged) > 0 {
+		d.Why = r.Damaged[0].Why
+	}
+	return d
 }
 
 func pastCall(c history.Call, id phone.CallID) phone.Call {

@@ -9,6 +9,7 @@ import (
 	"ramble/audio/path"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip"
 	"ramble/sip/dialog"
 )
@@ -322,7 +323,7 @@ func (c *call) takenOver(next *sip.Call) {
 		if !up {
 			c.up()
 		}
-		e.say(phone.Info, c.who()+" took up the call from another address", "")
+		c.say(phone.Info, phone.News{Kind: phone.CallTakenUp, Name: words.Who(c.view)})
 		c.tellMachine()
 		if act != nil {
 			// What was asked for was the old dialog's; the refresh comes again, in
@@ -339,11 +340,3 @@ func (*replacedError) Error() string { return "the other side replaced the dialo
 
 // Unwrap makes it an end of ours: it is tried again at once.
 func (*replacedError) Unwrap() error { return sip.ErrCancelled }
-
-// who is the other side, for people.
-func (c *call) who() string {
-	if c.view.Name != "" {
-		return c.view.Name
-	}
-	return c.view.Peer
-}

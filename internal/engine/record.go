@@ -51,10 +51,10 @@ func newRecorder(e *Engine, book *history.Book) *recorder {
 
 // recall takes over what earlier runs left, before the loop begins.
 func (e *Engine) recall() {
-	past, notes := Recall(e.parts.History)
+	past, news := Recall(e.parts.History)
 	e.past = past
-	for _, n := range notes {
-		e.say(phone.Warn, n, "nothing was changed; what can be read is there")
+	for _, n := range news {
+		e.say(phone.Warn, n)
 	}
 	for i := len(past.Calls) - 1; i >= 0; i-- {
 		if c := past.Calls[i]; c.Direction == phone.Outgoing && c.Peer != "" {
@@ -242,5 +242,5 @@ func (r *recorder) trouble(err error) {
 		return
 	}
 	r.warned = true
-	r.e.say(phone.Warn, "the history is not written: "+err.Error(), "calls work all the same; what waits is written when the disk takes it")
+	r.e.say(phone.Warn, phone.News{Kind: phone.HistoryUnwritten, Text: err.Error()})
 }

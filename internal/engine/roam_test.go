@@ -163,7 +163,7 @@ func (r *rig) story() string {
 		case phone.RegistrationChanged:
 			out += n.At.Format("05.000 ") + "registration " + w.Account.State.String() + " " + words.Fault(w.Account.Fault) + "\n"
 		case phone.Said:
-			out += n.At.Format("05.000 ") + w.Text + "\n"
+			out += n.At.Format("05.000 ") + words.Line(words.News(w.News)) + "\n"
 		}
 	}
 	return out

@@ -88,13 +88,13 @@ func (e *Engine) Do(ctx context.Context, c phone.Command) (phone.Reply, error) {
 		done <- result{r, err}
 	}
 	if !e.mailbox.put(work) {
-		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
+		return phone.Reply{}, &phone.Error{Why: phone.Stopped}
 	}
 	select {
 	case r := <-done:
 		return r.reply, r.err
 	case <-e.stopped:
-		return phone.Reply{}, &phone.Error{Code: phone.ErrWrongState, Text: "the phone has stopped"}
+		return phone.Reply{}, &phone.Error{Why: phone.Stopped}
 	case <-ctx.Done():
 		return phone.Reply{}, ctx.Err()
 	}
@@ -114,11 +114,11 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.parts.Guard.Go(name, func() {
 			defer children.Done()
 			if err := run(e.ctx); err != nil && !errors.Is(err, context.Canceled) {
-				e.post(func() { e.say(phone.Failure, name+" stopped: "+err.Error(), "") })
+				e.post(func() { e.say(phone.Failure, phone.News{Kind: phone.PartStopped, Name: name, Text: err.Error()}) })
 			}
 		})
 	}
-	child("network watcher", e.watcher.Run)
+	child("netwatch", e.watcher.Run)
 	child("sound", e.parts.Desk.Run)
 	child("media", e.reactor.Run)
 	for _, fn := range e.mailbox.take() {
@@ -144,7 +144,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.clerk != nil {
 		e.finishOwed()
 	}
-	e.last = phone.Update{State: e.state(), Notices: []phone.Notice{{At: time.Now(), What: phone.Closed{Reason: e.closed}}}}
+	e.last = phone.Update{State: e.state(), Notices: []phone.Notice{{At: time.Now(), What: e.closed}}}
 	for _, fn := range e.mailbox.close() {
 		fn() // what came too late is put away as after any end
 		e.carryOut()

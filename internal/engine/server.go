@@ -63,8 +63,7 @@ func (a *account) resolved(found []locate.Server, err error) {
 	}
 	first := len(a.servers.List()) == 0
 	if !a.servers.Replace(found) {
-		a.e.say(phone.Warn, a.cfg.Name+": DNS names no encrypted server here, those known from before stay in use",
-			"this network may tamper with DNS; nothing is sent without encryption")
+		a.say(phone.Warn, phone.News{Kind: phone.NoSecureServer})
 		return
 	}
 	if first {

@@ -19,7 +19,7 @@ func (e *Engine) doSound(cmd phone.Command) (r phone.Reply, mine bool, err error
 		}
 	case phone.UseAudio:
 		if e.parts.Sound == nil {
-			return r, true, &phone.Error{Code: phone.ErrAudio, Text: "there is no other sound here"}
+			return r, true, &phone.Error{Why: phone.NoOtherSound}
 		}
 		if err = e.parts.Sound.Use(cmd.Output, cmd.Name); err == nil {
 			e.post(e.soundSeen)
@@ -28,7 +28,7 @@ func (e *Engine) doSound(cmd phone.Command) (r phone.Reply, mine bool, err error
 		return r, false, nil
 	}
 	if err != nil {
-		err = &phone.Error{Code: phone.ErrAudio, Text: err.Error()}
+		err = &phone.Error{Why: phone.SoundUnfit, Text: err.Error()}
 	}
 	return r, true, err
 }
@@ -37,7 +37,7 @@ func (e *Engine) doSound(cmd phone.Command) (r phone.Reply, mine bool, err error
 func (e *Engine) soundChanged(c desk.Change) {
 	if c.Err != nil {
 		e.soundless = c.Err.Error()
-		e.say(phone.Failure, e.soundless, "calls go on; it is tried again by itself")
+		e.say(phone.Failure, phone.News{Kind: phone.SoundLost, Text: e.soundless})
 		e.audio.Note = e.soundless
 		e.dirty = true
 		return
@@ -59,7 +59,7 @@ func (e *Engine) soundSeen() {
 		return
 	}
 	e.audio = now
-	e.say(phone.Info, "sound: microphone "+now.Input+", speaker "+now.Output, now.Note)
+	e.say(phone.Info, phone.News{Kind: phone.SoundIs, Name: now.Input, Others: now.Output, Text: now.Note})
 }
 
 func (e *Engine) busyTone() {

@@ -13,6 +13,7 @@ import (
 	"ramble/internal/app/demo"
 	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/sip/locate"
 )
 
@@ -91,14 +92,16 @@ func newSoundRig(t *testing.T) (*rig, *fakeSound) {
 }
 
 // said waits for a line to a person that holds the words.
-func (r *rig) said(words string) {
+func (r *rig) said(sentence string) {
 	r.t.Helper()
-	r.until("the words "+words, func(phone.State) bool {
+	r.until("the words "+sentence, func(phone.State) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for _, n := range r.notices {
-			if s, ok := n.What.(phone.Said); ok && strings.Contains(s.Text, words) {
-				return true
+			if s, ok := n.What.(phone.Said); ok {
+				if text, _ := words.News(s.News); strings.Contains(text, sentence) {
+					return true
+				}
 			}
 		}
 		return false
@@ -140,7 +143,7 @@ func TestAnotherSoundCardInACall(t *testing.T) {
 			t.Errorf("%+v, %v", reply, err)
 		}
 		_, err = r.e.Do(r.ctx, phone.UseAudio{Output: true, Name: "trumpet"})
-		if e, ok := errors.AsType[*phone.Error](err); !ok || e.Code != phone.ErrAudio || !strings.Contains(e.Text, `"horn"`) {
+		if e, ok := errors.AsType[*phone.Error](err); !ok || e.Code() != phone.ErrAudio || !strings.Contains(e.Text, `"horn"`) {
 			t.Errorf("an unknown one: %v", err)
 		}
 		r.do(phone.UseAudio{Output: true, Name: "headset"})

@@ -34,8 +34,7 @@ func (a *account) findSTUN(ctx context.Context, known []netip.AddrPort) []netip.
 	e.post(func() {
 		if err != nil || len(found) == 0 {
 			e.parts.Log.Warn("STUN server not found", "account", a.cfg.Name, "server", server.Host, "error", err)
-			e.say(phone.Warn, a.cfg.Name+": the STUN server "+quote(server.Host)+" cannot be found",
-				"check account.stun; calls behind a NAT may be one-way until then")
+			a.say(phone.Warn, phone.News{Kind: phone.NoSTUNServer, Name: server.Host})
 			return
 		}
 		a.stun = found

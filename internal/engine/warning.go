@@ -12,7 +12,7 @@ func (a *account) warn(st *stack) {
 	was := a.unverified
 	a.unverified = st.Transport() == locate.TLS && a.sip.TLS.Unverified
 	if a.unverified && !was {
-		a.e.say(phone.Warn, a.cfg.Name+": "+unverified+", anybody could be the server", "set tls_verify = true, and tls_ca for a CA of your own")
+		a.say(phone.Warn, phone.News{Kind: phone.Unverified})
 	}
 	a.changed()
 }
@@ -34,13 +34,10 @@ func (a *account) heedListing(res sip.Registered) {
 	switch {
 	case is == was:
 	case is == missing:
-		a.e.say(phone.Warn, a.cfg.Name+": the registrar answered 200 OK but does not list this phone, incoming calls may not arrive",
-			"call yourself to try; "+askOperator)
+		a.say(phone.Warn, phone.News{Kind: phone.Unlisted})
 	case is == mute:
-		a.e.say(phone.Info, a.cfg.Name+": the registrar accepts the registration without listing it", "if calls do not arrive, "+askOperator)
+		a.say(phone.Info, phone.News{Kind: phone.ListsNobody})
 	case was == missing:
-		a.e.say(phone.Info, a.cfg.Name+": the registrar lists this phone now", "")
+		a.say(phone.Info, phone.News{Kind: phone.ListedNow})
 	}
 }
-
-const askOperator = "check how many devices the account may have, and whether another phone uses it; then register again"

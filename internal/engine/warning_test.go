@@ -38,8 +38,10 @@ func (r *rig) words(level phone.Level, text string) (all []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, n := range r.notices {
-		if s, ok := n.What.(phone.Said); ok && s.Level == level && strings.Contains(s.Text, text) {
-			all = append(all, s.Text+": "+s.Hint)
+		if s, ok := n.What.(phone.Said); ok && s.Level == level {
+			if said, hint := words.News(s.News); strings.Contains(said, text) {
+				all = append(all, said+": "+hint)
+			}
 		}
 	}
 	return all
@@ -58,7 +60,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			r.do(phone.Register{})
 			r.until("it is shown", func(s phone.State) bool {
 				a := s.Accounts[0]
-				return a.State == phone.Registered && strings.Contains(a.Warning, "does not list this phone")
+				return a.State == phone.Registered && a.Warnings.Unlisted
 			})
 			r.pass(halfHour)
 			if n := asked.Load(); n != 1+3+3 {
@@ -69,7 +71,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			}
 			r.world.Registrar.Script(nil)
 			r.do(phone.Register{})
-			r.until("it is over", func(s phone.State) bool { return s.Accounts[0].Warning == "" })
+			r.until("it is over", func(s phone.State) bool { return s.Accounts[0].Warnings == phone.Warnings{} })
 			r.pass(time.Second)
 			if n := len(r.words(phone.Info, "lists this phone now")); n != 1 {
 				t.Errorf("its end was said %d times\n%s", n, r.story())
@@ -84,7 +86,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			contact := strings.Trim(r.state1().Accounts[0].Contact, "<>")
 			r.lists(100, "<"+contact+">;expires=0")
 			r.do(phone.Register{})
-			r.until("it is shown", func(s phone.State) bool { return strings.Contains(s.Accounts[0].Warning, "does not list this phone") })
+			r.until("it is shown", func(s phone.State) bool { return s.Accounts[0].Warnings.Unlisted })
 		})
 	})
 	t.Run("nor anybody", func(t *testing.T) {
@@ -97,7 +99,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			if n := asked.Load(); n != 1+3 {
 				t.Errorf("%d REGISTERs, want one and three refreshes\n%s", n, r.story())
 			}
-			if n := len(r.words(phone.Info, "without listing it")); n != 1 || r.state1().Accounts[0].Warning != "" {
+			if n := len(r.words(phone.Info, "without listing it")); n != 1 || r.state1().Accounts[0].Warnings.Unlisted {
 				t.Errorf("said %d times; %+v", n, r.state1().Accounts[0])
 			}
 		})
@@ -110,7 +112,7 @@ func TestARegistrarThatDoesNotListUs(t *testing.T) {
 			r.walk()
 			last := r.done()
 			r.stateAfter(10*time.Second, "listed", func(s phone.State) bool {
-				return asked.Load() > 2 && s.Accounts[0].Warning == "" && s.Accounts[0].State == phone.Registered
+				return asked.Load() > 2 && s.Accounts[0].Warnings == phone.Warnings{} && s.Accounts[0].State == phone.Registered
 			})
 			told := false
 			for _, s := range last.Steps {
@@ -164,8 +166,8 @@ func TestAWeakerLoginIsShown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, locate.UDP)
 		r.registered()
-		if a := r.state1().Accounts[0]; a.Warning != "" {
-			t.Errorf("warned of %q", a.Warning)
+		if a := r.state1().Accounts[0]; a.Warnings.WeakerLogin || a.Warnings.Unlisted || a.Warnings.Unverified {
+			t.Errorf("warned of %+v", a.Warnings)
 		}
 		md5 := func(alone bool) {
 			r.world.Registrar.Script(func(req *sipgo.Request) *siptest.Reply {
@@ -177,9 +179,9 @@ func TestAWeakerLoginIsShown(t *testing.T) {
 		}
 		md5(true)
 		r.do(phone.Register{})
-		r.until("it is shown", func(s phone.State) bool { return strings.Contains(s.Accounts[0].Warning, "weaker login") })
+		r.until("it is shown", func(s phone.State) bool { return s.Accounts[0].Warnings.WeakerLogin })
 		md5(false)
 		r.do(phone.Register{})
-		r.until("it is shown no longer", func(s phone.State) bool { return s.Accounts[0].Warning == "" })
+		r.until("it is shown no longer", func(s phone.State) bool { return s.Accounts[0].Warnings == phone.Warnings{} })
 	})
 }

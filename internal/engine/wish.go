@@ -6,7 +6,6 @@ import (
 	"ramble/internal/engine/fault"
 	"ramble/internal/engine/roam"
 	"ramble/internal/leaf/phone"
-	"ramble/internal/leaf/words"
 	"ramble/sip"
 	"ramble/sip/dialog"
 	"ramble/sip/sdp"
@@ -48,20 +47,18 @@ func (c *call) heardOutcome(o dialog.Outcome) {
 		c.heardRepair(o)
 	case dialog.Once:
 		if o.Result.OK {
-			c.e.say(phone.Info, o.Method.String()+" answered 200 OK", "")
+			c.say(phone.Info, phone.News{Kind: phone.RefreshAnswered, Method: o.Method.String()})
 			return
 		}
-		text, hint := words.Trouble(fault.Of(o.Result.Err))
-		c.e.say(phone.Warn, o.Method.String()+" failed: "+text, hint)
+		c.say(phone.Warn, phone.News{Kind: phone.RefreshRefused, Method: o.Method.String(), Fault: fault.Of(o.Result.Err)})
 	case dialog.Soon:
-		text, hint := words.Trouble(fault.Of(o.Result.Err))
-		c.e.say(phone.Warn, "hold or resume failed: "+text, hint)
+		c.say(phone.Warn, phone.News{Kind: phone.HoldRefused, Fault: fault.Of(o.Result.Err)})
 		c.want = c.sip.Wish().Direction
 		c.showHold()
 		c.changed()
 	case dialog.Noted, dialog.Quietly:
 		if o.Result.Err != nil {
-			c.e.say(phone.Warn, "refused a change the other side asked for: "+o.Result.Err.Error(), "")
+			c.say(phone.Warn, phone.News{Kind: phone.ChangeRefused, Text: o.Result.Err.Error()})
 		}
 	}
 }

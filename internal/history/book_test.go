@@ -70,7 +70,7 @@ func TestWhatWasWrittenIsReadBack(t *testing.T) {
 		}
 	}
 	calls, report, err := Open(Options{Dir: filepath.Dir(path)}).Calls()
-	if err != nil || !report.Whole() || report.String() != "" || !reflect.DeepEqual(calls, []Call{sampleCall(0), sampleCall(1), sampleCall(2)}) {
+	if err != nil || !report.Whole() || !reflect.DeepEqual(calls, []Call{sampleCall(0), sampleCall(1), sampleCall(2)}) {
 		t.Errorf("calls: %v %v %+v", err, report, calls)
 	}
 	roams, report, err := Open(Options{Dir: filepath.Dir(path)}).Roams()
@@ -222,8 +222,8 @@ func TestAThousandMutations(t *testing.T) {
 		if len(calls) < intact-2 { // a newline lost or won costs the two lines beside it
 			t.Fatalf("mutation %d: %d calls of %d intact lines, %v", n, len(calls), intact, report)
 		}
-		if changed == report.Whole() || changed && !strings.Contains(report.String(), "history.jsonl: ") {
-			t.Fatalf("mutation %d: the note is %q", n, report)
+		if changed == report.Whole() || filepath.Base(report.File) != "history.jsonl" {
+			t.Fatalf("mutation %d: the note is %+v", n, report)
 		}
 		if !bytes.Equal(read(t, path), broken) {
 			t.Fatalf("mutation %d: reading changed the file", n)
@@ -293,11 +293,8 @@ func TestDamagedLinesAreSetAside(t *testing.T) {
 	later := `{"v":2,"time":"2030-01-01T00:00:00Z","type":"call","account":"from the future"`
 	raw(fmt.Sprintf("%s%s%08x\"}\n", later, sumKey, sum([]byte(later))))
 	_, report, err := b.Calls()
-	if err != nil || report.Good != 17 || report.Newer != 1 || len(report.Damaged) != 2 || report.Damaged[0].Line != 6 {
+	if err != nil || report.Good != 17 || report.Newer != 1 || len(report.Damaged) != 2 || report.Damaged[0].Line != 6 || report.Damaged[1].Line != 7 {
 		t.Errorf("%+v %v", report, err)
-	}
-	if want := "lines 6, 7 are damaged, 1 written by a newer ramble; the other 17 records are there"; !strings.HasSuffix(report.String(), want) {
-		t.Errorf("report %q", report)
 	}
 	add(30, 38)
 	if _, err := os.Stat(path + ".damaged"); err == nil {

@@ -12,8 +12,8 @@ import (
 	"ramble/internal/leaf/flock"
 )
 
-// Killed is the reason of a call whose program ended without a word.
-const Killed = "the phone was killed, or the machine went down"
+// Killed is the cause of a call whose program ended without a word.
+const Killed = "killed"
 
 // unfinished is the file of one run with the calls that are not over. It says
 // what a run that is killed cannot say any more. A lock beside it tells the
@@ -111,7 +111,7 @@ func (b *Book) take(path string) (n int, err error) {
 		if bad != nil {
 			return // torn by the kill itself
 		}
-		c.Reason, c.Code = Killed, 0
+		c.Cause, c.Reason, c.Code = Killed, "", 0
 		failed = errors.Join(failed, b.AddCall(c))
 		n++
 	})

@@ -61,7 +61,7 @@ func TestACallThatAKillEndedIsInTheHistory(t *testing.T) {
 		t.Fatalf("a second time: %d calls, %v, %d files", n, err, left(t, dir))
 	}
 	calls, report, err := b.Calls()
-	if err != nil || !report.Whole() || len(calls) != 2 || calls[0].Reason != Killed || calls[0].Ended.IsZero() {
+	if err != nil || !report.Whole() || len(calls) != 2 || calls[0].Cause != Killed || calls[0].Reason != "" || calls[0].Ended.IsZero() {
 		t.Fatalf("%v %v %+v", err, report, calls)
 	}
 }

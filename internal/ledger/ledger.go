@@ -120,9 +120,9 @@ type Ledger struct {
 func Open(dir string) *Ledger { return &Ledger{dir: dir} }
 
 // Adopt reads what runs that have ended still owe. Files that cannot be used are put
-// aside, and the notes say so, a sentence each. The files that were read go with the
-// next Write, which has to hold what they held.
-func (l *Ledger) Adopt(now time.Time) (p Page, notes []string) {
+// aside, and told of. The files that were read go with the next Write, which has to
+// hold what they held.
+func (l *Ledger) Adopt(now time.Time) (p Page, unread []Unread) {
 	names, err := filepath.Glob(filepath.Join(l.dir, "owed-*.json"))
 	if err != nil {
 		return p, nil // the pattern is good
@@ -139,26 +139,32 @@ func (l *Ledger) Adopt(now time.Time) (p Page, notes []string) {
 		switch {
 		case errors.Is(err, os.ErrNotExist): // another start was faster
 		case err != nil:
-			notes = append(notes, putAside(name, err))
+			unread = append(unread, putAside(name, err))
 		default:
 			l.adopted = append(l.adopted, name)
 			p = merged(p, one.fresh(now))
 		}
 		release()
 	}
-	return p, notes
+	return p, unread
 }
 
 func lockOf(name string) string { return name + ".lock" }
 
-// putAside keeps a file that cannot be used, for people, and says so.
-func putAside(name string, why error) string {
+// Unread is a file that cannot be used, and why.
+type Unread struct {
+	Aside string // where it is now; empty: it could not be put aside
+	Err   error
+}
+
+// putAside keeps a file that cannot be used, for people.
+func putAside(name string, why error) Unread {
 	aside := strings.TrimSuffix(name, ".json") + ".broken"
 	if err := os.Rename(name, aside); err != nil {
-		return fmt.Sprintf("what an earlier run owes cannot be read: %v", why)
+		return Unread{Err: why}
 	}
 	_ = os.Remove(lockOf(name))
-	return fmt.Sprintf("what an earlier run owes cannot be read (%v); the file is now %s", why, aside)
+	return Unread{Aside: aside, Err: why}
 }
 
 func read(name string) (p Page, err error) {

@@ -130,7 +130,7 @@ func TestABrokenFileIsPutAside(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, notes := Open(dir).Adopt(noon())
-			if len(got.Accounts) != 1 || len(notes) != 1 || !strings.Contains(notes[0], "owed-1-1.broken") {
+			if len(got.Accounts) != 1 || len(notes) != 1 || !strings.HasSuffix(notes[0].Aside, "owed-1-1.broken") || notes[0].Err == nil {
 				t.Errorf("%+v, %q", got, notes)
 			}
 			if kept, err := os.ReadFile(filepath.Join(dir, "owed-1-1.broken")); err != nil || string(kept) != text {

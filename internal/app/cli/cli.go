@@ -56,7 +56,7 @@ type apps struct {
 	check    func(c *config.Config) error                           // what only the parts know: names of actions, of devices
 	backends func() []string                                        // sound systems in this build
 	devices  func(backend string) []soundPorts
-	recall   func(stateDir string) (past phone.Past, notes []string)
+	recall   func(stateDir string) (past phone.Past, news []phone.News)
 
 	tryDevice func(ctx context.Context, w io.Writer, name string) error
 }

@@ -312,13 +312,14 @@ func TestExitCodes(t *testing.T) {
 		{"success", nil, 0},
 		{"any failure", errors.New("x"), 1},
 		{"usage", &usageError{}, 2},
-		{"usage in the phone", &phone.Error{Code: phone.ErrUsage}, 2},
+		{"usage in the phone", &phone.Error{Why: phone.TargetUnfit}, 2},
 		{"configuration", config.Problems{{}}, 3},
 		{"no configuration", &noConfig{}, 3},
-		{"configuration in the phone", &phone.Error{Code: phone.ErrConfig}, 3},
-		{"registration refused", &phone.Error{Code: phone.ErrRefused}, 4},
-		{"no sound device", fmt.Errorf("wrapped: %w", &phone.Error{Code: phone.ErrAudio}), 6},
-		{"no network", &phone.Error{Code: phone.ErrNoNetwork}, 7},
+		{"configuration of the phone", &problem{Code: phone.ErrConfig}, 3},
+		{"an account that the configuration does not have", &phone.Error{Why: phone.NoSuchAccount}, 3},
+		{"registration refused", &problem{Code: phone.ErrRefused}, 4},
+		{"no sound device", fmt.Errorf("wrapped: %w", &problem{Code: phone.ErrAudio}), 6},
+		{"no network", &phone.Error{Why: phone.NoPathTo}, 7},
 		{"Ctrl-C", interrupted{os.Interrupt}, 130},
 		{"SIGTERM", interrupted{syscall.SIGTERM}, 143},
 		{"SIGHUP", interrupted{syscall.SIGHUP}, 129},
@@ -384,7 +385,7 @@ func TestEnds(t *testing.T) {
 	})
 	t.Run("a failure of the phone with a hint shows both", func(t *testing.T) {
 		s := newStage(t).write(account)
-		s.fails = &phone.Error{Code: phone.ErrAudio, Text: "no such device", Hint: "try --audio null"}
+		s.fails = &problem{Code: phone.ErrAudio, Text: "no such device", Hint: "try --audio null"}
 		if code := s.do(); code != exitAudio || s.errout.String() != "ramble: no such device\n    try --audio null\n" {
 			t.Errorf("exit %d: %q", code, s.errout.String())
 		}

@@ -110,7 +110,7 @@ func listDevices(w io.Writer, all []soundPorts, asJSON bool) error {
 		}
 	}
 	if !found {
-		return &phone.Error{Code: phone.ErrAudio, Text: "no sound card here", Hint: "--audio null, loop and file work without one"}
+		return &problem{Code: phone.ErrAudio, Text: "no sound card here", Hint: "--audio null, loop and file work without one"}
 	}
 	return nil
 }
@@ -161,11 +161,11 @@ const triedFor = 4 * time.Second
 func tryDevice(ctx context.Context, w io.Writer, name string) error {
 	dev, err := device.Open(name)
 	if err != nil {
-		return &phone.Error{Code: phone.ErrAudio, Text: err.Error(), Hint: "`ramble devices` lists what there is"}
+		return &problem{Code: phone.ErrAudio, Text: err.Error(), Hint: "`ramble devices` lists what there is"}
 	}
 	status := dev.Status()
 	if dev.Backend() == "null" {
-		return &phone.Error{Code: phone.ErrAudio, Text: "there is nothing to try: " + status.Note, Hint: dev.Why()}
+		return &problem{Code: phone.ErrAudio, Text: "there is nothing to try: " + status.Note, Hint: dev.Why()}
 	}
 	fmt.Fprintf(w, "%s: microphone %s, speaker %s\n", dev.Backend(), status.Input, status.Output)
 	if status.Note != "" {
@@ -205,5 +205,5 @@ func tryDevice(ctx context.Context, w io.Writer, name string) error {
 	if _, stopped := errors.AsType[interrupted](context.Cause(ctx)); stopped {
 		return err
 	}
-	return &phone.Error{Code: phone.ErrAudio, Text: fmt.Sprintf("sound device %s: %v", dev, err)}
+	return &problem{Code: phone.ErrAudio, Text: fmt.Sprintf("sound device %s: %v", dev, err)}
 }

@@ -14,6 +14,7 @@ import (
 	"ramble/internal/leaf/clean"
 	"ramble/internal/leaf/phone"
 	"ramble/internal/leaf/safego"
+	"ramble/internal/leaf/words"
 )
 
 // Exit codes of the program, a promise to scripts.
@@ -73,10 +74,23 @@ func exitCode(err error) int {
 		return exitConfig
 	}
 	if e, ok := errors.AsType[*phone.Error](err); ok {
+		return codeOf(e.Code())
+	}
+	if e, ok := errors.AsType[*problem](err); ok {
 		return codeOf(e.Code)
 	}
 	return exitFailure
 }
+
+// problem is what the command line itself has to say: what happened and what to
+// do about it. Refusals of the phone are facts, see phone.Error.
+type problem struct {
+	Code phone.Code
+	Text string
+	Hint string // may be empty
+}
+
+func (e *problem) Error() string { return words.Line(e.Text, e.Hint) }
 
 func codeOf(c phone.Code) int {
 	switch c {
@@ -97,8 +111,17 @@ func codeOf(c phone.Code) int {
 
 // message is what a person reads when a command failed.
 func message(err error) string {
-	if e, ok := errors.AsType[*phone.Error](err); ok && e.Hint != "" {
-		return "ramble: " + clean.Text(e.Text) + "\n    " + clean.Text(e.Hint)
+	text, hint := "", ""
+	if e, ok := errors.AsType[*problem](err); ok {
+		text, hint = e.Text, e.Hint
+	} else if e, ok := errors.AsType[*phone.Error](err); ok {
+		text, hint = words.Refused(e)
+	}
+	switch {
+	case hint != "":
+		return "ramble: " + clean.Text(text) + "\n    " + clean.Text(hint)
+	case text != "":
+		return "ramble: " + clean.Text(text)
 	}
 	if ps, ok := errors.AsType[config.Problems](err); ok {
 		return ps.Error()

@@ -12,6 +12,7 @@ import (
 	"ramble/internal/automation"
 	"ramble/internal/history"
 	"ramble/internal/leaf/phone"
+	"ramble/internal/leaf/words"
 	"ramble/tui"
 )
 
@@ -105,9 +106,10 @@ func (p *program) past(cmd *cobra.Command, args []string, asJSON bool) (n int, p
 	if err != nil {
 		return 0, past, err
 	}
-	past, notes := p.apps.recall(paths.State)
-	for _, note := range notes {
-		p.warn("some of the history is missing", errors.New(note))
+	past, news := p.apps.recall(paths.State)
+	for _, n := range news {
+		text, _ := words.News(n)
+		p.warn("some of the history is missing", errors.New(text))
 	}
 	return n, past, nil
 }

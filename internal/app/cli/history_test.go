@@ -151,8 +151,10 @@ func TestWithoutAHistory(t *testing.T) {
 
 func TestAHistoryThatCannotBeReadIsTold(t *testing.T) {
 	s := newStage(t)
-	s.apps.recall = func(string) (phone.Past, []string) { return phone.Past{}, []string{"line 7 is damaged"} }
-	if code := s.do("calls"); code != exitOK || !strings.Contains(s.errout.String(), "some of the history is missing: line 7 is damaged") {
+	s.apps.recall = func(string) (phone.Past, []phone.News) {
+		return phone.Past{}, []phone.News{{Kind: phone.HistoryNotWhole, Name: "calls", Damage: &phone.Damage{File: "history.jsonl", Lines: []int{7}, Why: "no JSON", Good: 3}}}
+	}
+	if code := s.do("calls"); code != exitOK || !strings.Contains(s.errout.String(), "some of the history is missing: the history of calls is not whole: history.jsonl: line 7 is damaged (no JSON); the other 3 records are there") {
 		t.Errorf("%d %s", code, s.errout.String())
 	}
 }

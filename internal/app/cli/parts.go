@@ -67,7 +67,7 @@ func parts(s *Session) (engine.Parts, error) {
 	}
 	dev, err := device.Open(device.Name(c.Audio.Backend, c.Audio.Microphone, c.Audio.Speaker))
 	if err != nil {
-		return p, &phone.Error{Code: phone.ErrAudio, Text: err.Error(), Hint: "`ramble devices` lists what there is; --audio null starts without sound"}
+		return p, &problem{Code: phone.ErrAudio, Text: err.Error(), Hint: "`ramble devices` lists what there is; --audio null starts without sound"}
 	}
 	if why := dev.Why(); why != "" {
 		s.Log.Info("no sound card", "reason", why)

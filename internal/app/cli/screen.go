@@ -28,7 +28,7 @@ func fullScreen(keys, display bool, name string) error {
 	default:
 		return nil
 	}
-	return &phone.Error{Code: phone.ErrUsage, Text: text, Hint: withoutScreen}
+	return &problem{Code: phone.ErrUsage, Text: text, Hint: withoutScreen}
 }
 
 // screenOn looks at the terminal of the process. Keys may come from the

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"ramble/internal/leaf/phone"
 )
 
 // TestTheScreenIsRefusedWhereItCannotBe: with a sentence that names the way on,
@@ -44,7 +42,7 @@ func TestTheScreenIsRefusedWhereItCannotBe(t *testing.T) {
 					t.Errorf("%v: exit code %d, ran %q: %s", args, code, s.ran, s.errout.String())
 				}
 			}
-			if _, is := errors.AsType[*phone.Error](err); !is {
+			if _, is := errors.AsType[*problem](err); !is {
 				t.Errorf("%T", err)
 			}
 		})

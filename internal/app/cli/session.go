@@ -225,7 +225,7 @@ func (p *program) passwords(ctx context.Context, c *config.Config) (map[string]s
 			continue
 		}
 		if err != nil {
-			return nil, &phone.Error{Code: phone.ErrConfig, Text: fmt.Sprintf("no password for account %s: %v", a.Name, err), Hint: "see " + c.Path()}
+			return nil, &problem{Code: phone.ErrConfig, Text: fmt.Sprintf("no password for account %s: %v", a.Name, err), Hint: "see " + c.Path()}
 		}
 		out[a.Name] = secret
 	}

@@ -276,7 +276,7 @@ func (p *program) tryUntilGood(ctx context.Context, life *life, t *talk, paths c
 		}
 		t.say("That did not work: %s\n\n", strings.TrimPrefix(message(err), "ramble: "))
 		next := "s"
-		if e, ok := errors.AsType[*phone.Error](err); ok && e.Code == phone.ErrRefused {
+		if e, ok := errors.AsType[*problem](err); ok && e.Code == phone.ErrRefused {
 			next = "p"
 		}
 		choice, err := t.choose([]option{

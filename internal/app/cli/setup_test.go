@@ -181,7 +181,7 @@ func TestSetupGivenUp(t *testing.T) {
 		{"Write it?", ""},
 	}
 	refused := func(context.Context, *Session) (phone.Account, error) {
-		return phone.Account{}, &phone.Error{Code: phone.ErrRefused, Text: "no"}
+		return phone.Account{}, &problem{Code: phone.ErrRefused, Text: "no"}
 	}
 	for i := range steps {
 		begin := func(t *testing.T) (*stage, *screenful, chan int) {

@@ -37,7 +37,7 @@ func (p *program) try(ctx context.Context, life *life, t *talk, paths config.Pat
 	account, password := &c.Accounts[0], a.password
 	if account.Password.Given() {
 		if password, err = account.Password.Read(ctx, p.getenv); err != nil {
-			return "", &phone.Error{Code: phone.ErrRefused, Text: err.Error()}
+			return "", &problem{Code: phone.ErrRefused, Text: err.Error()}
 		}
 	}
 	s := p.session(life, paths, c, slog.New(slog.DiscardHandler))
@@ -48,14 +48,14 @@ func (p *program) try(ctx context.Context, life *life, t *talk, paths config.Pat
 		return password, err
 	}
 	t.say("Registered from %s: %s answered over %s. It would last %.0f minutes.\n", got.Source, got.Server, got.Transport, got.Expires.Minutes())
-	if got.Warning != "" {
-		t.say("But %s.\n", clean.Text(got.Warning))
+	if warning := words.Warnings(got.Warnings); warning != "" {
+		t.say("But %s.\n", clean.Text(warning))
 	}
 	return password, nil
 }
 
 // registerOnce registers the first account on the system's network, waits for
-// the answer and removes the registration. The error is a *phone.Error.
+// the answer and removes the registration. The error is a *problem.
 func registerOnce(ctx context.Context, s *Session) (phone.Account, error) {
 	p, err := parts(s)
 	if err != nil {
@@ -81,7 +81,7 @@ func verdict(ctx context.Context, updates <-chan phone.Update) (a phone.Account,
 			return a, unanswered(a)
 		case u, ok := <-updates:
 			if !ok {
-				return a, &phone.Error{Text: "the phone stopped by itself"}
+				return a, &problem{Text: "the phone stopped by itself"}
 			}
 			if len(u.State.Accounts) == 0 {
 				continue
@@ -103,7 +103,7 @@ func verdict(ctx context.Context, updates <-chan phone.Update) (a phone.Account,
 // refusal is a failed registration with its meaning and the way on.
 func refusal(a phone.Account) error {
 	why, hint := words.Registration(a)
-	e := &phone.Error{Code: phone.ErrNoNetwork, Text: clean.Text(cmp.Or(why, a.State.String())), Hint: clean.Text(hint)}
+	e := &problem{Code: phone.ErrNoNetwork, Text: clean.Text(cmp.Or(why, a.State.String())), Hint: clean.Text(hint)}
 	if a.Code != 0 || a.State == phone.RegistrationRefused {
 		e.Code = phone.ErrRefused
 	}
@@ -113,9 +113,9 @@ func refusal(a phone.Account) error {
 // unanswered is the end of the patience.
 func unanswered(a phone.Account) error {
 	if a.State == phone.NoNetwork {
-		return &phone.Error{Code: phone.ErrNoNetwork, Text: "There is no network towards the server.", Hint: "Check the connection, then try again."}
+		return &problem{Code: phone.ErrNoNetwork, Text: "There is no network towards the server.", Hint: "Check the connection, then try again."}
 	}
 	_, hint := words.Trouble(phone.Fault{Kind: phone.FaultTimeout})
 	text := fmt.Sprintf("No answer from %s over %s within %s.", cmp.Or(a.Server, "the server"), a.Transport, tryFor)
-	return &phone.Error{Code: phone.ErrNoNetwork, Text: clean.Text(text), Hint: hint}
+	return &problem{Code: phone.ErrNoNetwork, Text: clean.Text(text), Hint: hint}
 }

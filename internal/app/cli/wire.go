@@ -23,7 +23,7 @@ import (
 //	ctx ends with the first signal or crash; each run* then has two seconds to
 //	end calls, remove bindings and restore the terminal, and returns.
 //
-//	A *phone.Error decides the exit code (ErrAudio 6, ErrNoNetwork 7, ...).
+//	A *problem or a *phone.Error decides the exit code (ErrAudio 6, ErrNoNetwork 7, ...).
 
 func wired() apps {
 	return apps{
@@ -31,7 +31,7 @@ func wired() apps {
 		keyTable: keyTable, check: checkParts, backends: audioBackends,
 		private: func() (int, bool, error) { return ground.Private(nil) },
 		devices: allDevices, tryDevice: tryDevice,
-		recall: func(stateDir string) (phone.Past, []string) {
+		recall: func(stateDir string) (phone.Past, []phone.News) {
 			return engine.Recall(history.Open(history.Options{Dir: stateDir, Keep: 1 << 20})) // all that is there
 		},
 	}

@@ -54,6 +54,7 @@ const (
 	Expired                    // the session timer ran out (RFC 4028)
 	TransferDone               // the call was transferred
 	PhoneClosed                // the phone was closed
+	Killed                     // the phone was killed, or the machine went down
 	RequestFailed              // a request of ours could not be carried out; Fault says why
 )
 
@@ -62,6 +63,6 @@ func (c Cause) String() string {
 	return [...]string{
 		"", "hung-up", "cancelled", "declined", "rejected", "not-answered", "rang-out", "elsewhere", "caller-gone",
 		"unconfirmed", "no-ack", "lost-to-peer", "no-path", "no-media", "unusable", "no-socket", "expired",
-		"transferred", "phone-closed", "failed",
+		"transferred", "phone-closed", "killed", "failed",
 	}[c]
 }

@@ -60,16 +60,14 @@ type DigitHeard struct {
 	Method   string // "rtp" or "info"
 }
 
-// Said is a line for a person: what happened and, where there is something
-// to do, what.
+// Said is something for a person.
 type Said struct {
 	Level Level
-	Text  string
-	Hint  string
+	News
 }
 
-// Closed is the last notice of a run.
-type Closed struct{ Reason string }
+// Closed is the last notice of a run. Asked: by a command, not by a signal.
+type Closed struct{ Asked bool }
 
 func (Ready) happening()               {}
 func (RegistrationChanged) happening() {}

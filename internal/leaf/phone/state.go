@@ -50,7 +50,7 @@ type Account struct {
 	Until     time.Time     // when the binding ends unless refreshed
 	Code      int           // last SIP status; 0 when none
 	Fault     Fault         // why it is not registered; its Kind is NoFault where nothing is wrong
-	Warning   string        // what stays wrong while all works; to be shown all the time
+	Warnings  Warnings      // to be shown all the time
 	Server    string        // host:port that answers for the account
 	Transport string        // "udp", "tcp", "tls"
 	Epoch     Epoch

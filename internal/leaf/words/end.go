@@ -37,6 +37,9 @@ func End(c phone.Call) Ending {
 		return Ending{Word: "elsewhere", Text: "answered on another phone"}
 	case phone.CallerGone:
 		return Ending{Word: "missed", Text: "missed: " + who + " stopped calling while the network changed"}
+	case phone.Killed:
+		c.Reason = "the phone was killed, or the machine went down"
+		return unsaid(c)
 	case phone.NoCause:
 		return unsaid(c)
 	default: // nobody asked for the others

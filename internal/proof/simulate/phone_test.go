@@ -131,7 +131,7 @@ func (h *handset) hear(u phone.Update) {
 			h.digits[x.Digit]++
 			h.mu.Unlock()
 		case phone.Said:
-			h.w.tell("%s says %s", h.line.Phone, x.Text)
+			h.w.tell("%s says %s", h.line.Phone, words.Line(words.News(x.News)))
 		}
 	}
 }
