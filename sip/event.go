@@ -31,6 +31,9 @@ type (
 		At    netip.AddrPort
 		STUN  bool // a STUN server said so
 	}
+	// AnsweredAnew says that the server answers keep-alives otherwise than before: it
+	// was started anew, or another one is in its place.
+	AnsweredAnew struct{ Stack *Stack }
 	// Digit is one that came in an INFO, beside the audio.
 	Digit struct {
 		Call   *Call
@@ -50,6 +53,7 @@ func (Arrived) event()        {}
 func (Heard) event()          {}
 func (StackFailed) event()    {}
 func (Mapped) event()         {}
+func (AnsweredAnew) event()   {}
 func (Digit) event()          {}
 func (RefusedRequest) event() {}
 

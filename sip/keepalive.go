@@ -168,6 +168,9 @@ func (s *Stack) Ping(ctx context.Context) (time.Duration, error) {
 	res, err := s.exchange(ctx, req, f, nil)
 	if err == nil {
 		s.noteSeen(s.seen(res), false)
+		if s.face.changed(res) {
+			s.emit(AnsweredAnew{Stack: s})
+		}
 	}
 	return time.Since(start), err
 }

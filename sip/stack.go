@@ -93,6 +93,7 @@ type keeping struct {
 	outbound  atomic.Bool              // the server answers pings (RFC 5626)
 	flows     atomic.Bool              // it keeps to RFC 5626, as its 2xx to the REGISTER said
 	pinged    atomic.Bool              // it answered an OPTIONS
+	face      face                     // of the server, as its answers to OPTIONS show it
 	unheard   atomic.Int32             // OPTIONS in a row that it did not answer
 	flowTimer atomic.Int64             // its Flow-Timer, a time.Duration
 	hurry     chan struct{}            // capacity 1: the interval has changed

@@ -32,6 +32,8 @@ func (e *Engine) hearStack(a *account, epoch roam.Epoch, ev sip.Event) {
 		e.step(a, roam.StackLost{Epoch: epoch, Why: []phone.Fact{{Kind: phone.StackLost, Fault: fault.Of(ev.Err)}}})
 	case sip.Mapped:
 		a.mapped(epoch, ev)
+	case sip.AnsweredAnew:
+		a.forgotten()
 	case sip.Digit:
 		if c := e.callOf(ev.Call); c != nil && !c.over() {
 			e.tell(phone.DigitHeard{Call: c.view.ID, Digit: ev.Key, Duration: ev.Length, Method: "info"})

@@ -9,6 +9,7 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/internal/app/demo"
+	"ramble/internal/engine"
 	"ramble/internal/leaf/phone"
 	"ramble/sip/locate"
 	"ramble/sip/siptest"
@@ -133,5 +134,63 @@ func TestWhoeverProvesThatTheServerForgotUs(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOtherProofsThatTheServerForgotUs are those besides answers to changes: each leads
+// to REGISTER at once.
+func TestOtherProofsThatTheServerForgotUs(t *testing.T) {
+	within := func(method sipgo.RequestMethod, reply siptest.Reply) func(*sipgo.Request) *siptest.Reply {
+		return func(req *sipgo.Request) *siptest.Reply {
+			if req.Method == method {
+				return &reply
+			}
+			return nil
+		}
+	}
+	proofs := map[string]struct {
+		over []locate.Transport
+		give func(*rig)
+	}{
+		"481 to a BYE": {[]locate.Transport{locate.UDP, locate.TCP}, func(r *rig) {
+			id := r.call("melody")
+			r.world.Registrar.Script(within(sipgo.BYE, siptest.Reply{Code: 481}))
+			r.world.Registrar.Forget()
+			r.do(phone.Hangup{Call: id})
+		}},
+		"a connection that is reset": {[]locate.Transport{locate.TCP}, func(r *rig) {
+			r.world.Registrar.Close(demo.User)
+			r.world.Registrar.Forget()
+		}},
+		"OPTIONS answered 404, not 200": {[]locate.Transport{locate.UDP}, func(r *rig) {
+			r.world.Registrar.Forget()
+			r.world.Registrar.Script(within(sipgo.OPTIONS, siptest.Reply{Code: 404}))
+		}},
+		"OPTIONS answered by another version": {[]locate.Transport{locate.UDP}, func(r *rig) {
+			r.world.Registrar.Forget()
+			r.world.Registrar.Script(within(sipgo.OPTIONS, siptest.Reply{Code: 200, Headers: []sipgo.Header{sipgo.NewHeader("Server", "another one")}}))
+		}},
+	}
+	for name, proof := range proofs {
+		for _, transport := range proof.over {
+			t.Run(name+", "+transport.String(), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					const beat = 5 * time.Second
+					r := script{phone: func(p *engine.Parts) { p.KeepAlive = beat }}.run(t, transport)
+					r.registered()
+					r.pass(8 * beat)
+					asked, began := r.world.Registrar.Count("REGISTER"), time.Now()
+					proof.give(r)
+					r.bound("the phone again", func(b []siptest.Binding) bool { return len(b) == 1 })
+					if d := time.Since(began); d > beat+2*time.Second {
+						t.Errorf("after %v", d)
+					}
+					r.pass(20 * beat)
+					if n := r.world.Registrar.Count("REGISTER") - asked; n > 2 {
+						t.Errorf("%d REGISTERs\n%s", n, r.story())
+					}
+				})
+			})
+		}
 	}
 }

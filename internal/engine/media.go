@@ -264,15 +264,16 @@ func (c *call) foreign(payloadType uint8) {
 
 // followFamily moves the call's media to the address family of the peer's,
 // which cannot reach what we answered with: it called from a network of the
-// other family, or roamed to one.
+// other family, or roamed to one. A roam that is under way looked at the peer
+// before that.
 func (c *call) followFamily() {
 	remote := c.view.RemoteMedia.Addr().Unmap()
 	if c.over() || c.sock == nil || !remote.IsValid() || remote.IsUnspecified() || remote.Is4() == c.sock.RTP().Addr().Unmap().Is4() {
 		return
 	}
 	now := c.e.pathTo(remote)
-	if !now.Valid() || c.acct.roam != nil {
-		return // no such family here, or the account's own roam takes the call along
+	if !now.Valid() {
+		return // no such family here
 	}
 	c.mediaPath = now
 	c.e.step(c.acct, roam.MediaPathChanged{

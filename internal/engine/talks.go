@@ -20,7 +20,10 @@ func (e *Engine) deal(of *sip.Call, act dialog.Action) {
 	if t == nil {
 		return
 	}
-	if end, ok := act.(dialog.Settled); ok && end.Unheard {
+	switch end, _ := act.(dialog.Settled); {
+	case end.Unknown:
+		t.acct.forgotten()
+	case end.Unheard:
 		e.parts.Log.Info("the other side did not confirm the end", "account", t.acct.cfg.Name, "call", of.CallID())
 		t.acct.stillOwed(t)
 	}

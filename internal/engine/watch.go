@@ -93,7 +93,7 @@ func (c *call) lookAtPlace(since time.Time) {
 		return
 	case here && (at == remote || at == way.Source.Unmap() && c.sock.Interface() == way.Interface):
 		return
-	case !here && (c.sock.Interface() == way.Interface || c.sock.Interface() == c.homely && at == way.Source.Unmap()):
+	case !here && at.Is4() == remote.Is4() && (c.sock.Interface() == way.Interface || c.sock.Interface() == c.homely && at == way.Source.Unmap()):
 		return
 	}
 	old := c.mediaPath

@@ -91,8 +91,9 @@ type (
 	}
 	// Retargeted: the peer asked to be reached elsewhere (RFC 3261 12.2).
 	Retargeted struct{ From, To string }
-	// Settled: nothing of ours is on its way any more, and no end is owed.
-	Settled struct{ Unheard bool }
+	// Settled: nothing of ours is on its way any more, and no end is owed. Unknown:
+	// the answer to our BYE or CANCEL was that there is no such call.
+	Settled struct{ Unheard, Unknown bool }
 )
 
 func (Send) action()        {}

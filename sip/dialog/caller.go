@@ -136,6 +136,7 @@ func (m *Machine) invited(f *flight, r Response) {
 		m.flight = append(m.flight, f)
 		m.again(f)
 	case m.state == Leaving:
+		m.leave.unknown = false // its end and our CANCEL crossed
 		m.finish(false)
 	case m.state == Calling:
 		m.over(Ended{By: Peer, How: Rejected, Code: r.Code, Err: r.Err})

@@ -23,6 +23,7 @@ type leave struct {
 	path    int  // counts Moved
 	passed  bool // the call was answered
 	unheard bool // it ended, and nobody confirmed that
+	unknown bool // a 481 to our BYE or CANCEL
 	spare   bool // what rings is not hung up: another INVITE may take it over
 }
 
@@ -58,7 +59,7 @@ func (m *Machine) finish(unheard bool) {
 		}
 	}
 	if was != Over {
-		m.do(Settled{Unheard: unheard})
+		m.do(Settled{Unheard: unheard, Unknown: m.leave.unknown})
 	}
 }
 
@@ -133,6 +134,7 @@ func (m *Machine) byeAnswered(r Response) {
 		m.leaveLater(r.Header.RetryAfter)
 		return
 	}
+	m.leave.unknown = r.Code == 481
 	m.finish(false)
 }
 
@@ -253,6 +255,7 @@ func (m *Machine) cancelAnswered(f *flight, r Response) {
 	case m.first.gone:
 		m.finish(false)
 	default:
+		m.leave.unknown = r.Code == 481
 		m.arm(leaveDue, cancelPatience)
 	}
 }
