@@ -253,7 +253,7 @@ func onlyUsed(sources []source) (out []string) {
 	})
 	unused := func(room, what string) {
 		if there[room] && !used[use{room, what}] && what != "*" {
-			out = append(out, fmt.Sprintf("%s may know %s and does not: take it out of arch_test.go", cmp.Or(room, "main.go"), what))
+			out = append(out, fmt.Sprintf("%s may know %s and does not: take it out of arch_imports_test.go", cmp.Or(room, "main.go"), what))
 		}
 	}
 	for room, list := range plan() {
@@ -290,7 +290,7 @@ func TestThePlanHasNoEmptyRooms(t *testing.T) {
 		rooms = append(rooms, list...)
 	}
 	for _, room := range unbuilt(append(rooms, cgoRooms()...), sources) {
-		t.Errorf("arch_test.go speaks of %s, which is not there", room)
+		t.Errorf("arch_imports_test.go speaks of %s, which is not there", room)
 	}
 	if got := unbuilt([]string{"sip", "attic"}, sample(t, "sip", "a.go", "package sip")); !slices.Equal(got, []string{"attic"}) {
 		t.Errorf("of sip and an attic that nobody built, the rule misses %v", got)

@@ -8,7 +8,7 @@
 // call is muted on the screen when the engine says so.
 //
 // Inside, model.go holds what there is, update.go routes, view.go draws; the
-// table of keys is in action.go; layout.go decides where the panes stand; and
+// table of keys is in keytable.go; layout.go decides where the panes stand; and
 // canvas.go is the one place where text reaches the screen, clipped and clean.
 package tui
 

@@ -149,27 +149,6 @@ func (m *Memory) Attach(req *sipgo.Request, sc Scope, at *Attempt) error {
 	return nil
 }
 
-// answer computes one digest.
-func (m *Memory) answer(req *sipgo.Request, ch *challenge) (string, error) {
-	user := m.owner.User
-	id := ch.realm + "\x00" + strings.ToUpper(ch.algorithm)
-	if m.ha1[id] == "" {
-		if m.owner.Password == nil {
-			return "", errors.New("the server asks for a password and the account has none")
-		}
-		password, err := m.owner.Password()
-		if err != nil {
-			return "", fmt.Errorf("getting the password: %w", err)
-		}
-		m.ha1[id] = hashA1(ch.algorithm, user, ch.realm, password)
-	}
-	if len(m.count) >= maxNonces {
-		m.prune()
-	}
-	m.count[ch.nonce]++
-	return answerTo(ch, user, m.ha1[id], m.count[ch.nonce], string(req.Method), req.Recipient.String(), req.Body()), nil
-}
-
 // Challenged takes in a 401 or 407. No error means: build the request again,
 // with the next CSeq. Errors are ErrNotOurs, *UnusableError and *RefusedError.
 func (m *Memory) Challenged(res *sipgo.Response, sc Scope, at *Attempt) ([]Remark, error) {

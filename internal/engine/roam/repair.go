@@ -1,6 +1,7 @@
 package roam
 
 import (
+	"slices"
 	"time"
 
 	"ramble/internal/leaf/phone"
@@ -142,6 +143,31 @@ func (m *Machine) tryAgain(c *call) {
 		m.moveMedia(c, c.media.path, c.media.switched || c.media.hurry)
 	}
 	m.tryRepair(c)
+}
+
+// opened: REGISTER leaves first and the repairs right behind it, none waits for
+// the other. A repair that is refused because the server does not know us yet
+// comes again after the REGISTER (see unknown).
+func (m *Machine) opened(e Opened) {
+	if !m.present(e.Epoch) || m.stack.state != opening {
+		return
+	}
+	m.stack.state, m.stack.since = open, m.now
+	m.stack.mapping = mapping{local: e.Local, says: e.Local}
+	opened := m.path.fact(phone.Opened)
+	opened.Text = e.Detail
+	m.end("open", 0, true, opened)
+	if slices.ContainsFunc(m.calls, (*call).underRepair) {
+		m.resume(fact(phone.ServerIsBack), 0)
+	}
+	m.register()
+	m.askCallers()
+	m.sayUnregister()
+	for _, c := range m.calls {
+		c.part = c.part || c.underRepair()
+		c.deadline = m.graceEnds()
+		m.tryRepair(c)
+	}
 }
 
 // tryRepair asks for the repair of a call if nothing stands in its way.

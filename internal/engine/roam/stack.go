@@ -65,29 +65,6 @@ func (m *Machine) reopenLater(failures int, f Failure) time.Duration {
 	return wait
 }
 
-// opened: REGISTER and repairs start together, none waits for the other.
-func (m *Machine) opened(e Opened) {
-	if !m.present(e.Epoch) || m.stack.state != opening {
-		return
-	}
-	m.stack.state, m.stack.since = open, m.now
-	m.stack.mapping = mapping{local: e.Local, says: e.Local}
-	opened := m.path.fact(phone.Opened)
-	opened.Text = e.Detail
-	m.end("open", 0, true, opened)
-	if slices.ContainsFunc(m.calls, (*call).underRepair) {
-		m.resume(fact(phone.ServerIsBack), 0)
-	}
-	m.register()
-	m.askCallers()
-	m.sayUnregister()
-	for _, c := range m.calls {
-		c.part = c.part || c.underRepair()
-		c.deadline = m.graceEnds()
-		m.tryRepair(c)
-	}
-}
-
 func (m *Machine) openFailed(e OpenFailed) {
 	if !m.present(e.Epoch) || m.stack.state != opening {
 		return

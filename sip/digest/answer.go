@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"strings"
+
+	sipgo "github.com/emiago/sipgo/sip"
 
 	"ramble/sip/wire"
 )
@@ -73,4 +76,25 @@ func answerTo(c *challenge, user, a1 string, nc int, method, uri string, body []
 		b.WriteString(", userhash=true")
 	}
 	return b.String()
+}
+
+// answer computes one digest.
+func (m *Memory) answer(req *sipgo.Request, ch *challenge) (string, error) {
+	user := m.owner.User
+	id := ch.realm + "\x00" + strings.ToUpper(ch.algorithm)
+	if m.ha1[id] == "" {
+		if m.owner.Password == nil {
+			return "", errors.New("the server asks for a password and the account has none")
+		}
+		password, err := m.owner.Password()
+		if err != nil {
+			return "", fmt.Errorf("getting the password: %w", err)
+		}
+		m.ha1[id] = hashA1(ch.algorithm, user, ch.realm, password)
+	}
+	if len(m.count) >= maxNonces {
+		m.prune()
+	}
+	m.count[ch.nonce]++
+	return answerTo(ch, user, m.ha1[id], m.count[ch.nonce], string(req.Method), req.Recipient.String(), req.Body()), nil
 }
