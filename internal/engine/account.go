@@ -58,6 +58,7 @@ type standing struct {
 	doubted    time.Time // since when the server keeps silent to a call; zero: it does not
 	unverified bool      // nobody checks the server's certificate
 	listing    listing
+	granted    sip.Registered // by the last 2xx
 }
 
 // stack is a SIP stack and the way to end it.
@@ -194,10 +195,14 @@ const (
 
 // warnings are what stays wrong while all works, for the view.
 func (a *account) warnings() phone.Warnings {
-	return phone.Warnings{
+	w := phone.Warnings{
 		Unverified: a.unverified, WeakerLogin: a.auth.Weaker(),
 		Unlisted: a.listing == missing && a.view.State == phone.Registered,
 	}
+	if g := a.granted; g.Expires <= g.RefreshIn && a.view.State == phone.Registered {
+		w.Granted, w.Renewed = g.Expires, g.RefreshIn
+	}
+	return w
 }
 
 // drop ends the stack: transactions fail at once, sockets close.

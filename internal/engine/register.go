@@ -61,6 +61,7 @@ func (a *account) registered(epoch roam.Epoch, res sip.Registered, err error) {
 	a.view.Contact, a.view.Expires = res.Contact, res.Expires
 	a.view.Until = time.Now().Add(res.Expires)
 	a.view.Source, a.view.Interface = a.path.Source, a.path.Interface
+	a.granted = res
 	a.heedListing(res)
 	a.e.step(a, roam.Registered{
 		Epoch: epoch, RefreshIn: res.RefreshIn, Detail: "REGISTER 200 OK", Seen: res.Received, Outbound: res.ServerDoesOutbound,

@@ -185,3 +185,32 @@ func TestAWeakerLoginIsShown(t *testing.T) {
 		r.until("it is shown no longer", func(s phone.State) bool { return s.Accounts[0].Warnings == phone.Warnings{} })
 	})
 }
+
+// TestAGrantThatIsTooShort: a registrar that grants a second is asked every five, and
+// why calls may not arrive is shown for as long as it is so.
+func TestAGrantThatIsTooShort(t *testing.T) {
+	world := demo.Options{Server: func(o *siptest.Options) { o.Quirks.MaxExpires = time.Second }}
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
+		r := script{world: world}.run(t, transport)
+		r.registered()
+		const shown = "lists this phone for 1 s at a time and is asked every 5 s: calls may not arrive in between"
+		if got := words.Warnings(r.state1().Accounts[0].Warnings); !strings.HasSuffix(got, shown) {
+			t.Errorf("shown: %q", got)
+		}
+		asked := r.lists(0)
+		r.pass(time.Minute)
+		if n := asked.Load(); n < 11 || n > 26 { // perhaps challenged each time
+			t.Errorf("%d REGISTERs in a minute", n)
+		}
+		if a := r.state1().Accounts[0]; a.State == phone.Registered && a.Warnings.Granted != time.Second {
+			t.Errorf("a minute later: %+v", a.Warnings)
+		}
+	})
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
+		r := script{world: demo.Options{Server: func(o *siptest.Options) { o.Quirks.MaxExpires = 20 * time.Second }}}.run(t, transport)
+		r.registered()
+		if w := r.state1().Accounts[0].Warnings; w != (phone.Warnings{}) {
+			t.Errorf("20 s are long enough, and it is said: %s", words.Warnings(w))
+		}
+	})
+}

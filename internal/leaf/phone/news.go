@@ -1,6 +1,9 @@
 package phone
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // News is something that the phone has to say outside of a roam and of the end
 // of a call, as facts: which fields count follows from the Kind. The words for it
@@ -71,4 +74,7 @@ type Warnings struct {
 	Unverified  bool // nobody checks the certificate of the server
 	WeakerLogin bool // the server asks for a weaker login than before
 	Unlisted    bool // the registrar lists others and not this phone
+	// Granted is for how long the registrar lists this phone, where that is over
+	// before it is asked again, every Renewed; 0: it is not.
+	Granted, Renewed time.Duration
 }

@@ -154,6 +154,9 @@ func Warnings(w phone.Warnings) string {
 	if w.Unlisted {
 		all = append(all, "the registrar does not list this phone: incoming calls may not arrive")
 	}
+	if w.Granted > 0 {
+		all = append(all, fmt.Sprintf("the registrar lists this phone for %s at a time and is asked every %s: calls may not arrive in between", Duration(w.Granted), Duration(w.Renewed)))
+	}
 	return strings.Join(all, "; ")
 }
 
