@@ -26,9 +26,11 @@ const (
 // flood is somebody who writes from the registrar's address, which UDP lets
 // anybody forge, whatever may take up a phone's time and tables.
 type flood struct {
-	conn net.PacketConn
-	to   netip.AddrPort
-	sent [5]int
+	conn  net.PacketConn
+	to    netip.AddrPort
+	at    netip.AddrPort // where it writes from, or says so
+	write func([]byte) error
+	sent  [5]int
 	heard,
 	rung int
 }
@@ -36,7 +38,7 @@ type flood struct {
 // message is the n-th of a kind.
 func (f *flood) message(kind int, user string) []byte {
 	method := []string{"OPTIONS", "INVITE", "REGISTER"}
-	at, id := f.conn.LocalAddr().String(), rand.Text()
+	at, id := f.at.String(), rand.Text()
 	head := func(m string) string {
 		return "Via: SIP/2.0/UDP " + at + ";branch=z9hG4bK" + id + ";rport\r\nFrom: <sip:mallory@ramble.test>;tag=m\r\nTo: <sip:" + user +
 			"@ramble.test>%s\r\nCall-ID: " + id + "\r\nCSeq: 1 " + m + "\r\nContact: <sip:mallory@" + at + ">\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
@@ -58,7 +60,7 @@ func (f *flood) run(ctx context.Context, user string) {
 	defer tick.Stop()
 	send := func(kind, n int) {
 		for range n {
-			if _, err := f.conn.WriteTo(f.message(kind, user), net.UDPAddrFromAddrPort(f.to)); err == nil {
+			if f.write(f.message(kind, user)) == nil {
 				f.sent[kind]++
 			}
 		}
@@ -141,17 +143,14 @@ func TestAFlood(t *testing.T) {
 	}
 	live, _, quiet := up()
 
-	at := contact[strings.LastIndexByte(contact, '@')+1:]
-	to, err := netip.ParseAddrPort(strings.Split(at, ";")[0])
-	if err != nil {
-		t.Fatal(contact, err)
-	}
+	to := placeOf(t, contact)
 	conn, err := net.ListenPacket("udp", netip.AddrPortFrom(h.server.Addr().Addr(), 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.(*net.UDPConn).SetReadBuffer(4 << 20)
-	f := &flood{conn: conn, to: to}
+	f := &flood{conn: conn, to: to, at: netip.MustParseAddrPort(conn.LocalAddr().String())}
+	f.write = func(b []byte) error { _, err := conn.WriteTo(b, net.UDPAddrFromAddrPort(to)); return err }
 	ctx, stop := context.WithCancel(t.Context())
 	var both sync.WaitGroup
 	both.Go(func() { f.run(ctx, "alice") })
@@ -214,6 +213,16 @@ func TestAFlood(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	h.bindings(t, "alice", 0)
+}
+
+// placeOf is where a Contact leads.
+func placeOf(t *testing.T, contact string) netip.AddrPort {
+	t.Helper()
+	to, err := netip.ParseAddrPort(strings.Split(contact[strings.LastIndexByte(contact, '@')+1:], ";")[0])
+	if err != nil {
+		t.Fatal(contact, err)
+	}
+	return to
 }
 
 // hangs has a peer hang up and returns how long it waited for the answer.

@@ -151,33 +151,25 @@ func testUnreachable(t *testing.T, binary, over string) {
 	})
 }
 
-// freePort is an address where nobody listens, over neither transport.
-func freePort(t *testing.T) netip.AddrPort {
-	t.Helper()
-	port, release := takePort(t, "tcp")
-	release()
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
-}
-
 // takePort listens on a port until it is released.
 func takePort(t *testing.T, over string) (port uint16, release func()) {
 	t.Helper()
-	var at net.Addr
+	at := freePort(t)
 	if over == "udp" {
-		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		c, err := net.ListenPacket("udp", at.String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, release = c.LocalAddr(), func() { _ = c.Close() }
+		release = func() { _ = c.Close() }
 	} else {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", at.String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, release = l.Addr(), func() { _ = l.Close() }
+		release = func() { _ = l.Close() }
 	}
 	t.Cleanup(release)
-	return netip.MustParseAddrPort(at.String()).Port(), release
+	return at.Port(), release
 }
 
 // newUnanswered starts a phone whose server says nothing: its port is open, so

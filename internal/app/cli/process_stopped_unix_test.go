@@ -4,8 +4,6 @@ package cli
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,24 +71,6 @@ func newFixed(t *testing.T, binary, over string) *pair {
 	return p
 }
 
-// freePairs is the smallest range of RTP ports that the configuration takes,
-// below those that the system gives to others.
-func freePairs(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := 2 * (6000 + rand.N[uint16](9000))
-		free := true
-		for n := range uint16(9) {
-			free = free && isFree(port+n)
-		}
-		if free {
-			return fmt.Sprintf("%d-%d", port, port+8)
-		}
-	}
-	t.Fatal("no nine free ports in a row")
-	return ""
-}
-
 // outlives: the call goes on, and everything else that a phone does, does too.
 func (p *pair) outlives(t *testing.T, stay int, disturb func(*testing.T)) {
 	from := len(p.alice.seen())
@@ -124,13 +104,4 @@ func (p *handset) standsStill(t *testing.T, d time.Duration) {
 	by(syscall.SIGSTOP)(t, p)
 	<-time.After(d)
 	by(syscall.SIGCONT)(t, p)
-}
-
-// isFree says whether nobody has a UDP port of the loopback address.
-func isFree(port uint16) bool {
-	c, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return false
-	}
-	return c.Close() == nil
 }
