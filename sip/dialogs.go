@@ -51,15 +51,29 @@ type theirs struct {
 func NewDialogs() *Dialogs { return &Dialogs{calls: map[dialogKey]*entry{}, ringers: ringers{}} }
 
 // Len is how many calls live.
-func (d *Dialogs) Len() (n int) {
+func (d *Dialogs) Len() int { return d.count(func(dialogKey, *entry) bool { return true }) }
+
+// count is how many living calls meet a condition.
+func (d *Dialogs) count(meets func(dialogKey, *entry) bool) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, e := range d.calls {
-		if e.gone.IsZero() {
+	for k, e := range d.calls {
+		if e.gone.IsZero() && meets(k, e) {
 			n++
 		}
 	}
 	return n
+}
+
+// at is what is known of the call with our tag, an ended one included for a
+// while; zero: nothing.
+func (d *Dialogs) at(callID, localTag string) entry {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.calls[dialogKey{callID, localTag}]; e != nil {
+		return *e
+	}
+	return entry{}
 }
 
 func (c *Call) key() dialogKey { return dialogKey{c.id.callID, c.id.tag} }
@@ -108,23 +122,14 @@ func (d *Dialogs) refile(c *Call) {
 }
 
 // find returns the call with our tag, ended ones included for a while.
-func (d *Dialogs) find(callID, localTag string) *Call {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if e := d.calls[dialogKey{callID, localTag}]; e != nil {
-		return e.call
-	}
-	return nil
-}
+func (d *Dialogs) find(callID, localTag string) *Call { return d.at(callID, localTag).call }
 
 // believes says whether a request with these tags is believed although its
 // source is not trusted: only where the route set is empty, so that the peer
 // itself sends it, from wherever it roamed to.
 func (d *Dialogs) believes(callID, localTag, remoteTag string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	e := d.calls[dialogKey{callID, localTag}]
-	return e != nil && e.gone.IsZero() && slices.Contains(e.believed, remoteTag)
+	e := d.at(callID, localTag)
+	return e.gone.IsZero() && slices.Contains(e.believed, remoteTag)
 }
 
 // ring counts a call of theirs as one that its caller has ring.
@@ -145,48 +150,31 @@ func (d *Dialogs) wait(from source, now time.Time) time.Duration {
 
 // ringing is how many calls wait for an answer here: all, and those from src.
 func (d *Dialogs) ringing(src netip.Addr) (all, from int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, e := range d.calls {
-		if e.gone.IsZero() && e.theirs != nil && e.theirs.rings {
-			all++
-			if e.theirs.from.addr == src {
-				from++
-			}
+	all = d.count(func(_ dialogKey, e *entry) bool {
+		rings := e.theirs != nil && e.theirs.rings
+		if rings && e.theirs.from.addr == src {
+			from++
 		}
-	}
+		return rings
+	})
 	return all, from
 }
 
 // merged finds a living call of theirs that the same INVITE already made by
 // another way (RFC 3261 8.2.2.2).
 func (d *Dialogs) merged(callID, fromTag string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for k, e := range d.calls {
-		if k.callID == callID && e.gone.IsZero() && e.theirs != nil && e.theirs.tag == fromTag {
-			return true
-		}
-	}
-	return false
+	return d.count(func(k dialogKey, e *entry) bool {
+		return k.callID == callID && e.theirs != nil && e.theirs.tag == fromTag
+	}) > 0
 }
 
 // knows says whether a Call-ID belongs to a living call.
 func (d *Dialogs) knows(callID string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for k, e := range d.calls {
-		if k.callID == callID && e.gone.IsZero() {
-			return true
-		}
-	}
-	return false
+	return d.count(func(k dialogKey, _ *entry) bool { return k.callID == callID }) > 0
 }
 
 // lives says whether a call with our tag lives.
 func (d *Dialogs) lives(callID, localTag string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	e := d.calls[dialogKey{callID, localTag}]
-	return e != nil && e.gone.IsZero()
+	e := d.at(callID, localTag)
+	return e.call != nil && e.gone.IsZero()
 }

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	sipgo "github.com/emiago/sipgo/sip"
 
@@ -13,7 +13,7 @@ import (
 
 // Bounds of what waits between a UDP socket and its handler.
 const (
-	intakeEach   = 4096    // datagrams of one rank
+	intakeEach   = 1024    // datagrams of one rank
 	intakeBytes  = 4 << 20 // of one rank
 	socketBuffer = 4 << 20 // asked of the system, which may give less
 )
@@ -40,74 +40,67 @@ type letter struct {
 // then the server; the order within a rank stays, and no message of a rank passes
 // one of its own call, since all that follow a call's first are underWay.
 type intake struct {
-	mu     sync.Mutex
-	ready  *sync.Cond
-	queues [ranks][]letter
-	bytes  [ranks]int
-	ended  bool
+	queues [ranks]chan letter
+	bytes  [ranks]atomic.Int64 // that wait
+	some   chan struct{}       // one token: something may wait
+	ended  chan struct{}       // closed by the reader: nothing follows
 }
 
 func newIntake() *intake {
-	in := &intake{}
-	in.ready = sync.NewCond(&in.mu)
+	in := &intake{some: make(chan struct{}, 1), ended: make(chan struct{})}
+	for r := range in.queues {
+		in.queues[r] = make(chan letter, intakeEach)
+	}
 	return in
 }
 
 // idle says whether nothing waits, so that no rank is needed. Only the reader
 // asks, and only it adds.
 func (in *intake) idle() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.empty()
+	return !slices.ContainsFunc(in.queues[:], func(q chan letter) bool { return len(q) > 0 })
 }
 
-func (in *intake) empty() bool {
-	return !slices.ContainsFunc(in.queues[:], func(q []letter) bool { return len(q) > 0 })
-}
-
-// put adds a datagram; false: too many wait.
+// put adds a datagram; false: too many wait. For the reader alone, as is end.
 func (in *intake) put(r rank, l letter) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if len(in.queues[r]) >= intakeEach || in.bytes[r]+len(l.b) > intakeBytes {
+	if in.bytes[r].Load()+int64(len(l.b)) > intakeBytes {
 		return false
 	}
-	in.queues[r] = append(in.queues[r], l)
-	in.bytes[r] += len(l.b)
-	in.ready.Signal()
+	in.bytes[r].Add(int64(len(l.b)))
+	select {
+	case in.queues[r] <- l:
+	default:
+		in.bytes[r].Add(-int64(len(l.b)))
+		return false
+	}
+	select {
+	case in.some <- struct{}{}:
+	default:
+	}
 	return true
 }
 
 // end has take say false when all is handled.
-func (in *intake) end() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.ended = true
-	in.ready.Signal()
-}
+func (in *intake) end() { close(in.ended) }
 
 // take is the next datagram; it waits for one.
 func (in *intake) take() (letter, bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for {
+	for ended := false; ; {
 		for r, q := range in.queues {
-			if len(q) == 0 {
-				continue
+			select {
+			case l := <-q:
+				in.bytes[r].Add(-int64(len(l.b)))
+				return l, true
+			default:
 			}
-			l := q[0]
-			q[0] = letter{} // let go of its bytes
-			in.queues[r] = q[1:]
-			in.bytes[r] -= len(l.b)
-			if len(q) == 1 {
-				in.queues[r] = nil
-			}
-			return l, true
 		}
-		if in.ended {
+		if ended {
 			return letter{}, false
 		}
-		in.ready.Wait()
+		select {
+		case <-in.some:
+		case <-in.ended: // after the last put
+			ended = true
+		}
 	}
 }
 
@@ -133,25 +126,23 @@ func rankOf(list []*Stack, b []byte, from netip.AddrPort) rank {
 // to a transaction of the stack.
 func (s *Stack) isUnderWay(m *wire.Message) bool {
 	callID, _ := m.Get("Call-ID")
+	ours := "To"
 	if m.IsResponse() {
-		if tag := m.Tag("From"); tag != "" && s.dialogs.find(callID, tag) != nil {
-			return true // a 2xx that comes again, too
-		}
+		ours = "From"
+	}
+	if tag := m.Tag(ours); tag != "" && s.dialogs.find(callID, tag) != nil {
+		return true // a 2xx that comes again, too
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.IsResponse() {
 		cseq, _ := m.Get("CSeq")
 		_, method, _ := strings.Cut(cseq, " ")
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, ours := s.clients[branchOf(m)+sipgo.TxSeperator+strings.TrimSpace(method)]
-		return ours
-	}
-	if tag := m.Tag("To"); tag != "" && s.dialogs.find(callID, tag) != nil {
-		return true
+		return s.clients[branchOf(m)+sipgo.TxSeperator+strings.TrimSpace(method)] != nil
 	}
 	method := m.Method()
 	if method == "CANCEL" {
 		method = "INVITE"
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.servers[m.ServerKey(method)] != nil
 }
