@@ -104,7 +104,7 @@ func TestKeysMeanTheCallThatWasAnsweredByItself(t *testing.T) {
 		r.until("the second answered itself", func(phone.State) bool {
 			return r.call(2).State == phone.Up && r.call(1).Held == phone.HeldLocal
 		})
-		r.sees("line 2 of 2")
+		r.sees("call 2, 2 of 2")
 		r.press("m")
 		r.until("the second is muted", func(phone.State) bool { return r.call(2).Muted })
 		r.press("x")
@@ -137,7 +137,7 @@ func TestALateAnswerMovesNoCall(t *testing.T) {
 	s.Calls, s.Current = []phone.Call{first, second}, 2 // it answered itself
 	d.show(s)
 	d.execute(answer)
-	d.sees("line 2 of 2")
+	d.sees("call 2, 2 of 2")
 	d.doer.take()
 	d.press("b")
 	if asked := d.doer.take(); !slices.Equal(asked, []phone.Command{phone.Hangup{Call: 2}}) {
@@ -145,5 +145,21 @@ func TestALateAnswerMovesNoCall(t *testing.T) {
 	}
 	d.doer.reply = phone.Reply{Call: 1} // in time, it is the engine's word
 	d.press("[")
-	d.sees("line 1 of 2")
+	d.sees("call 1, 1 of 2")
+}
+
+// TestOneNumberForACall: the pane's head names a call as its list does, and the keys
+// as they are mapped.
+func TestOneNumberForACall(t *testing.T) {
+	d := newHand(t, 80, 24, nil)
+	s := idle()
+	first, second := bob(), carol()
+	first.ID, second.ID, second.State, second.Answered = 5, 6, phone.Up, noon
+	s.Calls, s.Current = []phone.Call{first, second}, 6
+	d.show(s)
+	d.sees("call 6, 2 of 2  [ ]")
+	d.sees("6 Carol")
+	s.Calls, s.Current = s.Calls[:1], 5
+	d.show(s)
+	d.sees("call 5")
 }

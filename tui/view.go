@@ -131,21 +131,21 @@ func (m *model) browseWord(r phone.Roam, p pane) []span {
 	return []span{{fmt.Sprintf("%d/%d ", m.roams.index(r.ID)+1, n), faint}, {keys, keycap}}
 }
 
+// callHeadWord is the number of the current call, by which Events and commands name
+// it too, how many there are, and the keys that lead to the others.
 func (m *model) callHeadWord() []span {
 	live := liveCalls(m.state)
+	at := slices.IndexFunc(live, func(c phone.Call) bool { return c.ID == m.state.Current })
 	switch {
 	case len(live) == 0:
 		return []span{{"idle", faint}}
 	case len(live) == 1:
-		return []span{{"line 1", faint}}
+		return []span{{fmt.Sprintf("call %d", live[0].ID), faint}}
+	case at < 0:
+		return []span{{grouped(uint64(len(live))) + " calls", faint}}
 	}
-	at := 1
-	for i, c := range live {
-		if c.ID == m.state.Current {
-			at = i + 1
-		}
-	}
-	return []span{{"line " + grouped(uint64(at)) + " of " + grouped(uint64(len(live))), faint}, {"  [ ]", keycap}}
+	keys := m.look.keyName(m.set.keys.key("previous-line")) + " " + m.look.keyName(m.set.keys.key("next-line"))
+	return []span{{fmt.Sprintf("call %d, %d of %d", live[at].ID, at+1, len(live)), faint}, {"  " + strings.TrimSpace(keys), keycap}}
 }
 
 // drawPane draws one pane with its border, scrolled to where it was left.

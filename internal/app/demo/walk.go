@@ -167,7 +167,7 @@ func (w *Walker) Pause() {
 	hold := w.hold
 	w.mu.Unlock()
 	if hold {
-		w.say("the walk is paused; > walks by hand")
+		w.say("the walk is paused; you walk by hand now")
 	} else {
 		w.say("the walk goes on")
 	}
