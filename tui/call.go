@@ -266,6 +266,14 @@ func (m *model) sparkline(trail []time.Duration, cells int) []span {
 	return []span{{b.String(), info}}
 }
 
+// unsent are packets that did not leave; nothing where all did.
+func unsent(n uint64, text string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(text, grouped(n))
+}
+
 // mediaTable is both directions in numbers.
 func (m *model) mediaTable(c phone.Call, w int) []row {
 	q := c.Media
@@ -285,7 +293,7 @@ func (m *model) mediaTable(c phone.Call, w int) []row {
 	if w < 60 {
 		return []row{
 			{},
-			line("sent", counted(q.TxPackets, "packet")),
+			line("sent", counted(q.TxPackets, "packet")+unsent(q.Unsent, ", %s did not leave")),
 			line("received", counted(q.RxPackets, "packet"), "lost "+grouped(q.Lost)),
 			line("", "late "+grouped(q.Late), "twice "+grouped(q.Duplicates), "made up "+lasting(q.Concealed)),
 			line("buffer", lasting(q.Buffer)),
@@ -296,7 +304,7 @@ func (m *model) mediaTable(c phone.Call, w int) []row {
 	return []row{
 		{},
 		{left: []span{{fmt.Sprintf("%-10s%-12s%-10s%-8s%-8s%-10s%s", "", "packets", "lost", "late", "twice", "made up", "address"), faint}}},
-		line("sending", fmt.Sprintf("%-12s%-10s%-8s%-8s%-10s%s", grouped(q.TxPackets), "", "", "", "", peer)),
+		line("sending", fmt.Sprintf("%-12s%-10s%-8s%-8s%-10s%s", grouped(q.TxPackets), unsent(q.Unsent, "%s"), "", "", "", peer)),
 		line("receiving", fmt.Sprintf("%-12s%-10s%-8s%-8s%-10s%s", grouped(q.RxPackets), grouped(q.Lost), grouped(q.Late),
 			grouped(q.Duplicates), lasting(q.Concealed), local)),
 		{left: []span{{"buffer ", faint}, {lasting(q.Buffer), plain}}},

@@ -384,13 +384,3 @@ func TestAnAccountIsCalledByItsName(t *testing.T) {
 		}
 	}
 }
-
-// TestAWarningIsShownWithItsAccount: what stays wrong while all works is to be read
-// on the screen.
-func TestAWarningIsShownWithItsAccount(t *testing.T) {
-	s := idle()
-	s.Accounts[0].Warnings = phone.Warnings{Granted: time.Second, Renewed: 5 * time.Second}
-	d := newHand(t, 120, 36, nil)
-	d.show(s)
-	d.sees("for 1 s at a time and is")
-}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 
 	"ramble/internal/leaf/socket"
 )
@@ -40,8 +41,9 @@ func (c *conn) send(b []byte, to netip.AddrPort) error {
 		err = c.sendRaw(b, to)
 	}
 	if p := c.polled.Load(); p != nil && errors.Is(err, net.ErrClosed) { // taken over, perhaps just now
-		err = p.Send(b, to)
-		c.failed(err)
+		if err = p.Send(b, to); !errors.Is(err, syscall.EAGAIN) { // no room for now is no failure of the path
+			c.failed(err)
+		}
 	}
 	return err
 }

@@ -41,6 +41,7 @@ type Packets struct {
 	Late                 uint64
 	Refused              uint64
 	Duplicates           uint64
+	Unsent               uint64 // of ours that the system did not take
 }
 
 // Quality is the share that was not heard in time, and the E-model's estimate.
@@ -55,7 +56,6 @@ type Stats struct {
 	Garbage    uint64        // datagrams that are neither
 	Unknown    uint64        // packets of the peer that mean nothing to us
 	Reports    uint64        // RTCP packets accepted
-	SendErrors uint64
 	ReadErrors uint64
 	LossOut    float64        // fraction that the peer missed of ours, by its last report
 	Source     netip.AddrPort // who is listened to; zero: nobody yet
@@ -104,6 +104,7 @@ func (s *Stream) Stats() Stats {
 				Lost: c.buffers.lost + b.Lost, Late: c.buffers.late + b.Late,
 				Refused:    c.foreign + c.buffers.refused + b.Refused + b.Skipped + c.buffers.skipped,
 				Duplicates: c.buffers.duplicates + b.Duplicates,
+				Unsent:     c.sendErrors,
 			},
 			Jitter: b.Jitter, RTT: c.rtt, Buffer: b.Delay,
 			Concealed:   c.buffers.madeUp + b.MadeUp,
@@ -113,7 +114,7 @@ func (s *Stream) Stats() Stats {
 		},
 		Target: b.Target, Skipped: c.buffers.skipped + b.Skipped,
 		Strange: c.strange, Garbage: c.garbage, Unknown: c.unknown, Reports: c.controlIn,
-		SendErrors: c.sendErrors, ReadErrors: c.readErrors, LossOut: c.lossOut,
+		ReadErrors: c.readErrors, LossOut: c.lossOut,
 		Source: s.gate.source(), SendsTo: s.gate.target(),
 	}
 	if last := s.paths.lastIn; s.media.Receive && !last.IsZero() && now.Sub(last) >= flowing {

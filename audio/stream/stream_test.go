@@ -143,7 +143,7 @@ func TestAHeldPeerWithoutAddressIsSentNothing(t *testing.T) {
 	n.Remote = r.b.media.Remote // any port, at 0.0.0.0 (RFC 2543 hold)
 	n.Remote = addr("0.0.0.0", n.Remote.Port())
 	r.a.Update(n)
-	if r.a.speak()+r.a.speak() != 0 || r.a.Stats().SendErrors != 0 {
+	if r.a.speak()+r.a.speak() != 0 || r.a.Stats().Unsent != 0 {
 		t.Fatal("sent")
 	}
 }
@@ -268,7 +268,7 @@ func TestErrorsOfTheNetworkDoNotStopTheClock(t *testing.T) {
 		}
 		r.pass(tickLength)
 	}
-	if st := r.a.Stats(); st.SendErrors != 50 {
+	if st := r.a.Stats(); st.Unsent != 50 {
 		t.Fatalf("%+v", st)
 	}
 	if r.a.tx.timestamp != ts+8000 || r.a.paths.sending.out.seq != seq+50 {

@@ -141,6 +141,7 @@ type packetsBody struct {
 	Late       uint64 `json:"late"`
 	Duplicates uint64 `json:"duplicates"`
 	Refused    uint64 `json:"refused,omitempty"`
+	Unsent     uint64 `json:"unsent,omitempty"` // of ours that the system did not take
 }
 
 type networkBody struct {
@@ -347,7 +348,7 @@ func media(id phone.CallID, m phone.Media) mediaBody {
 	out := mediaBody{
 		Call: id,
 		packetsBody: packetsBody{
-			TxPackets: m.TxPackets, RxPackets: m.RxPackets, Lost: m.Lost, Late: m.Late, Duplicates: m.Duplicates, Refused: m.Refused,
+			TxPackets: m.TxPackets, RxPackets: m.RxPackets, Lost: m.Lost, Late: m.Late, Duplicates: m.Duplicates, Refused: m.Refused, Unsent: m.Unsent,
 		},
 		RTT: millis(m.RTT), Buffer: millis(m.Buffer), Concealed: millis(m.Concealed),
 		Loss: finite(100*m.Loss, 10), LossCall: finite(100*m.Call.Loss, 10), MOS: finite(m.MOS, 100), MOSCall: finite(m.Call.MOS, 100),

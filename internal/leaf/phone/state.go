@@ -196,6 +196,7 @@ type Packets struct {
 	Late                 uint64 // arrived after they were needed
 	Refused              uint64 // arrived and could not be played: for want of room, or in a format never agreed on
 	Duplicates           uint64
+	Unsent               uint64 // of ours that the system did not take: for want of room, or of a network
 }
 
 // Quality is how a call sounds here.

@@ -152,8 +152,9 @@ func (p *Polled) receive(b *Batch) (int, error) {
 	}
 }
 
-// Send sends a datagram. Where there is no room for it now it is lost, as it may
-// be anywhere on its way.
+// Send sends a datagram. Where there is no room for it now (EAGAIN) it is lost, as it
+// may be anywhere on its way, and the caller counts it: who sends sound by a clock
+// must not wait for one call's socket while the others' packets are due.
 func (p *Polled) Send(b []byte, to netip.AddrPort) error {
 	if len(b) == 0 {
 		return nil
