@@ -273,6 +273,11 @@ func (c *PeerCall) build(method sipgo.RequestMethod, seq uint32, body []byte) *s
 		req.AppendHeader(sipgo.NewHeader("Allow", allow))
 		req.AppendHeader(c.p.supported())
 	}
+	if c.d.remoteTag != "" && (method == sipgo.INVITE || method == sipgo.UPDATE) {
+		for _, h := range c.p.session() {
+			req.AppendHeader(h)
+		}
+	}
 	if body != nil {
 		req.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
 	}

@@ -46,6 +46,9 @@ type Script struct {
 	// Headers makes what is added to an INVITE that begins a call: "Require:
 	// 100rel" or "Expires" for instance; nil adds nothing.
 	Headers func() []sipgo.Header
+	// Session makes what is added to re-INVITE and UPDATE, and to the 2xx to INVITE
+	// and UPDATE: "Session-Expires" (RFC 4028) for instance; nil adds nothing.
+	Session func() []sipgo.Header
 	// NoReplaces: INVITEs that require Replaces are answered 420.
 	NoReplaces bool
 	// OnRequest may answer a request inside a call otherwise than the book

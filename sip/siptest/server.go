@@ -364,7 +364,8 @@ func (c *PeerCall) confirm(req *sipgo.Request, srv *served, body []byte, offered
 	c.mu.Lock()
 	c.unack[req.CSeq().SeqNo] = a
 	c.mu.Unlock()
-	res := respond(req, 200, "", c.d.localTag, body, c.contactHeader(), sipgo.NewHeader("Allow", allow), c.p.supported())
+	more := append([]sipgo.Header{c.contactHeader(), sipgo.NewHeader("Allow", allow), c.p.supported()}, c.p.session()...)
+	res := respond(req, 200, "", c.d.localTag, body, more...)
 	c.p.send(srv, res)
 	var late func()
 	if !req.To().Params.Has("tag") { // many let a re-INVITE be

@@ -112,8 +112,16 @@ func (c *PeerCall) follow(req *sipgo.Request, srv *served) {
 	if req.Method == sipgo.INVITE {
 		c.confirm(req, srv, body, offer == nil)
 	} else {
-		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, c.contactHeader(), c.p.supported()))
+		c.p.send(srv, respond(req, 200, "", c.d.localTag, body, append([]sipgo.Header{c.contactHeader(), c.p.supported()}, c.p.session()...)...))
 	}
+}
+
+// session is what the script adds where a session begins or is refreshed.
+func (p *Peer) session() []sipgo.Header {
+	if p.o.Session == nil {
+		return nil
+	}
+	return p.o.Session()
 }
 
 // acknowledged ends the repetition of a 2xx and takes the answer that comes
