@@ -110,7 +110,7 @@ func listDevices(w io.Writer, all []soundPorts, asJSON bool) error {
 		}
 	}
 	if !found {
-		return &problem{Code: phone.ErrAudio, Text: "no sound card here", Hint: "--audio null, loop and file work without one"}
+		return &problem{Code: phone.ErrAudio, Text: "no sound card here", Hint: "The phone itself runs without one: start it with --audio null, loop or file"}
 	}
 	return nil
 }
