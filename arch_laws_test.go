@@ -23,7 +23,7 @@ const maxFields = 15
 // phone.Account, config.Account, callBody, and the glyphs of a terminal.
 func wide() map[string]int {
 	return map[string]int{
-		"internal/app/config.Account":  21,
+		"internal/app/config.Account":  20,
 		"internal/automation.callBody": 20,
 		"internal/leaf/phone.Account":  19,
 		"internal/leaf/phone.Call":     27,
@@ -53,7 +53,6 @@ func unnamed() map[string]int {
 	return map[string]int{
 		"audio.ToneLevel": 1,
 		"audio.Peak":      1,
-		"audio.Without":   1, // for conferences
 	}
 }
 

@@ -69,7 +69,9 @@ type Desk struct {
 	guard    *safego.Guard
 	onChange func(Change)
 	before   func()
-	changed  chan struct{} // capacity 1: a device, a call or a tone is new or gone
+
+	onOwnFailed func(id int, err error)
+	changed     chan struct{} // capacity 1: a device, a call or a tone is new or gone
 
 	mu sync.Mutex // guards all that follows; Tick holds it for a fraction of a frame
 	choice
@@ -96,6 +98,7 @@ func New(o Options) *Desk {
 	d := &Desk{
 		frame: o.Frame, country: o.Country, log: o.Log, guard: o.Guard,
 		changed: make(chan struct{}, 1), choice: choice{wanted: o.Device}, onChange: func(Change) {}, before: func() {},
+		onOwnFailed: func(int, error) {},
 	}
 	if d.frame <= 0 {
 		d.frame = DefaultFrame
@@ -139,24 +142,38 @@ func (d *Desk) tune(rate int) {
 	d.mix.Reset(len(d.voice))
 	d.bell.tune(rate)
 	for _, c := range d.channels {
-		c.rate = 0 // fitted again by the next tick
+		if c.own == nil {
+			c.rate = 0 // fitted again by the next tick
+		}
 	}
 }
 
 // Add puts a call's leg on the desk, heard and fed. It takes the place of a
 // leg with the same id, and of its mute and hold.
-func (d *Desk) Add(id int, leg Leg) {
+func (d *Desk) Add(id int, leg Leg) { d.put(newChannel(id, leg, nil)) }
+
+func (d *Desk) put(c *channel) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.rouse()
-	c := newChannel(id, leg)
 	for i, old := range d.channels {
-		if old.id == id {
+		if old.id == c.id {
 			d.channels[i] = c
+			d.let(old)
 			return
 		}
 	}
 	d.channels = append(d.channels, c)
+}
+
+// let ends the own sound of a leg that goes.
+func (d *Desk) let(c *channel) {
+	if c.own == nil {
+		return
+	}
+	if err := c.own.Close(); err != nil {
+		d.onOwnFailed(c.id, fmt.Errorf("sound %s: %w", c.own, err))
+	}
 }
 
 // Remove takes a leg off. When it returns, the desk is not using it.
@@ -167,6 +184,7 @@ func (d *Desk) Remove(id int) {
 	for i, c := range d.channels {
 		if c.id == id {
 			d.channels = append(d.channels[:i:i], d.channels[i+1:]...)
+			d.let(c)
 			return
 		}
 	}

@@ -23,7 +23,8 @@ type testLeg struct {
 	onPlay         func()
 }
 
-func (l *testLeg) Rate() int { return l.rate }
+func (l *testLeg) Rate() int      { return l.rate }
+func (l *testLeg) String() string { return fmt.Sprint(l.f, " Hz") }
 
 func (l *testLeg) Play(dst []int16) {
 	l.plays++

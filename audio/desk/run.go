@@ -97,7 +97,10 @@ func (r *roster) plan(now time.Time) time.Time {
 		r.wish, r.retryAt = wish, time.Time{}
 		r.dismiss(now)
 	}
-	if !need {
+	if need && (dev != nil || r.device == nil) {
+		r.idle = time.Time{}
+		r.staff(now, dev, sooner)
+	} else {
 		if r.idle.IsZero() {
 			r.idle = now
 		}
@@ -105,12 +108,13 @@ func (r *roster) plan(now time.Time) time.Time {
 			sooner(end)
 		} else {
 			r.dismiss(now)
+			r.retryAt = time.Time{}
+			if need { // the legs that are left have sound of their own
+				return now
+			}
 			r.hush()
-			r.vacant, r.retryAt = time.Time{}, time.Time{}
+			r.vacant = time.Time{}
 		}
-	} else {
-		r.idle = time.Time{}
-		r.staff(now, dev, sooner)
 	}
 	if r.device != nil {
 		r.look(now)

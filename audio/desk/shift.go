@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ramble/audio"
@@ -47,11 +48,16 @@ func (s *shift) letGo(patience time.Duration) bool {
 }
 
 // wants is what Run is to bring about: whether anybody needs sound, from which
-// device, and which wish that was.
+// device, and which wish that was. Legs with sound of their own need a clock and no
+// device.
 func (d *Desk) wants() (need bool, dev Device, wish int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.channels) > 0 || d.bell.kind != audio.NoTone, d.wanted, d.wish
+	shared := d.bell.kind != audio.NoTone || slices.ContainsFunc(d.channels, func(c *channel) bool { return c.own == nil })
+	if shared {
+		dev = d.wanted
+	}
+	return shared || len(d.channels) > 0, dev, d.wish
 }
 
 // start runs a device, whose first tick takes the clock.

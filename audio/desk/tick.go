@@ -21,8 +21,14 @@ func (d *Desk) tick(in, out []int16) {
 	}
 	d.mix.Reset(n)
 	for _, c := range d.channels {
-		if c.fit(d.format.Rate, c.leg.Rate(), d.frame) {
-			c.play()
+		if !c.fit(d.format.Rate, c.leg.Rate(), d.frame) {
+			continue
+		}
+		heard := c.play()
+		switch {
+		case c.own != nil:
+			d.hearOwn(c, heard)
+		case heard:
 			d.mix.Add(c.voice)
 		}
 	}
@@ -32,7 +38,11 @@ func (d *Desk) tick(in, out []int16) {
 	d.mix.All(out)
 	clear(out[n:])
 	for _, c := range d.channels {
-		if c.rate > 0 {
+		switch {
+		case c.rate == 0:
+		case c.own != nil:
+			d.sayOwn(c)
+		default:
 			c.capture(in[:n], d.voice)
 		}
 	}

@@ -33,10 +33,7 @@ func TestMain(m *testing.M) {
 // writeWAV makes a file with a sine of that frequency at -20 dBFS.
 func writeWAV(t *testing.T, path string, rate, n int, f float64) []int16 {
 	t.Helper()
-	s := make([]int16, n)
-	for i := range s {
-		s[i] = int16(audio.Linear(-20) * math.Sqrt2 * 32767 * math.Sin(2*math.Pi*f*float64(i)/float64(rate)))
-	}
+	s := tone(rate, n, f)
 	file, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +41,14 @@ func writeWAV(t *testing.T, path string, rate, n int, f float64) []int16 {
 	w, err := audio.ResumeWAV(file, rate, 0)
 	if err := errors.Join(err, w.Write(s), w.Flush(), file.Close()); err != nil {
 		t.Fatal(err)
+	}
+	return s
+}
+
+func tone(rate, n int, f float64) []int16 {
+	s := make([]int16, n)
+	for i := range s {
+		s[i] = int16(audio.Linear(-20) * math.Sqrt2 * 32767 * math.Sin(2*math.Pi*f*float64(i)/float64(rate)))
 	}
 	return s
 }

@@ -141,7 +141,7 @@ func (c *call) startStream(n stream.Negotiated) {
 		defer e.jobs.Done()
 		_ = s.Run(run)
 	})
-	e.parts.Desk.Add(int(id), s)
+	c.sit(c.acct.cfg.Sound)
 	c.lookAt = time.Now()
 	c.planMapping(time.Now())
 }

@@ -31,6 +31,7 @@ type Parts struct {
 	Desk     *desk.Desk
 	Audio    AudioNote // at the start
 	Sound    Sound     // changes it; nil: nothing can be changed
+	Own      OwnSound  // opens the sound of calls that have their own; nil: none do
 
 	Media SoundPath
 
@@ -81,6 +82,7 @@ type Account struct {
 	Register   bool
 	Codecs     []string // in order of preference
 	AutoAnswer AutoAnswer
+	Sound      string // of its calls, for OwnSound; empty: the desk's
 	// KeepContact: the Contact says the phone's own address, whatever others see.
 	KeepContact bool
 	// STUN is asked, over UDP, where the phone's sockets are seen from outside;
@@ -128,6 +130,10 @@ type Sockets interface {
 	Listen(ctx context.Context, local netip.AddrPort, iface string) (net.Listener, error)
 	Dial(ctx context.Context, local, remote netip.AddrPort, iface string) (net.Conn, error)
 }
+
+// OwnSound opens the sound of one call that has its own, by a name as it stands in
+// the configuration. It must not wait. The desk closes what it returns.
+type OwnSound func(name string, call phone.CallID) (desk.Endpoint, error)
 
 // Sound is the sound system behind the desk. Any goroutine may call it.
 type Sound interface {

@@ -48,6 +48,7 @@ func New(p Parts) *Engine {
 	e.reactor = stream.NewReactor()
 	if p.Desk != nil {
 		p.Desk.Before(e.reactor.Gather)
+		p.Desk.OnOwnFailed(func(id int, err error) { e.post(func() { e.ownSoundFailed(phone.CallID(id), err) }) })
 		p.Desk.OnChange(func(c desk.Change) { e.post(func() { e.soundChanged(c) }) })
 	}
 	return e

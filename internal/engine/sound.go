@@ -48,6 +48,28 @@ func (e *Engine) soundChanged(c desk.Change) {
 	e.soundSeen()
 }
 
+// sit puts a call's stream on the desk: by the sound of that name, or by the desk's
+// device where it is empty or cannot be had, which is said.
+func (c *call) sit(name string) {
+	e, id := c.e, c.view.ID
+	if name != "" && e.parts.Own != nil {
+		own, err := e.parts.Own(name, id)
+		if err == nil {
+			if err = e.parts.Desk.AddOwn(int(id), c.stream, own); err == nil {
+				return
+			}
+			_ = own.Close() // nothing passed it
+		}
+		e.say(phone.Failure, phone.News{Kind: phone.OwnSoundMissing, Call: id, Text: err.Error()})
+	}
+	e.parts.Desk.Add(int(id), c.stream)
+}
+
+// ownSoundFailed is what the desk reports of a call's own sound.
+func (e *Engine) ownSoundFailed(id phone.CallID, err error) {
+	e.say(phone.Failure, phone.News{Kind: phone.OwnSoundLost, Call: id, Text: err.Error()})
+}
+
 // soundSeen tells which microphone and loudspeaker are in use, if these are
 // others than was told last.
 func (e *Engine) soundSeen() {

@@ -74,6 +74,7 @@ func parts(s *Session) (engine.Parts, error) {
 	}
 	p.Desk = desk.New(desk.Options{Device: dev, Frame: c.Audio.Frame, Log: s.Log, Guard: s.Guard})
 	p.Audio = audioNote(dev)
+	p.Own = (&ownSounds{frame: c.Audio.Frame}).open
 	p.Sound = &soundSystem{desk: p.Desk, backend: c.Audio.Backend, in: c.Audio.Microphone, out: c.Audio.Speaker, dev: dev}
 	return p, nil
 }
@@ -94,6 +95,7 @@ func engineAccount(s *Session, a *config.Account) engine.Account {
 			Expires: a.Expires, InstanceID: s.Instance, GRUU: a.GRUU,
 			AllowFrom: a.AllowFrom.Prefixes, AllowAny: a.AllowFrom.Any, Trunk: !a.Register,
 		},
+		Sound:       a.Sound,
 		KeepContact: !a.FollowNAT,
 		STUN:        engine.STUNServer{Host: a.STUN.Host, Port: a.STUN.Port},
 		Policy:      policy(s.Config, a),

@@ -2,7 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"ramble/audio/desk"
 	"ramble/audio/device"
@@ -74,4 +78,40 @@ func (s *soundSystem) Use(output bool, name string) error {
 	s.in, s.out, s.dev = in, out, dev
 	s.desk.Use(dev)
 	return nil
+}
+
+// ownSounds opens the sound of calls that have their own.
+type ownSounds struct {
+	frame time.Duration
+
+	mu      sync.Mutex // guards bridges
+	bridges map[string]*desk.Bridge
+}
+
+// bridgeRate is that of wide-band telephony: no codec that there is loses anything.
+// nothing.
+const bridgeRate = 16000
+
+// open implements engine.OwnSound. "{call}" in a name stands for the call's number.
+func (o *ownSounds) open(name string, call phone.CallID) (desk.Endpoint, error) {
+	kind, room, _ := strings.Cut(name, ":")
+	if kind != "bridge" {
+		e, err := device.OpenEndpoint(strings.ReplaceAll(name, "{call}", strconv.Itoa(int(call))))
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.bridges, func(_ string, b *desk.Bridge) bool { return b.Seats() == 0 })
+	b := o.bridges[room]
+	if b == nil {
+		if o.bridges == nil {
+			o.bridges = map[string]*desk.Bridge{}
+		}
+		b = desk.NewBridge(room, bridgeRate, o.frame)
+		o.bridges[room] = b
+	}
+	return b.Seat(), nil
 }

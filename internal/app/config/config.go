@@ -49,11 +49,19 @@ type Account struct {
 	Expires     time.Duration
 	Codecs      []string // lower case, in order of preference
 	SRTP        SRTP
-	AutoAnswer  AutoAnswer
-	AllowFrom   Allow
-	FollowNAT   bool // the Contact follows the address that the server or the STUN server sees
-	GRUU        bool // dialogs take the registrar's GRUU as our Contact
-	STUN        STUN // who tells our address behind a NAT; zero: nobody
+	Taking
+	FollowNAT bool // the Contact follows the address that the server or the STUN server sees
+	GRUU      bool // dialogs take the registrar's GRUU as our Contact
+	STUN      STUN // who tells our address behind a NAT; zero: nobody
+}
+
+// Taking is how an account takes calls, and what sound they have.
+type Taking struct {
+	AutoAnswer AutoAnswer
+	AllowFrom  Allow
+	// Sound of the account's calls in place of the sound card: "loop", "null", "file:...",
+	// "pipe:..." or "bridge:NAME"; empty: the sound card.
+	Sound string
 }
 
 // Calls is how many there may be, and how they get on with each other.
@@ -259,15 +267,15 @@ func Default() Config {
 // It has no URI and is therefore not valid yet.
 func DefaultAccount() Account {
 	return Account{
-		Enabled:    true,
-		Register:   true,
-		Transport:  TransportAuto,
-		TLSVerify:  true,
-		FollowNAT:  true,
-		Expires:    time.Hour,
-		Codecs:     []string{"pcmu", "pcma"},
-		SRTP:       SRTPOff,
-		AutoAnswer: AutoAnswerOff,
+		Enabled:   true,
+		Register:  true,
+		Transport: TransportAuto,
+		TLSVerify: true,
+		FollowNAT: true,
+		Expires:   time.Hour,
+		Codecs:    []string{"pcmu", "pcma"},
+		SRTP:      SRTPOff,
+		Taking:    Taking{AutoAnswer: AutoAnswerOff},
 	}
 }
 

@@ -39,6 +39,7 @@ func accountKeys() []key[Account] {
 		word("auto_answer", func(a *Account) *AutoAnswer { return &a.AutoAnswer },
 			[]AutoAnswer{AutoAnswerOff, AutoAnswerHeader, AutoAnswerAlways}),
 		field("allow_from", func(a *Account) *Allow { return &a.AllowFrom }, asAllow, showAllow),
+		field("sound", func(a *Account) *string { return &a.Sound }, asCallSound, strconv.Quote),
 		truth("follow_nat", func(a *Account) *bool { return &a.FollowNAT }),
 		truth("gruu", func(a *Account) *bool { return &a.GRUU }),
 		field("stun", func(a *Account) *STUN { return &a.STUN }, asSTUN, showURI[STUN]),
@@ -200,6 +201,20 @@ func asBackend(raw any) (string, error) {
 		return "", wrongf(`write "file:in=A.wav,out=B.wav"; either can be left out`, "which files?")
 	}
 	_, err = oneOf(name, []string{"auto", "pulse", "portaudio", "null", "loop", "file"}, nil)
+	return s, err
+}
+
+// asCallSound checks the kind of sound that calls of an account have.
+func asCallSound(raw any) (string, error) {
+	s, err := asText(raw)
+	if err != nil || s == "" {
+		return s, err
+	}
+	name, options, _ := strings.Cut(s, ":")
+	if options == "" && (name == "file" || name == "pipe" || name == "bridge") {
+		return "", wrongf(`write "file:in=A.wav,out=B-{call}.wav", "pipe:in=FIFO,out=FIFO" or "bridge:NAME"`, "%s of what?", name)
+	}
+	_, err = oneOf(name, []string{"null", "loop", "file", "pipe", "bridge"}, nil)
 	return s, err
 }
 

@@ -59,6 +59,8 @@ const (
 	HungUpLate                // Account: a call that an earlier run left open is hung up
 	CancelledLate             // Account: an INVITE that an earlier run left ringing is cancelled
 	SoundLost                 // the sound card failed: Text
+	OwnSoundLost              // the sound that Call has for itself failed: Text
+	OwnSoundMissing           // it cannot be had: Text
 	SoundIs                   // microphone Name, loudspeaker Others, Text: a note about them
 	HistoryUnread             // of calls or roams, Name: Text
 	HistoryNotWhole           // of calls or roams, Name: Damage

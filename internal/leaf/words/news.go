@@ -20,6 +20,10 @@ func News(n phone.News) (text, hint string) {
 		return "a part of the phone stopped by itself, " + n.Name + ": " + n.Text, ""
 	case phone.SoundLost:
 		return n.Text, "calls go on; it is tried again by itself"
+	case phone.OwnSoundLost:
+		return fmt.Sprintf("call %d lost its sound: %s", n.Call, n.Text), "the call goes on in silence; see account.sound"
+	case phone.OwnSoundMissing:
+		return fmt.Sprintf("call %d: %s", n.Call, n.Text), "it has the sound card instead; see account.sound"
 	case phone.SoundIs:
 		return "sound: microphone " + n.Name + ", speaker " + n.Others, n.Text
 	case phone.HungUpLate:
