@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,6 +29,8 @@ type PeerOptions struct {
 	IPv6       bool
 	Says       string // WAV file, 8 kHz mono
 	AutoAnswer bool
+	Name       string // shown to others; baresip only
+	Codecs     string // by baresip's names; empty: "pcmu/8000/1,pcma/8000/1"
 }
 
 func (o *PeerOptions) fill() {
@@ -98,8 +101,11 @@ func (l *Lab) baresipFiles(o PeerOptions, dir string) (account, config string) {
 	if o.AutoAnswer {
 		answer = "auto"
 	}
-	account = fmt.Sprintf("<sip:%[1]s@%[2]s>;auth_user=%[1]s;auth_pass=%[3]s;outbound=\"sip:%[4]s;transport=%[5]s\";regint=600;answermode=%[6]s;audio_codecs=pcmu/8000/1,pcma/8000/1;ptime=20\n",
-		o.User, Domain, Password(o.User), o.proxy(l), o.Transport, answer)
+	if o.Name != "" {
+		account = `"` + o.Name + `" `
+	}
+	account += fmt.Sprintf("<sip:%[1]s@%[2]s>;auth_user=%[1]s;auth_pass=%[3]s;outbound=\"sip:%[4]s;transport=%[5]s\";regint=600;answermode=%[6]s;audio_codecs=%[7]s;ptime=20\n",
+		o.User, Domain, Password(o.User), o.proxy(l), o.Transport, answer, cmp.Or(o.Codecs, "pcmu/8000/1,pcma/8000/1"))
 	config = `module_path ` + baresipModules + `
 sip_listen 0.0.0.0:5060
 audio_player aubridge,nowhere
@@ -112,6 +118,7 @@ rtp_stats no
 snd_path ` + dir + `
 ctrl_tcp_listen ` + baresipControl + `
 module g711.so
+module l16.so
 module aubridge.so
 module aufile.so
 module sndfile.so

@@ -54,9 +54,17 @@ type KamailioOptions struct {
 	// Between has it pass from one of its networks to the other, with a
 	// Record-Route for each.
 	Between bool
+	Challenge
 	// TLS is OpenSSL's name of the only version of TLS spoken, "TLSv1.2" or
 	// "TLSv1.3"; empty: both.
 	TLS string
+}
+
+// Challenge is how the proxy asks for a login. The zero value is of the lab's domain,
+// with MD5 and qop=auth.
+type Challenge struct {
+	Realm, Algorithm string
+	QOP              string // as Kamailio numbers them: "0" none, "1" auth, "2" auth-int; empty: auth
 }
 
 // Kamailio starts the proxy on the pbx for these users and waits until it
@@ -68,7 +76,7 @@ func (l *Lab) Kamailio(ctx context.Context, users ...string) (*Kamailio, error) 
 // KamailioWith is Kamailio with more to say about it.
 func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, error) {
 	pbx := l.Host(PBX)
-	o.Host = cmp.Or(o.Host, PBX)
+	o.Host, o.Realm, o.QOP = cmp.Or(o.Host, PBX), cmp.Or(o.Realm, Domain), cmp.Or(o.QOP, "1")
 	if len(o.At) == 0 {
 		o.At = []netip.Addr{pbx.IPv4, pbx.IPv6}
 	}
@@ -87,7 +95,8 @@ func (l *Lab) KamailioWith(ctx context.Context, o KamailioOptions) (*Kamailio, e
 		SIP, SIPS   int
 		Passwords   map[string]string
 		Rewrite     bool
-	}{dir, Domain, written(o.At), o.Between, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts}
+		Challenge
+	}{dir, Domain, written(o.At), o.Between, SIPPort, SIPSPort, map[string]string{}, o.RewriteContacts, o.Challenge}
 	for _, u := range o.Users {
 		values.Passwords[u] = Password(u)
 	}
