@@ -140,7 +140,8 @@ func tortureDoc(list []torture) []byte {
 Every message of RFC 4475 and RFC 5118, and some more, is sent to a phone that is registered as ` + "`sip:user@example.com`" + `: by its registrar,
 over UDP and TCP, once with no call and once in a call. After each an OPTIONS is answered, and at the end the call is
 hung up in order. "rings" means that the phone rings. "silent" means dropped: it is counted, and the debug log has a
-line with the reason. The messages are in ` + "`sip/testdata`" + `. A stranger hears 403 to an INVITE and nothing else, at a bounded rate.
+line with the reason. The messages are in ` + "`sip/testdata`" + `. A stranger
+hears 403 to an INVITE, 481 to a request that names a Call-ID of ours, and nothing else, at a bounded rate.
 `)
 	for _, part := range []struct{ dir, title string }{
 		{"rfc4475/", "RFC 4475"}, {"rfc5118/", "RFC 5118, IPv6"}, {"strange/", "More"},
