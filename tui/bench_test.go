@@ -4,7 +4,7 @@ import "testing"
 
 // BenchmarkFrame is one update with its frame, in a call at 120x36.
 func BenchmarkFrame(b *testing.B) {
-	set, err := Options{Theme: "dark", ASCII: "off", Motion: "on", Environ: []string{}}.settle(b.Context())
+	set, err := Options{Looks: Looks{Theme: "dark", ASCII: "off", Motion: "on"}, Terminal: Terminal{Environ: []string{}}}.settle(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -54,8 +54,8 @@ func newHand(t *testing.T, w, h int, with func(*Options)) *hand {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // commands that wait, the clock and the updates, return at once
 	o := Options{
-		Doer: d.doer, Theme: "dark", ASCII: "off", Motion: "on", Environ: []string{},
-		Version: "0.1.0", Now: func() time.Time { return d.now },
+		Doer: d.doer, Looks: Looks{Theme: "dark", ASCII: "off", Motion: "on"}, Terminal: Terminal{Environ: []string{}, Now: func() time.Time { return d.now }},
+		Version: "0.1.0",
 	}
 	if with != nil {
 		with(&o)
@@ -137,14 +137,13 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 func alice() phone.Account {
 	return phone.Account{
 		Name: "alice", URI: "sip:alice@example.com", Enabled: true, Registers: true, State: phone.Registered,
-		Contact: "<sip:alice@192.168.1.23:51820;transport=tls>", Expires: time.Hour, Until: noon.Add(54 * time.Minute),
-		Code: 200, Server: "sip.example.com:5061", Transport: "tls", Epoch: 6,
-		Source: addr("192.168.1.23"), Interface: "wlan0",
+		Binding: phone.Binding{Contact: "<sip:alice@192.168.1.23:51820;transport=tls>", Expires: time.Hour, Until: noon.Add(54 * time.Minute), Code: 200},
+		Way:     phone.Way{Server: "sip.example.com:5061", Transport: "tls", Epoch: 6, Source: addr("192.168.1.23"), Interface: "wlan0"},
 	}
 }
 
 func lab() phone.Account {
-	return phone.Account{Name: "lab", URI: "sip:lab@10.0.0.5", Transport: "udp", Registers: true}
+	return phone.Account{Name: "lab", URI: "sip:lab@10.0.0.5", Way: phone.Way{Transport: "udp"}, Registers: true}
 }
 
 // idle is a registered phone without a call.
@@ -176,22 +175,21 @@ func trail() []time.Duration {
 // bob is an answered call, two minutes and fourteen seconds old.
 func bob() phone.Call {
 	return phone.Call{
-		ID: 1, Account: "alice", Direction: phone.Outgoing, State: phone.Up, Peer: "sip:bob@example.com", Name: "Bob Example",
-		SIPCallID: "a84b4c76e66710@192.168.1.23", Codec: "PCMU/8000",
-		Started: noon.Add(-138 * time.Second), Answered: noon.Add(-134 * time.Second),
-		LocalMedia: netip.MustParseAddrPort("192.168.1.23:40002"), RemoteMedia: netip.MustParseAddrPort("198.51.100.7:40124"),
-		Media: phone.Media{
+		ID: 1, Account: "alice", Direction: phone.Outgoing, State: phone.Up,
+		Whom: phone.Whom{Peer: "sip:bob@example.com", Name: "Bob Example", SIPCallID: "a84b4c76e66710@192.168.1.23"},
+		Sound: phone.Sound{Codec: "PCMU/8000", LocalMedia: netip.MustParseAddrPort("192.168.1.23:40002"), RemoteMedia: netip.MustParseAddrPort("198.51.100.7:40124"), Media: phone.Media{
 			Packets: phone.Packets{TxPackets: 6702, RxPackets: 6698, Lost: 4, Late: 1}, Sending: true, Jitter: 7 * time.Millisecond, RTT: 31 * time.Millisecond,
 			Buffer: 60 * time.Millisecond, Concealed: 80 * time.Millisecond, Quality: phone.Quality{Loss: 0.0009, MOS: 4.3}, LevelIn: -21, LevelOut: -34, JitterTrail: trail(),
-		},
-		Roams: 2, LongestGap: 620 * time.Millisecond,
+		}},
+		Times:  phone.Times{Started: noon.Add(-138 * time.Second), Answered: noon.Add(-134 * time.Second)},
+		Roamed: phone.Roamed{Roams: 2, LongestGap: 620 * time.Millisecond},
 	}
 }
 
 func carol() phone.Call {
 	return phone.Call{
-		ID: 2, Account: "alice", Direction: phone.Incoming, State: phone.Ringing, Peer: "sip:carol@example.net", Name: "Carol Example",
-		Started: noon.Add(-6 * time.Second),
+		ID: 2, Account: "alice", Direction: phone.Incoming, State: phone.Ringing, Whom: phone.Whom{Peer: "sip:carol@example.net", Name: "Carol Example"},
+		Times: phone.Times{Started: noon.Add(-6 * time.Second)},
 	}
 }
 

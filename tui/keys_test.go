@@ -78,10 +78,10 @@ func TestOptions(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{"theme", Options{Theme: "drak"}, `theme "drak" is unknown; there are auto, dark`},
-		{"ascii", Options{ASCII: "yes"}, `ascii "yes" is unknown`},
-		{"time", Options{Time: "24"}, `time "24" is unknown; there are 24h, 12h`},
-		{"layout", Options{Layout: "tall"}, `layout "tall" is unknown`},
+		{"theme", Options{Looks: Looks{Theme: "drak"}}, `theme "drak" is unknown; there are auto, dark`},
+		{"ascii", Options{Looks: Looks{ASCII: "yes"}}, `ascii "yes" is unknown`},
+		{"time", Options{Looks: Looks{Time: "24"}}, `time "24" is unknown; there are 24h, 12h`},
+		{"layout", Options{Looks: Looks{Layout: "tall"}}, `layout "tall" is unknown`},
 		{"confirm", Options{Confirm: "maybe"}, `confirm_quit "maybe" is unknown`},
 	} {
 		t.Run("a wrong word is named: "+tc.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestOptions(t *testing.T) {
 		{"less motion", []string{"LANG=C.utf8", "RAMBLE_REDUCE_MOTION=1"}, false, true, false},
 	} {
 		t.Run("environment: "+tc.name, func(t *testing.T) {
-			s, err := Options{Environ: tc.environ}.settle(t.Context())
+			s, err := Options{Terminal: Terminal{Environ: tc.environ}}.settle(t.Context())
 			if err != nil || s.ascii != tc.ascii || s.NoColor == tc.colour || s.motion != tc.motion {
 				t.Fatalf("ascii %v, no colour %v, motion %v: %v", s.ascii, s.NoColor, s.motion, err)
 			}

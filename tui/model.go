@@ -13,14 +13,11 @@ import (
 // model is the whole interface: the engine's latest state and what only the
 // user has in hand. Update changes it, View draws it; neither does I/O.
 type model struct {
-	set    settings
-	now    time.Time
-	w, h   int
-	look   *look
-	state  phone.State
-	events eventLog
-	recent recents
-	roams  roamLog
+	set   settings
+	now   time.Time
+	state phone.State
+	display
+	lists
 
 	picked  picked
 	panes   paneState
@@ -31,6 +28,19 @@ type model struct {
 	flash   flash
 	tick    ticker
 	leaving leaving
+}
+
+// display is how large the terminal is, and how it is drawn on.
+type display struct {
+	w, h int
+	look *look
+}
+
+// lists are what has happened so far.
+type lists struct {
+	events eventLog
+	recent recents
+	roams  roamLog
 }
 
 // picked is the account that the user chose, by name, and the call in hand then:
@@ -100,11 +110,11 @@ const (
 func newModel(set settings) *model {
 	now := set.Now()
 	return &model{
-		set:   set,
-		now:   now,
-		look:  newLook(set.theme, true, set.ascii),
-		panes: paneState{focused: paneCall, touched: now.Add(-untouched)},
-		dial:  dialLine{field: field{limit: 200}},
+		set:     set,
+		now:     now,
+		display: display{look: newLook(set.theme, true, set.ascii)},
+		panes:   paneState{focused: paneCall, touched: now.Add(-untouched)},
+		dial:    dialLine{field: field{limit: 200}},
 	}
 }
 

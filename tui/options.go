@@ -30,18 +30,27 @@ type Options struct {
 	Banner  string // a standing remark: "demo: nothing leaves this machine"
 	Extra   []Action
 
-	Theme   string              // "auto", "dark", "light", "mono", "high-contrast"
-	ASCII   string              // "auto" (locale is not UTF-8, TERM=linux), "on", "off"
-	Motion  string              // "auto" (RAMBLE_REDUCE_MOTION), "on", "off": numbers instead of meters
-	Layout  string              // "auto", "wide", "stacked", "focus"
-	Time    string              // "24h", "12h"
+	Looks
 	Confirm string              // whether q asks: "in-call", "always", "never"
 	Keys    map[string][]string // [ui.keys]: action to keys
 	Refresh int                 // engine updates drawn per second at most; 0: 10
-	NoColor bool                // also set by NO_COLOR with any value
 	Mouse   bool                // clicks and the wheel are the phone's, not the terminal's
 	NoBell  bool                // no BEL at an incoming call
+	Terminal
+}
 
+// Looks are how the screen looks, see Check.
+type Looks struct {
+	Theme   string // "auto", "dark", "light", "mono", "high-contrast"
+	ASCII   string // "auto" (locale is not UTF-8, TERM=linux), "on", "off"
+	Motion  string // "auto" (RAMBLE_REDUCE_MOTION), "on", "off": numbers instead of meters
+	Layout  string // "auto", "wide", "stacked", "focus"
+	Time    string // "24h", "12h"
+	NoColor bool   // also set by NO_COLOR with any value
+}
+
+// Terminal is where the interface runs; the zero value is the process's own.
+type Terminal struct {
 	Environ []string         // nil: os.Environ()
 	Input   io.Reader        // nil: standard input
 	Output  io.Writer        // nil: standard output

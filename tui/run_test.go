@@ -52,8 +52,8 @@ func start(t *testing.T, ctx context.Context, with func(*Options)) *terminal {
 		defer close(drained)
 		_, _ = io.Copy(io.Discard, v.screen)
 	}()
-	o := Options{Doer: &fakeDoer{}, Updates: v.updates, ASCII: "off", Theme: "dark",
-		Environ: []string{"TERM=xterm-256color"}, Input: input, Output: v, Size: [2]int{80, 24}, Now: func() time.Time { return noon }}
+	o := Options{Doer: &fakeDoer{}, Updates: v.updates, Looks: Looks{ASCII: "off", Theme: "dark"},
+		Terminal: Terminal{Environ: []string{"TERM=xterm-256color"}, Input: input, Output: v, Size: [2]int{80, 24}, Now: func() time.Time { return noon }}}
 	if with != nil {
 		with(&o)
 	}
@@ -157,7 +157,7 @@ func TestRun(t *testing.T) {
 		}
 	})
 	t.Run("wrong options are an error before anything is drawn", func(t *testing.T) {
-		if err := Run(t.Context(), Options{Theme: "drak"}); err == nil {
+		if err := Run(t.Context(), Options{Looks: Looks{Theme: "drak"}}); err == nil {
 			t.Fatal("taken")
 		}
 	})

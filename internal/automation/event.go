@@ -76,11 +76,7 @@ type registrationBody struct {
 }
 
 type callBody struct {
-	Call      phone.CallID `json:"call"`
-	Account   string       `json:"account"`
-	Direction string       `json:"direction"`
-	State     string       `json:"state"`
-	Held      string       `json:"held"`
+	callHead
 	peerBody
 	CallID      string         `json:"call_id,omitempty"`
 	Codec       string         `json:"codec,omitempty"`
@@ -91,11 +87,25 @@ type callBody struct {
 	LocalMedia  netip.AddrPort `json:"local_media,omitzero"`
 	RemoteMedia netip.AddrPort `json:"remote_media,omitzero"`
 	endBody
-	Started    stamp  `json:"started,omitzero"`
-	Answered   stamp  `json:"answered,omitzero"`
-	Ended      stamp  `json:"ended,omitzero"`
+	timesBody
 	Roams      int    `json:"roams,omitempty"` // lived through
 	LongestGap millis `json:"longest_gap_ms,omitzero"`
+}
+
+// callHead is which call it is, and how it stands.
+type callHead struct {
+	Call      phone.CallID `json:"call"`
+	Account   string       `json:"account"`
+	Direction string       `json:"direction"`
+	State     string       `json:"state"`
+	Held      string       `json:"held"`
+}
+
+// timesBody are the moments of a call.
+type timesBody struct {
+	Started  stamp `json:"started,omitzero"`
+	Answered stamp `json:"answered,omitzero"`
+	Ended    stamp `json:"ended,omitzero"`
 }
 
 // peerBody is who is at the other end.
@@ -318,11 +328,11 @@ func registration(a phone.Account) registrationBody {
 
 func call(at time.Time, c phone.Call) callBody {
 	out := callBody{
-		Call: c.ID, Account: c.Account, Direction: c.Direction.String(), State: c.State.String(), Held: c.Held.String(),
+		callHead: callHead{Call: c.ID, Account: c.Account, Direction: c.Direction.String(), State: c.State.String(), Held: c.Held.String()},
 		peerBody: peerBody{Peer: clean.Limit(c.Peer, 1024), Name: clean.Text(c.Name), NextHop: clean.Text(c.NextHop)}, CallID: clean.Limit(c.SIPCallID, 1024),
 		Codec: clean.Text(c.Codec), SRTP: c.SRTP, Code: c.Code, Reason: clean.Text(c.Reason),
 		LocalMedia: c.LocalMedia, RemoteMedia: c.RemoteMedia, endBody: endBody{Hint: clean.Limit(c.Hint, 1024), Redial: c.NeedsRedial},
-		Started: stamp(c.Started), Answered: stamp(c.Answered), Ended: stamp(c.Ended), Roams: c.Roams, LongestGap: millis(c.LongestGap),
+		timesBody: timesBody{Started: stamp(c.Started), Answered: stamp(c.Answered), Ended: stamp(c.Ended)}, Roams: c.Roams, LongestGap: millis(c.LongestGap),
 	}
 	if !c.Answered.IsZero() {
 		until := at

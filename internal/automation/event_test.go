@@ -19,17 +19,17 @@ func start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 60_000_000, time.
 
 func sampleAccount() phone.Account {
 	return phone.Account{
-		Name: "work", URI: "sip:alice@example.com", State: phone.Registered, Contact: "<sip:alice@192.168.1.23:51820>",
-		Expires: time.Hour, Code: 200, Server: "sip.example.com:5060", Transport: "udp",
+		Name: "work", URI: "sip:alice@example.com", State: phone.Registered,
+		Binding: phone.Binding{Contact: "<sip:alice@192.168.1.23:51820>", Expires: time.Hour, Code: 200}, Way: phone.Way{Server: "sip.example.com:5060", Transport: "udp"},
 	}
 }
 
 func sampleCall() phone.Call {
 	return phone.Call{
-		ID: 3, Account: "work", Direction: phone.Incoming, State: phone.Up, Held: phone.HeldRemote, Peer: "sip:bob@example.com",
-		Name: "Bob Example", SIPCallID: "a84b4c76e66710", Codec: "PCMU/8000", Started: start().Add(-5 * time.Second),
-		Answered: start().Add(-1500 * time.Millisecond), LocalMedia: netip.MustParseAddrPort("192.168.1.23:40002"),
-		RemoteMedia: netip.MustParseAddrPort("198.51.100.7:40124"),
+		ID: 3, Account: "work", Direction: phone.Incoming, State: phone.Up, Held: phone.HeldRemote,
+		Whom:  phone.Whom{Peer: "sip:bob@example.com", Name: "Bob Example", SIPCallID: "a84b4c76e66710"},
+		Sound: phone.Sound{Codec: "PCMU/8000", LocalMedia: netip.MustParseAddrPort("192.168.1.23:40002"), RemoteMedia: netip.MustParseAddrPort("198.51.100.7:40124")}, Times: phone.Times{Started: start().Add(-5 * time.Second),
+			Answered: start().Add(-1500 * time.Millisecond)},
 	}
 }
 
@@ -74,7 +74,7 @@ func TestEvents(t *testing.T) {
 	ended.State, ended.Code, ended.Reason, ended.Ended = phone.Ended, 486, "Busy Here", start().Add(-time.Second)
 	hostile := sampleCall()
 	hostile.Name, hostile.Peer = "Bob\x1b]0;pwned\a\u202etxt", "sip:<b>&@example.com"
-	dialing := phone.Call{ID: 1, Account: "work", Peer: "sip:bob@example.com", NextHop: "pbx.example.com"}
+	dialing := phone.Call{ID: 1, Account: "work", Whom: phone.Whom{Peer: "sip:bob@example.com", NextHop: "pbx.example.com"}}
 	failed := failedRoam()
 	failed.ID = 3
 	events := []phone.Happening{

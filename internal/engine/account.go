@@ -88,7 +88,7 @@ func newAccount(e *Engine, cfg Account) *account {
 	a.tls = tls.NewLRUClientSessionCache(8)
 	a.view = phone.Account{
 		Name: cfg.Name, URI: a.sip.AOR.String(), Enabled: cfg.Enabled, Registers: cfg.Register,
-		Transport: a.sip.Transport.String(),
+		Way: phone.Way{Transport: a.sip.Transport.String()},
 	}
 	a.told = a.view
 	return a

@@ -16,8 +16,8 @@ func (e *Engine) newCall(a *account, s *sip.Call, d phone.Direction) *call {
 	c := &call{
 		e: e, acct: a, sip: s, want: sdp.SendRecv, ear: ear{agreed: sdp.SendRecv},
 		view: phone.Call{
-			ID: e.lastCall, Account: a.cfg.Name, Direction: d, Peer: uri, Name: name,
-			SIPCallID: s.CallID(), Started: time.Now(),
+			ID: e.lastCall, Account: a.cfg.Name, Direction: d,
+			Whom: phone.Whom{Peer: uri, Name: name, SIPCallID: s.CallID()}, Times: phone.Times{Started: time.Now()},
 		},
 	}
 	e.own(s, a, c)

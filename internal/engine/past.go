@@ -50,9 +50,9 @@ func damage(r history.Report) *phone.Damage {
 
 func pastCall(c history.Call, id phone.CallID) phone.Call {
 	out := phone.Call{
-		ID: id, Account: c.Account, State: phone.Ended, Peer: c.Peer, Name: c.Name, SIPCallID: c.CallID, Codec: c.Codec,
-		Code: c.Code, Reason: c.Reason, Hint: c.Hint, NeedsRedial: c.NeedsRedial,
-		Started: c.Started.Local(), Ended: c.Ended.Local(), Roams: c.Roams, LongestGap: time.Duration(c.LongestGap),
+		ID: id, Account: c.Account, State: phone.Ended, Whom: phone.Whom{Peer: c.Peer, Name: c.Name, SIPCallID: c.CallID}, Sound: phone.Sound{Codec: c.Codec},
+		Outcome: phone.Outcome{Code: c.Code, Reason: c.Reason, Hint: c.Hint, NeedsRedial: c.NeedsRedial},
+		Times:   phone.Times{Started: c.Started.Local(), Ended: c.Ended.Local()}, Roamed: phone.Roamed{Roams: c.Roams, LongestGap: time.Duration(c.LongestGap)},
 	}
 	if c.Direction == phone.Incoming.String() {
 		out.Direction = phone.Incoming

@@ -259,7 +259,7 @@ func TestPatience(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				updates := make(chan phone.Update, 3)
 				for range cap(updates) { // the same state again extends nothing
-					updates <- phone.Update{State: phone.State{Accounts: []phone.Account{{State: tt.state, Server: "192.0.2.1:5060", Transport: "udp"}}}}
+					updates <- phone.Update{State: phone.State{Accounts: []phone.Account{{State: tt.state, Way: phone.Way{Server: "192.0.2.1:5060", Transport: "udp"}}}}}
 				}
 				began := time.Now()
 				_, err := verdict(t.Context(), updates)

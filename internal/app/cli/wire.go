@@ -66,8 +66,10 @@ func screenOptions(s *Session, e *engine.Engine, updates <-chan phone.Update) tu
 	ui := s.Config.UI
 	return tui.Options{
 		Doer: e, Updates: updates, Guard: s.Guard, Log: s.Log, Version: s.Version,
-		Theme: string(ui.Theme), ASCII: string(ui.ASCII), Motion: string(ui.Motion), Layout: string(ui.Layout),
-		Time: string(ui.Time), Confirm: string(ui.ConfirmQuit), Keys: ui.Keys, Refresh: ui.Refresh, Mouse: ui.Mouse, NoColor: s.NoColor,
+		Looks: tui.Looks{
+			Theme: string(ui.Theme), ASCII: string(ui.ASCII), Motion: string(ui.Motion), Layout: string(ui.Layout), Time: string(ui.Time), NoColor: s.NoColor,
+		},
+		Confirm: string(ui.ConfirmQuit), Keys: ui.Keys, Refresh: ui.Refresh, Mouse: ui.Mouse,
 	}
 }
 

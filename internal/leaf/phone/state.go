@@ -45,20 +45,30 @@ type Account struct {
 	Enabled   bool
 	Registers bool // false: calls only, no REGISTER
 	State     RegistrationState
-	Contact   string        // the Contact the registrar lists
-	Expires   time.Duration // granted lifetime
-	Until     time.Time     // when the binding ends unless refreshed
-	Code      int           // last SIP status; 0 when none
-	Fault     Fault         // why it is not registered; its Kind is NoFault where nothing is wrong
-	Warnings  Warnings      // to be shown all the time
-	Server    string        // host:port that answers for the account
-	Transport string        // "udp", "tcp", "tls"
-	Epoch     Epoch
-	Source    netip.Addr // path address in use; zero when there is no path
-	Interface string     // interface of that path
+	Binding
+	Way
 	Before
 	Roaming bool
 	Trying  Trial
+}
+
+// Binding is what the registrar has of an account, and why it has nothing.
+type Binding struct {
+	Contact  string        // that it lists
+	Expires  time.Duration // granted lifetime
+	Until    time.Time     // when the binding ends unless refreshed
+	Code     int           // last SIP status; 0 when none
+	Fault    Fault         // why it is not registered; its Kind is NoFault where nothing is wrong
+	Warnings Warnings      // to be shown all the time
+}
+
+// Way is how the server of an account is reached.
+type Way struct {
+	Server    string // host:port that answers for the account
+	Transport string // "udp", "tcp", "tls"
+	Epoch     Epoch
+	Source    netip.Addr // path address in use; zero when there is no path
+	Interface string     // interface of that path
 }
 
 // Before is the path of an account before the roam in progress.
@@ -93,33 +103,58 @@ func (s RegistrationState) String() string {
 
 // Call is one call, from the first INVITE until a while after its end.
 type Call struct {
-	ID          CallID
-	Account     string
-	Direction   Direction
-	State       CallState
-	Held        Hold
-	Muted       bool
-	Recovering  bool      // a roam is repairing it
-	KeepUntil   time.Time // no network: the call ends then; zero when there is a path
-	NeedsRedial bool      // the peer lost the dialog; the user may redial
-	Peer        string    // URI
-	Name        string    // display name, sanitized; empty when none
-	NextHop     string    // host that our INVITE goes to: the account's server, or the peer's own; empty: incoming, or not placed yet
-	SIPCallID   string
+	ID        CallID
+	Account   string
+	Direction Direction
+	State     CallState
+	Held      Hold
+	Whom
+	Sound
+	Times
+	Roamed
+	Outcome
+}
+
+// Whom is who is at the other end of a call, and by which way.
+type Whom struct {
+	Peer      string // URI
+	Name      string // display name, sanitized; empty when none
+	NextHop   string // host that our INVITE goes to: the account's server, or the peer's own; empty: incoming, or not placed yet
+	SIPCallID string
+}
+
+// Sound is what of a call is heard, how, and where it is sent.
+type Sound struct {
 	Codec       string // "PCMU/8000"; empty before the answer
 	SRTP        string // "" off, else the profile
+	LocalMedia  netip.AddrPort
+	RemoteMedia netip.AddrPort
+	Media       Media
+	Muted       bool
+}
+
+// Times are the moments of a call.
+type Times struct {
+	Started  time.Time
+	Answered time.Time // zero until up
+	Ended    time.Time // zero until ended
+}
+
+// Roamed is what roams do to a call.
+type Roamed struct {
+	Recovering bool          // a roam is repairing it
+	KeepUntil  time.Time     // no network: the call ends then; zero when there is a path
+	Roams      int           // that it has lived through
+	LongestGap time.Duration // longest measured gap of these, either direction
+}
+
+// Outcome is what came of a call, so far.
+type Outcome struct {
 	Code        int    // final SIP status when ended by one
 	Reason      string // the phrase of the last provisional response; of an old entry of the history its words
 	Hint        string // of an old entry of the history
 	End         End    // how it ended; zero until it has
-	Started     time.Time
-	Answered    time.Time // zero until up
-	Ended       time.Time // zero until ended
-	LocalMedia  netip.AddrPort
-	RemoteMedia netip.AddrPort
-	Media       Media
-	Roams       int           // roams this call has lived through
-	LongestGap  time.Duration // longest measured gap of these, either direction
+	NeedsRedial bool   // the peer lost the dialog; the user may redial
 }
 
 // MovedTo is the address that a 3xx gave for a call that ended by it, its first

@@ -14,7 +14,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func TestTheWaysInWhichACallEnds(t *testing.T) {
 	out := func(in phone.CallState, e phone.End) phone.Call {
 		e.In = in
-		return phone.Call{ID: 1, Direction: phone.Outgoing, Peer: "sip:bob@example.com", Name: "Bob", State: phone.Ended, Code: e.Code, End: e}
+		return phone.Call{ID: 1, Direction: phone.Outgoing, Whom: phone.Whom{Peer: "sip:bob@example.com", Name: "Bob"}, State: phone.Ended, Outcome: phone.Outcome{Code: e.Code, End: e}}
 	}
 	in := func(state phone.CallState, e phone.End) phone.Call {
 		c := out(state, e)
@@ -69,7 +69,7 @@ func TestTheWaysInWhichACallEnds(t *testing.T) {
 func TestEveryCauseHasWords(t *testing.T) {
 	for cause := phone.HungUp; cause <= phone.RequestFailed; cause++ {
 		for _, direction := range []phone.Direction{phone.Outgoing, phone.Incoming} {
-			c := phone.Call{Direction: direction, Peer: "sip:bob@example.com", Started: noon, Ended: noon, End: phone.End{Cause: cause, Code: 500}}
+			c := phone.Call{Direction: direction, Whom: phone.Whom{Peer: "sip:bob@example.com"}, Times: phone.Times{Started: noon, Ended: noon}, Outcome: phone.Outcome{End: phone.End{Cause: cause, Code: 500}}}
 			if said := End(c); said.Text == "" || said.Word == "" && cause != phone.HungUp {
 				t.Errorf("%v, %v: %+v", cause, direction, said)
 			}
@@ -79,7 +79,7 @@ func TestEveryCauseHasWords(t *testing.T) {
 
 // TestOldHistoryKeepsItsWords: entries from before the facts were kept.
 func TestOldHistoryKeepsItsWords(t *testing.T) {
-	c := phone.Call{Direction: phone.Outgoing, Peer: "sip:bob@example.com", Code: 486, Reason: "486: busy", Hint: "Try again later."}
+	c := phone.Call{Direction: phone.Outgoing, Whom: phone.Whom{Peer: "sip:bob@example.com"}, Outcome: phone.Outcome{Code: 486, Reason: "486: busy", Hint: "Try again later."}}
 	if got := End(c); got.Word != "busy" || got.Text != "486: busy" || got.Hint != "Try again later" {
 		t.Errorf("%+v", got)
 	}

@@ -93,7 +93,7 @@ func CostOf(c phone.RoamCall) string {
 	if c.Name == "" && c.Peer == "" {
 		return fmt.Sprintf("call %d", c.Call)
 	}
-	return Who(phone.Call{Name: c.Name, Peer: Address(c.Peer)})
+	return Who(phone.Call{Whom: phone.Whom{Name: c.Name, Peer: Address(c.Peer)}})
 }
 
 // Address is a URI without its scheme, as people say it.

@@ -19,7 +19,7 @@ func TestSearch(t *testing.T) {
 		"it was asked just now": {phone.Account{State: phone.Registering, Trying: phone.Trial{Server: at, Since: noon.Add(-time.Second)}}, "", ""},
 		"it keeps silent": {phone.Account{State: phone.Registering, Trying: phone.Trial{Server: at, Since: noon.Add(-12 * time.Second)}},
 			"no answer for 12 s", "the server has not answered for 12 s, trying " + at},
-		"the next try has its time": {phone.Account{State: phone.RegistrationFailed, Fault: silent, Trying: phone.Trial{Server: at, Since: noon.Add(-time.Minute), Next: noon.Add(8 * time.Second)}},
+		"the next try has its time": {phone.Account{State: phone.RegistrationFailed, Binding: phone.Binding{Fault: silent}, Trying: phone.Trial{Server: at, Since: noon.Add(-time.Minute), Next: noon.Add(8 * time.Second)}},
 			"no answer, next try in 8 s", at + ": no answer, next try in 8 s"},
 		"that time is now": {phone.Account{State: phone.RegistrationFailed, Trying: phone.Trial{Server: at, Since: noon.Add(-time.Minute), Next: noon}},
 			"trying again", at + ": trying again"},
@@ -33,7 +33,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, x.long)
 		}
 	}
-	c := phone.Call{Direction: phone.Outgoing, State: phone.Dialing, Started: noon.Add(-57 * time.Second)}
+	c := phone.Call{Direction: phone.Outgoing, State: phone.Dialing, Times: phone.Times{Started: noon.Add(-57 * time.Second)}}
 	if got := Unheard(c, phone.Account{State: phone.Registered}, noon); got != "the server has not answered for 57 s" {
 		t.Errorf("a call that nothing was heard of: %q", got)
 	}
