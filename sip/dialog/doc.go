@@ -3,11 +3,11 @@
 // Step takes the time and one event and returns what follows; it knows no
 // socket, transaction, goroutine or sentence.
 //
-// Three machines stand in one another. The wish is what the call should be. It
-// differs from what was said to the peer last, and the exchange is quiet: then
-// an offer is made (reconcile.go). The exchange is whose offer is out; there is
-// one at a time. The usage is the rest: forks, numbers, targets, reliable
-// provisional responses, CANCEL and its crossings, BYE until it is confirmed.
+// It has three parts. The wish is what the call should be. The exchange says
+// whose offer is out; there is one at a time. When no offer is out and the wish
+// differs from what was last said to the peer, an offer is made (reconcile.go).
+// The usage is the rest: forks, numbers, targets, reliable provisional
+// responses, CANCEL and its crossings, and BYE until it is confirmed.
 //
 // # Where to look
 //

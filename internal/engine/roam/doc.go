@@ -21,19 +21,21 @@
 //
 // # Epochs
 //
-// A change takes the next epoch; what had not been done is done again in it,
-// nothing queues. A stack may serve several epochs (Keep), when only the path
-// of one call's media changed. Events carry the epoch of the action that they
-// answer, and fall once the stack of that epoch is closed.
+// Each change of the network begins the next epoch. What was not finished is
+// done again in it; nothing waits in a queue. A stack may serve several epochs
+// (Keep), when only the path of one call's media changed. Events carry the epoch
+// of the action that they answer. They are dropped once the stack of that epoch
+// is closed.
 //
 // # Roams
 //
 // A roam begins with the first sign and ends as done when the REGISTER is
 // answered 2xx (where one is wanted) and every call is proven. It has
 // Policy.KeepFor from the moment it has a path, and has failed after that; an
-// answer that comes later still counts for the call. Only an INVITE of the other
-// side's on its way to where we were takes longer. Every Repair belongs to a
-// roam: what has to be repaired after the end of one begins another.
+// answer that comes later still counts for the call. A roam takes longer only
+// where an INVITE of the other side is on its way to our old address. Every
+// Repair belongs to a roam. A repair that is needed after the end of one roam
+// begins another.
 //
 // The gap that a user hears belongs to the newest roam: one that overtakes a
 // roam which began with something dead, and in which no audio has arrived,
