@@ -16,7 +16,7 @@ NOCHECK   = -gcflags=github.com/gordonklaus/portaudio=-d=checkptr=0
 # Packages whose tests hold golden files: they know the flag -update.
 GOLDEN   = $(shell grep -rlE --include='*_test.go' 'x/exp/golden|flag.Bool..update' . | xargs -n1 dirname | sort -u)
 
-.PHONY: help demo run build dead house test ci race sound check lint lab lab-shell matrix simulate bench-roam bench-media fuzz golden cover pictures deps clean
+.PHONY: help demo run build dead house test ci race sound check lint lab lab-shell matrix simulate bench-roam bench-media bench-calls fuzz golden cover pictures deps clean
 
 help:    ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -94,6 +94,11 @@ bench-media: ## how ramble and baresip sound on bad networks, and many calls at 
 	dir=$$(mktemp -d) && $(GO) test -c -o $$dir/impair.test ./internal/proof/impair && cd internal/proof/impair && \
 	$(RAISED) $$dir/impair.test -test.v -test.timeout 60m -test.run 'TestBench$$' -impair.bench=22s -impair.seeds=3 -impair.report=$(CURDIR)/docs/benchmarks.md && \
 	$(RAISED) $$dir/impair.test -test.v -test.timeout 60m -test.run 'TestMany$$' -impair.many='50 200 500' -impair.report=$(CURDIR)/docs/benchmarks.md; \
+	status=$$?; rm -rf $$dir; exit $$status
+
+bench-calls: ## 200 and 500 calls at once, each with sound of its own, written into docs/benchmarks.md (root; three minutes)
+	dir=$$(mktemp -d) && $(GO) test -c -o $$dir/impair.test ./internal/proof/impair && cd internal/proof/impair && \
+	$(RAISED) $$dir/impair.test -test.v -test.timeout 20m -test.run 'TestCalls$$' -impair.calls='200 500' -impair.report=$(CURDIR)/docs/benchmarks.md; \
 	status=$$?; rm -rf $$dir; exit $$status
 
 lab-shell: ## a shell on the lab's phone, with a proxy and somebody to call (root)

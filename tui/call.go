@@ -194,7 +194,8 @@ func (m *model) mediaRows(c phone.Call, w int) []row {
 	return append(rows, row{left: m.quality(c.Media)})
 }
 
-// quality is loss, round trip and the estimate of how it sounds.
+// quality is loss, round trip, the estimate of how it sounds, and that of how long it
+// takes to get here.
 func (m *model) quality(q phone.Media) []span {
 	spans := []span{{"loss ", faint}, {percent(q), plain}}
 	if q.RTT > 0 {
@@ -202,6 +203,9 @@ func (m *model) quality(q phone.Media) []span {
 	}
 	if q.MOS > 0 {
 		spans = append(spans, span{"   MOS ", faint}, span{fmt.Sprintf("%.1f", q.MOS), mosRole(q.MOS)})
+	}
+	if q.Delay > 0 { // last, where a narrow screen cuts
+		spans = append(spans, span{"   delay ", faint}, span{lasting(q.Delay), plain})
 	}
 	return spans
 }

@@ -59,6 +59,9 @@ type Options struct {
 	Min, Max time.Duration
 }
 
+// DefaultMax is the longest delay where Options say nothing.
+const DefaultMax = 200 * time.Millisecond
+
 func (o Options) withDefaults() Options {
 	if o.ClockRate <= 0 {
 		o.ClockRate = 8000
@@ -73,7 +76,7 @@ func (o Options) withDefaults() Options {
 		o.Min = 20 * time.Millisecond
 	}
 	if o.Max <= 0 {
-		o.Max = 200 * time.Millisecond
+		o.Max = DefaultMax
 	}
 	o.Max = max(o.Max, o.Min)
 	return o

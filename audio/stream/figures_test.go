@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
+
 	"ramble/audio"
 )
 
@@ -129,5 +131,70 @@ func TestWhatIsMadeUpHasNoLevel(t *testing.T) {
 	}
 	if st.Sending {
 		t.Error("sending into nothing")
+	}
+}
+
+// TestReportsSayWhatTheScreenSays: what never came, what came late and what could not
+// be played are counted once, and the other side is told the same figures as the user.
+func TestReportsSayWhatTheScreenSays(t *testing.T) {
+	w := world{ptime: 20 * time.Millisecond, phase: 7 * time.Millisecond, length: 20 * time.Second, seed: 5}
+	w.config = func(c *Config) { c.JitterMax = 40 * time.Millisecond }
+	w.network = func(i int, _ time.Duration, _ *rng) (time.Duration, bool) {
+		if i%20 == 3 {
+			return 150 * time.Millisecond, false
+		}
+		return 0, i%10 == 7
+	}
+	w.payload = func(i int) uint8 { return map[bool]uint8{i%50 == 11: 18}[true] }
+	v := w.play(t)
+	p := v.stats.Packets
+	if p.Lost < 95 || p.Late < 45 || p.Refused < 18 {
+		t.Fatalf("the world is too good: %+v", p)
+	}
+	var rr *rtcp.ReceptionReport
+	var xr *rtcp.VoIPMetricsReportBlock
+	for _, packet := range v.stream.compose(v.end, false) {
+		switch packet := packet.(type) {
+		case *rtcp.ReceiverReport:
+			rr = &packet.Reports[0]
+		case *rtcp.SenderReport:
+			rr = &packet.Reports[0]
+		case *rtcp.ExtendedReport:
+			xr = packet.Reports[0].(*rtcp.VoIPMetricsReportBlock)
+		}
+	}
+	if rr == nil || xr == nil {
+		t.Fatal("no report")
+	}
+	all := p.RxPackets + p.Lost
+	if uint64(rr.TotalLost) != p.Lost || uint64(rr.FractionLost) != p.Lost*256/all && uint64(rr.FractionLost) != p.Lost*256/(all+1) {
+		t.Errorf("the report says %d lost, %d/256; the screen %d of %d", rr.TotalLost, rr.FractionLost, p.Lost, all)
+	}
+	if uint64(xr.LossRate) != p.Lost*256/all || uint64(xr.DiscardRate) != (p.Late+p.Refused)*256/all {
+		t.Errorf("the report says %d and %d of 256; the screen lost %d, late %d, refused %d of %d", xr.LossRate, xr.DiscardRate, p.Lost, p.Late, p.Refused, all)
+	}
+	if d := float64(xr.MOSCQ) - 10*v.stats.Call.MOS; d > 0.6 || d < -0.6 {
+		t.Errorf("MOS %d/10, the screen %.2f", xr.MOSCQ, v.stats.Call.MOS)
+	}
+	if heard := v.stats.Call.Loss; heard < 0.14 || heard > 0.22 {
+		t.Errorf("%.3f of the sound was made up", heard)
+	}
+}
+
+// TestTheWayOfASoundIsEstimated: half of the round trip, the wait and the packet.
+func TestTheWayOfASoundIsEstimated(t *testing.T) {
+	r := newRig(t, nil)
+	r.run(2 * time.Second)
+	if st := r.a.Stats(); st.Delay != 0 {
+		t.Errorf("%v, and no round trip is known", st.Delay)
+	}
+	r.a.report(r.Now())
+	r.b.readControl(r.b.leg(0))
+	r.b.report(r.Now())
+	r.pass(80 * time.Millisecond)
+	r.a.readControl(r.a.leg(0))
+	st := r.a.Stats()
+	if d := st.Delay - st.RTT/2 - st.Buffer - 20*time.Millisecond; d != 0 || st.RTT < 79*time.Millisecond {
+		t.Errorf("%v, round trip %v, wait %v", st.Delay, st.RTT, st.Buffer)
 	}
 }

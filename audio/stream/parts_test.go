@@ -8,34 +8,40 @@ import (
 	"github.com/pion/rtp"
 )
 
-func TestReceptionCountsAsRFC3550Says(t *testing.T) {
+// TestReceptionReportsWhatThePlayoutCounted (RFC 3550 6.4.1): of what was expected
+// by the numbers, what the playout says never came.
+func TestReceptionReportsWhatThePlayoutCounted(t *testing.T) {
 	now := time.Unix(0, 0)
 	for _, tc := range []struct {
-		name     string
-		seqs     []uint16
-		fraction uint8
-		lost     uint32
-		highest  uint32
+		name    string
+		seqs    []uint16
+		counted unheard
+		want    block
 	}{
-		{"in order", []uint16{1, 2, 3, 4}, 0, 0, 4},
-		{"over the wrap", []uint16{65534, 65535, 0, 1}, 0, 0, 1<<16 + 1},
-		{"two of four lost", []uint16{10, 13}, 128, 2, 13},
-		{"reordered", []uint16{1, 3, 2, 4}, 0, 0, 4},
-		{"duplicates do not make up for losses below none", []uint16{1, 2, 2, 2, 3}, 0, 0, 3},
-		{"a jump starts anew", []uint16{1, 2, 30000, 30001}, 0, 0, 30001},
-		{"a stretch of two minutes is a loss", []uint16{1, 2001}, 255, 1999, 2001},
+		{"in order", []uint16{1, 2, 3, 4}, unheard{}, block{highest: 4}},
+		{"over the wrap", []uint16{65534, 65535, 0, 1}, unheard{}, block{highest: 1<<16 + 1}},
+		{"two of four lost", []uint16{10, 13}, unheard{lost: 2}, block{loss: 128, lost: 2, highest: 13}},
+		{"two of four late", []uint16{10, 13, 11, 12}, unheard{discarded: 2}, block{discard: 128, highest: 13}},
+		{"reordered", []uint16{1, 3, 2, 4}, unheard{}, block{highest: 4}},
+		{"a jump starts anew", []uint16{1, 2, 30000, 30001}, unheard{}, block{highest: 30001}},
+		{"a stretch of two minutes is a loss", []uint16{1, 2001}, unheard{lost: 1999}, block{loss: 255, lost: 1999, highest: 2001}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var r reception
-			r.source(now, 1)
+			r.source(now, 1, unheard{})
 			for _, seq := range tc.seqs {
 				r.packet(now, seq)
 			}
-			if f, l, h := r.block(); f != tc.fraction || l != tc.lost || h != tc.highest {
-				t.Fatalf("fraction %d, lost %d, highest %d", f, l, h)
+			if b := r.block(tc.counted); b != tc.want {
+				t.Fatalf("%+v, want %+v", b, tc.want)
 			}
-			if f, _, _ := r.block(); f != 0 {
-				t.Fatalf("an interval without packets lost %d", f)
+			if b := r.block(tc.counted); b.loss != 0 || b.discard != 0 || b.lost != tc.want.lost {
+				t.Fatalf("an interval without packets: %+v", b)
+			}
+			r.source(now.Add(time.Second), 2, tc.counted)
+			r.packet(now.Add(time.Second), 5)
+			if b := r.block(tc.counted); b.lost != 0 {
+				t.Fatalf("a new source is told what another lost: %+v", b)
 			}
 		})
 	}
@@ -47,7 +53,7 @@ func TestTwoSourcesAtOnceAreNotMixed(t *testing.T) {
 	taken := map[uint32]int{}
 	for range 50 {
 		for _, ssrc := range []uint32{1, 2} {
-			if take, _ := r.source(now, ssrc); take {
+			if take, _ := r.source(now, ssrc, unheard{}); take {
 				r.packet(now, 0)
 				taken[ssrc]++
 			}
@@ -57,7 +63,7 @@ func TestTwoSourcesAtOnceAreNotMixed(t *testing.T) {
 	if taken[1] != 50 || taken[2] != 0 {
 		t.Fatalf("%v", taken)
 	}
-	if take, fresh := r.source(now.Add(ssrcSilence), 2); !take || !fresh {
+	if take, fresh := r.source(now.Add(ssrcSilence), 2, unheard{}); !take || !fresh {
 		t.Fatal("the second is not believed when the first is silent")
 	}
 }

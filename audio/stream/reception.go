@@ -10,7 +10,8 @@ const (
 	maxMisorder = 100
 )
 
-// reception counts what one SSRC sent, for the reports of RFC 3550 section 6.4.
+// reception follows what one SSRC sent, for the reports of RFC 3550 section 6.4.
+// What was lost is counted where it is missed, by the playout.
 type reception struct {
 	known    bool
 	ssrc     uint32
@@ -19,17 +20,20 @@ type reception struct {
 	bye      bool
 	last     time.Time
 
-	base, max             uint32 // extended by cycles
-	received              uint32
-	expectedThen, gotThen uint32 // at the last report
-	sr                    uint32 // middle of the NTP time of the last SR
-	srAt                  time.Time
-	totalPackets          uint64 // over all SSRCs
+	base, max    uint32 // extended by cycles
+	received     uint32
+	expectedThen uint32 // at the last report
+	heardThen    unheard
+	before       unheard // what earlier sources cost
+	sr           uint32  // middle of the NTP time of the last SR
+	srAt         time.Time
+	totalPackets uint64 // over all SSRCs
 }
 
 // source tells whether a packet of ssrc is to be taken, and whether it begins
 // a new stream.
-func (r *reception) source(now time.Time, ssrc uint32) (take, fresh bool) {
+// soFar is what the playout has counted until now.
+func (r *reception) source(now time.Time, ssrc uint32, soFar unheard) (take, fresh bool) {
 	if r.known && ssrc == r.ssrc {
 		r.nextSeen = false
 		return true, false
@@ -38,7 +42,7 @@ func (r *reception) source(now time.Time, ssrc uint32) (take, fresh bool) {
 		r.next, r.nextSeen = ssrc, true
 		return false, false
 	}
-	*r = reception{known: true, ssrc: ssrc, totalPackets: r.totalPackets}
+	*r = reception{known: true, ssrc: ssrc, totalPackets: r.totalPackets, before: soFar, heardThen: soFar}
 	return true, true
 }
 
@@ -66,19 +70,40 @@ func (r *reception) packet(now time.Time, seq uint16) (missing uint64) {
 
 func (r *reception) restart(seq uint16) {
 	r.base, r.max = uint32(seq), uint32(seq)
-	r.received, r.expectedThen, r.gotThen = 1, 0, 0
+	r.received, r.expectedThen = 1, 0
 }
 
-// block is the content of a reception report block, with what changes the
-// interval (RFC 3550 A.3).
-func (r *reception) block() (fraction uint8, lost uint32, highest uint32) {
+// unheard counts packets that were not heard in time, by what became of them.
+type unheard struct {
+	lost      uint64 // they never came
+	discarded uint64 // they came too late, or could not be played
+}
+
+func (u unheard) since(then unheard) unheard {
+	return unheard{sub(u.lost, then.lost), sub(u.discarded, then.discarded)}
+}
+
+// sub is a less b, and 0 where b is more.
+func sub(a, b uint64) uint64 { return a - min(a, b) }
+
+// block is what a report says of the source, with what changes the interval, by
+// the playout's counts over the call. Shares are in 1/256 of what was expected.
+type block struct {
+	loss, discard uint8 // since the last report
+	lost          uint32
+	highest       uint32
+}
+
+func (r *reception) block(now unheard) (b block) {
 	expected := r.max - r.base + 1
-	gone := int64(expected) - int64(r.received)
-	expectedNow, gotNow := expected-r.expectedThen, r.received-r.gotThen
-	r.expectedThen, r.gotThen = expected, r.received
-	if expectedNow > 0 && gotNow < expectedNow {
-		fraction = uint8(min(255, uint64(expectedNow-gotNow)*256/uint64(expectedNow)))
+	due := uint64(expected - min(expected, r.expectedThen))
+	fresh := now.since(r.heardThen)
+	r.expectedThen, r.heardThen = expected, now
+	if due > 0 {
+		b.loss = uint8(min(255, fresh.lost*256/due))
+		b.discard = uint8(min(255, fresh.discarded*256/due))
 	}
-	// 24 bits, signed: duplicates can make it negative, which we call none.
-	return fraction, uint32(min(max(gone, 0), 1<<23-1)), r.max
+	b.lost = uint32(min(now.since(r.before).lost, 1<<23-1)) // 24 bits, signed
+	b.highest = r.max
+	return b
 }

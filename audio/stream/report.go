@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"ramble/audio/jitter"
 )
 
 const (
@@ -89,10 +91,11 @@ func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
 	out := s.paths.sending.out
 	ssrc := out.ssrc
 	var blocks []rtcp.ReceptionReport
+	var extended []rtcp.Packet
 	if r := &s.rx.from; r.received > 0 {
-		fraction, lost, highest := r.block()
+		said := r.block(s.unheard())
 		b := rtcp.ReceptionReport{
-			SSRC: r.ssrc, FractionLost: fraction, TotalLost: lost, LastSequenceNumber: highest,
+			SSRC: r.ssrc, FractionLost: said.loss, TotalLost: said.lost, LastSequenceNumber: said.highest,
 			Jitter: uint32(samples(s.media.Format.ClockRate, s.rx.stats().Jitter)),
 		}
 		if !r.srAt.IsZero() {
@@ -100,6 +103,7 @@ func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
 			b.Delay = uint32(now.Sub(r.srAt) * 65536 / time.Second)
 		}
 		blocks = append(blocks, b)
+		extended = []rtcp.Packet{&rtcp.ExtendedReport{SenderSSRC: ssrc, Reports: []rtcp.ReportBlock{s.voiceMetrics(r.ssrc)}}}
 	}
 	var report rtcp.Packet = &rtcp.ReceiverReport{SSRC: ssrc, Reports: blocks}
 	if out.packets > 0 && s.media.Send {
@@ -109,12 +113,50 @@ func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
 			PacketCount: uint32(out.packets), OctetCount: uint32(out.octets), Reports: blocks,
 		}
 	}
-	packets := []rtcp.Packet{report, rtcp.NewCNAMESourceDescription(ssrc, t.cname)}
+	packets := append([]rtcp.Packet{report, rtcp.NewCNAMESourceDescription(ssrc, t.cname)}, extended...)
 	if bye {
 		packets = append(packets, &rtcp.Goodbye{Sources: []uint32{ssrc}})
 	}
 	return packets
 }
+
+// Values of RFC 3611 section 4.7 that say that nothing is known.
+const (
+	noMetric = 127
+	noGap    = 16 // Gmin, which it recommends where bursts are not told
+)
+
+// voiceMetrics is what we heard of a source over the call, with what came and was not
+// played beside what never came (RFC 3611 4.7). A plain report has no place for it: what
+// came late was received (RFC 3550 6.4.1).
+func (s *Stream) voiceMetrics(ssrc uint32) *rtcp.VoIPMetricsReportBlock {
+	p, b := s.packets(), s.rx.stats()
+	q := &s.count.quality
+	m := &rtcp.VoIPMetricsReportBlock{
+		SSRC: ssrc, LossRate: share256(p.Lost, p.RxPackets+p.Lost), DiscardRate: share256(p.Late+p.Refused, p.RxPackets+p.Lost),
+		RoundTripDelay: milliseconds(s.count.rtt), EndSystemDelay: milliseconds(b.Delay + s.media.PTime),
+		SignalLevel: noMetric, NoiseLevel: noMetric, RERL: noMetric, Gmin: noGap,
+		RFactor: noMetric, ExtRFactor: noMetric, MOSLQ: noMetric, MOSCQ: noMetric,
+		RXConfig:  0b10_11_0000, // concealment of our own is enhanced, the buffer is adaptive
+		JBNominal: milliseconds(b.Target), JBMaximum: milliseconds(b.Target), JBAbsMax: milliseconds(s.maxDelay()),
+	}
+	if mos := q.mosOfCall(0); mos > 0 {
+		m.MOSLQ = uint8(mos*10 + 0.5)
+		m.MOSCQ = uint8(q.mosOfCall(s.delay())*10 + 0.5)
+	}
+	return m
+}
+
+func (s *Stream) maxDelay() time.Duration {
+	if s.cfg.JitterMax > 0 {
+		return s.cfg.JitterMax
+	}
+	return jitter.DefaultMax
+}
+
+func share256(part, whole uint64) uint8 { return uint8(min(255, part*256/max(whole, 1))) }
+
+func milliseconds(d time.Duration) uint16 { return uint16(min(max(d.Milliseconds(), 0), 1<<16-1)) }
 
 // control takes an RTCP compound packet.
 func (s *Stream) control(now time.Time, l *leg, b []byte, src netip.AddrPort) {

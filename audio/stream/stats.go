@@ -25,6 +25,7 @@ type Media struct {
 	Call        Quality // over the call
 	Jitter      time.Duration
 	RTT         time.Duration
+	Delay       time.Duration // one way, estimated; 0 while the round trip is unknown
 	Buffer      time.Duration
 	Concealed   time.Duration
 	Sending     bool
@@ -91,6 +92,31 @@ func (p *past) add(s jitter.Stats) {
 	p.madeUp += s.MadeUp
 }
 
+// packets are the counts that all show: the screen, JSON, the history and, by way
+// of unheard, RTCP.
+func (s *Stream) packets() Packets {
+	c, b := &s.count, s.rx.stats()
+	return Packets{
+		TxPackets: s.tx.packets, RxPackets: s.rx.from.totalPackets,
+		Lost: c.buffers.lost + b.Lost, Late: c.buffers.late + b.Late,
+		Refused:    c.foreign + c.buffers.refused + b.Refused + b.Skipped + c.buffers.skipped,
+		Duplicates: c.buffers.duplicates + b.Duplicates,
+		Unsent:     c.sendErrors,
+	}
+}
+
+func (s *Stream) unheard() unheard {
+	p := s.packets()
+	return unheard{lost: p.Lost, discarded: p.Late + p.Refused}
+}
+
+// delay estimates how long a sound is on its way from the other side's microphone
+// to what is heard here: half of the round trip, as if both ways took the same, what the
+// playout waits, and a packet's time to be filled. The sound cards at both ends come to it.
+func (s *Stream) delay() time.Duration {
+	return s.count.rtt/2 + s.rx.stats().Delay + s.media.PTime
+}
+
 // Stats returns the present figures.
 func (s *Stream) Stats() Stats {
 	now := s.cfg.Now()
@@ -99,14 +125,8 @@ func (s *Stream) Stats() Stats {
 	c, b := &s.count, s.rx.stats()
 	st := Stats{
 		Media: Media{
-			Packets: Packets{
-				TxPackets: s.tx.packets, RxPackets: s.rx.from.totalPackets,
-				Lost: c.buffers.lost + b.Lost, Late: c.buffers.late + b.Late,
-				Refused:    c.foreign + c.buffers.refused + b.Refused + b.Skipped + c.buffers.skipped,
-				Duplicates: c.buffers.duplicates + b.Duplicates,
-				Unsent:     c.sendErrors,
-			},
-			Jitter: b.Jitter, RTT: c.rtt, Buffer: b.Delay,
+			Packets: s.packets(),
+			Jitter:  b.Jitter, RTT: c.rtt, Buffer: b.Delay,
 			Concealed:   c.buffers.madeUp + b.MadeUp,
 			LevelIn:     c.in.Level(),
 			LevelOut:    c.out.Level(),
@@ -120,7 +140,10 @@ func (s *Stream) Stats() Stats {
 	if last := s.paths.lastIn; s.media.Receive && !last.IsZero() && now.Sub(last) >= flowing {
 		st.Silence = now.Sub(last)
 	}
-	delay := c.rtt/2 + b.Delay + s.media.PTime
+	delay := s.delay()
+	if c.rtt > 0 {
+		st.Delay = delay
+	}
 	st.Quality = Quality{c.quality.loss, c.quality.mos(delay)}
 	st.Call = Quality{c.quality.whole(), c.quality.mosOfCall(delay)}
 	last := s.paths.lastOut

@@ -39,7 +39,9 @@ type rng = rand.Rand
 // outcome of a world.
 type verdict struct {
 	stats     Stats
-	late      uint64 // after the first second
+	stream    *Stream   // as it was left
+	end       time.Time // then
+	late      uint64    // after the first second
 	concealed time.Duration
 	alike     float64       // mean correlation of what was spoken with what was heard
 	worst     float64       // of a window of 500 ms
@@ -177,7 +179,7 @@ func (w world) play(t testing.TB) verdict {
 			v.heard = append(v.heard, out...)
 		}
 	}
-	v.stats = s.Stats()
+	v.stats, v.stream, v.end = s.Stats(), s, s.cfg.Now()
 	v.late = v.stats.Late - before.Late
 	v.concealed = v.stats.Concealed
 	v.judge(source)

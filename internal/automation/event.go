@@ -133,6 +133,7 @@ type mediaBody struct {
 	packetsBody
 	Jitter    *millis `json:"jitter_ms,omitempty"` // absent until packets came
 	RTT       millis  `json:"rtt_ms,omitzero"`
+	Delay     millis  `json:"delay_ms,omitzero"`
 	Buffer    millis  `json:"buffer_ms"`
 	Concealed millis  `json:"concealed_ms"`
 	MOS       float64 `json:"mos,omitempty"`
@@ -360,7 +361,7 @@ func media(id phone.CallID, m phone.Media) mediaBody {
 		packetsBody: packetsBody{
 			TxPackets: m.TxPackets, RxPackets: m.RxPackets, Lost: m.Lost, Late: m.Late, Duplicates: m.Duplicates, Refused: m.Refused, Unsent: m.Unsent,
 		},
-		RTT: millis(m.RTT), Buffer: millis(m.Buffer), Concealed: millis(m.Concealed),
+		RTT: millis(m.RTT), Delay: millis(m.Delay), Buffer: millis(m.Buffer), Concealed: millis(m.Concealed),
 		Loss: finite(100*m.Loss, 10), LossCall: finite(100*m.Call.Loss, 10), MOS: finite(m.MOS, 100), MOSCall: finite(m.Call.MOS, 100),
 		Sending: m.Sending, LevelIn: finite(m.LevelIn, 10), LevelOut: finite(m.LevelOut, 10),
 	}

@@ -94,7 +94,7 @@ func TestEvents(t *testing.T) {
 		phone.RoamChanged{Roam: failed},
 		phone.MediaReport{Call: 3, Media: phone.Media{}},
 		phone.MediaReport{Call: 3, Final: true, Media: phone.Media{
-			Packets: phone.Packets{TxPackets: 6702, RxPackets: 6698, Lost: 3, Late: 1, Duplicates: 2}, Jitter: 7_123_456, RTT: 31 * time.Millisecond,
+			Packets: phone.Packets{TxPackets: 6702, RxPackets: 6698, Lost: 3, Late: 1, Duplicates: 2}, Jitter: 7_123_456, RTT: 31 * time.Millisecond, Delay: 95_500_000,
 			Buffer: 60 * time.Millisecond, Concealed: 40 * time.Millisecond, Quality: phone.Quality{Loss: 0.0125, MOS: 4.34159}, Call: phone.Quality{Loss: 0.0006, MOS: 4.4}, Sending: true, LevelIn: -23.46, LevelOut: math.Inf(-1),
 		}},
 		phone.DigitHeard{Call: 3, Digit: '#', Duration: 120 * time.Millisecond, Method: "rtp"},

@@ -18,7 +18,7 @@ func format(c sdp.Codec) codec.Format {
 func condition(m stream.Media) phone.Media {
 	return phone.Media{
 		Packets: phone.Packets(m.Packets), Quality: phone.Quality(m.Quality), Call: phone.Quality(m.Call),
-		Jitter: m.Jitter, RTT: m.RTT, Buffer: m.Buffer, Concealed: m.Concealed, Sending: m.Sending,
+		Jitter: m.Jitter, RTT: m.RTT, Delay: m.Delay, Buffer: m.Buffer, Concealed: m.Concealed, Sending: m.Sending,
 		LevelIn: m.LevelIn, LevelOut: m.LevelOut, Silence: m.Silence, JitterTrail: m.JitterTrail,
 	}
 }

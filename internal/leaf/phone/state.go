@@ -215,6 +215,7 @@ type Media struct {
 	Call        Quality       // over the call
 	Jitter      time.Duration // RFC 3550 interarrival jitter of what we receive
 	RTT         time.Duration // from RTCP; 0 unknown
+	Delay       time.Duration // one way, from the other side to us, estimated: half of the round trip, the buffer and a packet; 0 unknown
 	Buffer      time.Duration // present delay of the jitter buffer
 	Concealed   time.Duration // audio made up for what was missing
 	Sending     bool          // our audio leaves; false where none is due, and where the network takes none

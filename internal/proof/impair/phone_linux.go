@@ -40,7 +40,9 @@ sip_port = %d
 rtp_ports = "20000-29999"
 keepalive = "0s"
 `, at, at.Port())
-	if calls > 0 {
+	if calls > 0 { // each on a loop of its own: one for all would be a conference
+		text = strings.Replace(text, `allow_from = ["any"]`, "allow_from = [\"any\"]\nsound = \"loop\"", 1)
+		text = strings.Replace(text, `backend = "loop"`, `backend = "null"`, 1)
 		text += fmt.Sprintf("[calls]\nmax_calls = %d\nhold_others = false\n", calls)
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
