@@ -15,8 +15,9 @@ set -eu
 #   coturn                          STUN server
 #   dnsmasq-base                    DNS, where the proxy is known by name
 #   asterisk-core-sounds-en-wav     natural speech, for `make bench-media`
+#   tmux                            a terminal for the phone's screen
 packages="kamailio kamailio-tls-modules baresip-core sip-tester linphone-cli
-	nftables tayga coturn dnsmasq-base asterisk-core-sounds-en-wav"
+	nftables tayga coturn dnsmasq-base asterisk-core-sounds-en-wav tmux"
 
 missing=""
 for package in $packages; do
