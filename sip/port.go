@@ -269,7 +269,7 @@ func addressee(list []*Stack, b []byte, from netip.AddrPort) *Stack {
 		if m.IsResponse() {
 			return n
 		}
-		return n + s.named(m)
+		return n + s.claim(m)
 	}
 	return slices.MaxFunc(list, func(a, b *Stack) int { return rank(a) - rank(b) }) // the first of equals
 }
@@ -310,9 +310,9 @@ func (s *Stack) hasTransaction(branch string, ours bool) bool {
 	return false
 }
 
-// named says how clearly a request is for the stack's account: by its address
+// claim says how clearly a request is for the stack's account: by its address
 // in To, or only by the user that its Contact has.
-func (s *Stack) named(m *wire.Message) (n int) {
+func (s *Stack) claim(m *wire.Message) (n int) {
 	aor := s.o.Account.AOR
 	to, _ := m.Get("To")
 	if a, err := wire.ParseAddress(to); err == nil {

@@ -24,7 +24,7 @@ func Open(ctx context.Context, o StackOptions) (*Stack, error) {
 		return nil, errors.New("sip.Open: Account, Sockets and Local are needed")
 	}
 	s := &Stack{o: o, transport: o.Account.Transport, dialogs: o.Dialogs, log: o.Log, parser: wire.NewParser(),
-		ready: make(chan struct{}), keeping: keeping{hurry: make(chan struct{}, 1)},
+		ready: make(chan struct{}), vitals: vitals{hurry: make(chan struct{}, 1)},
 		tables: tables{clients: map[string]*clientTx{}, servers: map[string]*serverTx{}, conns: map[connKey]*stream{}, front: newFront()}}
 	if s.transport == locate.Auto {
 		s.transport = locate.UDP

@@ -75,7 +75,7 @@ type Stack struct {
 	ready  chan struct{}
 	wg     sync.WaitGroup // children; Add under mu while not closed
 	failed sync.Once
-	keeping
+	vitals
 	sight
 	tables
 }
@@ -87,8 +87,8 @@ type ends struct {
 	server *stream        // TCP and TLS, when there is a Server
 }
 
-// keeping is what is known of the server at the other end, and how it is asked.
-type keeping struct {
+// vitals is what is known of the server at the other end, and how it is asked.
+type vitals struct {
 	heard     atomic.Bool              // a message came: the path's neighbours are known
 	outbound  atomic.Bool              // the server answers pings (RFC 5626)
 	flows     atomic.Bool              // it keeps to RFC 5626, as its 2xx to the REGISTER said

@@ -297,14 +297,14 @@ func (s *Stack) request(req *sipgo.Request, raw *wire.Message, f flow) {
 		s.drop("request too many", f.remote(), req.StartLine())
 	default:
 		in.tx = sipgo.NewServerTx(key, req, f, s.log)
-		if s.keep(in) {
+		if s.enter(in) {
 			s.handle(in)
 		}
 	}
 }
 
-// keep enters a server transaction into the table.
-func (s *Stack) keep(in *inbound) bool {
+// enter enters a server transaction into the table.
+func (s *Stack) enter(in *inbound) bool {
 	key := in.key
 	in.tx.OnTerminate(func(string, error) {
 		s.mu.Lock()

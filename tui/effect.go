@@ -51,14 +51,14 @@ func (m *model) toggleStats() tea.Cmd {
 	return nil
 }
 
-// move goes down n rows in the focused pane: the selected account, the recent
+// goDown goes down n rows in the focused pane: the selected account, the recent
 // call, or the scrolled text.
-func (m *model) move(n int) tea.Cmd {
+func (m *model) goDown(n int) tea.Cmd {
 	m.touch()
 	p := m.panes.focused
 	switch {
 	case p == paneAccounts:
-		m.moveAccount(n)
+		m.pickBeside(n)
 	case p == paneCall && m.current().ID == 0:
 		m.panes.offset[p] = clamp(m.panes.offset[p]+n, 0, max(0, len(m.recent.calls)-1))
 	case p == paneCall && m.situation().lines():
@@ -72,7 +72,7 @@ func (m *model) move(n int) tea.Cmd {
 	return nil
 }
 
-func (m *model) moveAccount(n int) {
+func (m *model) pickBeside(n int) {
 	all := m.state.Accounts
 	at := slices.IndexFunc(all, func(a phone.Account) bool { return a.Name == m.selected().Name })
 	if len(all) > 0 {

@@ -167,7 +167,7 @@ func networkActions() []Action {
 }
 
 func screenActions() []Action {
-	scroll := func(n int) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.move(n) } }
+	scroll := func(n int) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.goDown(n) } }
 	focus := func(p pane) func(*model) tea.Cmd { return func(m *model) tea.Cmd { return m.focusPane(p) } }
 	anyRoam := func(s Situation) bool { return len(s.State.Roams)+len(s.State.Past.Roams) > 0 }
 	inRoam := func(s Situation) bool { return s.RoamTab && anyRoam(s) }

@@ -42,9 +42,9 @@ func (m *model) wheel(at tea.Mouse) tea.Cmd {
 		m.touch()
 		return nil // to turn the wheel is not to take another call in hand
 	case p == paneAccounts || p == paneCall && !m.situation().InCall():
-		return m.move(either(down, 1, -1))
+		return m.goDown(either(down, 1, -1))
 	}
-	return m.move(either(down, wheelRows, -wheelRows))
+	return m.goDown(either(down, wheelRows, -wheelRows))
 }
 
 func (m *model) paneAt(x, y int) (pane, bool) {

@@ -187,12 +187,12 @@ func (m *model) paneRows(p pane, w, h int) (rows []row, from int) {
 	switch {
 	case p == paneAccounts:
 		rows = m.accountRows(w)
-		return rows, follow(rows, h)
+		return rows, scrolledTo(rows, h)
 	case p == paneNetwork:
 		rows = m.networkRows(w)
 	case p == paneCall:
 		rows = m.callRows(w, h)
-		return rows, follow(rows, h)
+		return rows, scrolledTo(rows, h)
 	case m.showsEvents(p):
 		rows = m.eventRows(w, h+m.panes.offset[p])
 		return rows, max(0, len(rows)-h-m.panes.offset[p])
@@ -202,8 +202,8 @@ func (m *model) paneRows(p pane, w, h int) (rows []row, from int) {
 	return rows, clamp(m.panes.offset[p], 0, max(0, len(rows)-h))
 }
 
-// follow is the first row to show so that the selected one is in sight.
-func follow(rows []row, h int) int {
+// scrolledTo is the first row to show so that the selected one is in sight.
+func scrolledTo(rows []row, h int) int {
 	for i, r := range rows {
 		if r.selected && i >= h {
 			return i - h + 1

@@ -194,7 +194,7 @@ func (r *roster) look(now time.Time) {
 		return
 	}
 	r.looked = now
-	if r.still++; r.desk.moved(r.device) {
+	if r.still++; r.desk.ticked(r.device) {
 		r.still = 0
 		if r.troubled {
 			r.troubled = false

@@ -135,8 +135,8 @@ func (d *Desk) relieve(s *shift) {
 	}
 }
 
-// moved reports whether a shift ticked since it was last asked.
-func (d *Desk) moved(s *shift) bool {
+// ticked reports whether a shift ticked since it was last asked.
+func (d *Desk) ticked(s *shift) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ticks := d.ticks

@@ -130,7 +130,7 @@ func (c *pulseCard) Run(ctx context.Context, frame time.Duration, tick func(in, 
 }
 
 func (c *pulseCard) serve(ctx context.Context, s *pulseStreams, tick func(in, out []int16)) error {
-	server, err := dialPulse(s.heard)
+	server, err := dialPulse(s.unasked)
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,10 @@ type pulseStreams struct {
 	ear    uint32 // the loudspeaker's stream
 	bytes  []byte // a frame on its way out
 
-	wake   chan struct{} // capacity 1: there is something to do
-	failed chan error    // capacity 1: the first reason
-	due    atomic.Int64  // bytes that the loudspeaker asks for
-	moved  atomic.Bool   // ports came or went
+	wake      chan struct{} // capacity 1: there is something to do
+	failed    chan error    // capacity 1: the first reason
+	due       atomic.Int64  // bytes that the loudspeaker asks for
+	replugged atomic.Bool   // ports came or went
 }
 
 func newPulseStreams(f audio.Format) *pulseStreams {
@@ -34,8 +34,8 @@ func newPulseStreams(f audio.Format) *pulseStreams {
 	}
 }
 
-// heard takes what the server says unasked, on the connection's goroutine.
-func (s *pulseStreams) heard(message any) {
+// unasked takes what the server says unasked, on the connection's goroutine.
+func (s *pulseStreams) unasked(message any) {
 	switch m := message.(type) {
 	case *proto.Request:
 		s.due.Add(int64(m.Length))
@@ -49,7 +49,7 @@ func (s *pulseStreams) heard(message any) {
 	case *proto.RecordStreamKilled:
 		s.fail(errors.New("the microphone is gone"))
 	case *proto.SubscribeEvent:
-		s.moved.Store(true)
+		s.replugged.Store(true)
 	default:
 		return
 	}
@@ -164,7 +164,7 @@ func (s *pulseStreams) run(ctx context.Context, improved func() error, tick func
 				return err
 			}
 		}
-		if s.moved.Swap(false) {
+		if s.replugged.Swap(false) {
 			if err := improved(); err != nil {
 				return err
 			}

@@ -23,14 +23,14 @@ const (
 // concealer makes up sound for what is missing: the voice goes on, fading into
 // comfort noise at the level of the background.
 type concealer struct {
-	rate  int
-	past  []int16 // what was heard last
-	ahead extrapolator
-	back  extrapolator // from the other side
-	gap   int          // samples made up since the last real one
-	heard bool
-	made  []int16 // scratch
-	turn  []int16 // scratch
+	rate   int
+	past   []int16 // what was heard last
+	ahead  extrapolator
+	back   extrapolator // from the other side
+	gap    int          // samples made up since the last real one
+	played bool
+	made   []int16 // scratch
+	turn   []int16 // scratch
 
 	least, before float64 // mean squares: minimum of this window and of the last
 	span          int     // samples in this window
@@ -53,7 +53,7 @@ func newConcealer(rate int) *concealer {
 
 // real takes sound that was received.
 func (c *concealer) real(sound []int16) {
-	c.heard, c.gap = true, 0
+	c.played, c.gap = true, 0
 	c.remember(sound)
 	c.track(meanSquare(sound), len(sound))
 }
@@ -65,7 +65,7 @@ func (c *concealer) quiet(sound []int16) bool {
 
 // fill makes up sound. Before anything was heard it is silence.
 func (c *concealer) fill(dst []int16) {
-	if !c.heard {
+	if !c.played {
 		clear(dst)
 		return
 	}
@@ -101,7 +101,7 @@ func (c *concealer) fill(dst []int16) {
 
 // pause makes up what a silent sender does not send: the background, at once.
 func (c *concealer) pause(dst []int16) {
-	if c.heard && c.gap == 0 {
+	if c.played && c.gap == 0 {
 		c.ahead.begin(c.past)
 	}
 	c.gap = max(c.gap, samples(c.rate, holdUntil))
@@ -154,7 +154,7 @@ func fitting(made, next []int16, most int) (shift int) {
 // bridge fills a gap before next, which is here: from the past on and from next
 // back, meeting where both agree most.
 func (c *concealer) bridge(dst, next []int16, begun bool) {
-	if !c.heard {
+	if !c.played {
 		clear(dst)
 		return
 	}

@@ -61,7 +61,7 @@ func (e *delays) add(at, transit time.Duration) {
 		e.since = at
 	}
 	e.lows[0] = min(e.lows[0], transit)
-	e.move(min(e.lows[0], e.lows[1]))
+	e.shiftBase(min(e.lows[0], e.lows[1]))
 
 	// Fast start: the first packets weigh as much as they are many.
 	e.n++
@@ -87,9 +87,9 @@ func (e *delays) rescale() {
 	e.weight = 1
 }
 
-// move changes the base and shifts the histogram, so that what was learnt
+// shiftBase changes the base and shifts the histogram, so that what was learnt
 // stays true on the scale of transits.
-func (e *delays) move(base time.Duration) {
+func (e *delays) shiftBase(base time.Duration) {
 	grid := floor(base)
 	shift := int((e.grid - grid) / binWidth)
 	e.base, e.grid = base, grid
@@ -165,11 +165,11 @@ const (
 // peaks notices delays that return: two within ten seconds, and their height is
 // held for as long again, since the third will come.
 type peaks struct {
-	hold time.Duration // zero: none
-	last time.Duration // when the last one ended
-	high time.Duration // of the one that runs
-	seen int           // in this series
-	was  time.Duration // height of the one before
+	hold  time.Duration // zero: none
+	last  time.Duration // when the last one ended
+	high  time.Duration // of the one that runs
+	count int           // in this series
+	was   time.Duration // height of the one before
 }
 
 func (p *peaks) add(at, relative, target, most time.Duration) {
@@ -177,13 +177,13 @@ func (p *peaks) add(at, relative, target, most time.Duration) {
 	if p.hold > 0 {
 		base = 0
 	}
-	if p.seen > 0 && at-p.last > peakApart {
+	if p.count > 0 && at-p.last > peakApart {
 		*p = peaks{}
 	}
 	if relative <= max(2*base, base+peakExtra) {
 		if p.high > 0 && p.high <= most { // it is over
-			p.seen++
-			if p.seen > 1 {
+			p.count++
+			if p.count > 1 {
 				p.hold = max(p.high, p.was)
 			}
 			p.was = p.high

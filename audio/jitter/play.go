@@ -70,7 +70,7 @@ type clock struct {
 	stood   bool // the player has just stood still
 }
 
-func (c *clock) follow(now time.Duration) {
+func (c *clock) track(now time.Duration) {
 	slip := now - c.at
 	c.stood = c.started && slip > stood
 	switch {
@@ -83,8 +83,8 @@ func (c *clock) follow(now time.Duration) {
 	}
 }
 
-// Heard reports whether anything was played yet.
-func (b *Buffer) Heard() bool { return b.out.voice.heard }
+// Played reports whether anything was played yet.
+func (b *Buffer) Played() bool { return b.out.voice.played }
 
 // Play fills dst with what is heard next; now is when its first sample is. Before
 // anything was received it is silence; later what is missing is made up.
@@ -95,7 +95,7 @@ func (b *Buffer) Play(now time.Time, dst []int16) {
 		return
 	}
 	at := b.drift.sender(now.Sub(b.epoch))
-	o.clock.follow(at)
+	o.clock.track(at)
 	b.drift.asked(now.Sub(b.epoch), b.length64(o.asked))
 	o.asked += uint64(len(dst))
 	if o.clock.stood && o.playing {
@@ -312,7 +312,7 @@ func (b *Buffer) makeUp(dst []int16) int {
 			dst = dst[:min(left, len(dst))]
 		}
 	}
-	if !o.playing && !o.voice.heard {
+	if !o.playing && !o.voice.played {
 		clear(dst)
 		return len(dst)
 	}

@@ -61,7 +61,7 @@ func (b *Buffer) Push(now time.Time, p Packet) Verdict {
 		transit = at - b.span(ts)
 	}
 	b.in.odd.n = 0
-	v := b.keep(seq, ts, p)
+	v := b.putIn(seq, ts, p)
 	b.drift.arrived(now.Sub(b.epoch), now.Sub(b.epoch)-b.span(ts))
 	b.observe(at, seq, ts, transit)
 	return v
@@ -113,8 +113,8 @@ func (b *Buffer) oddTwice(seq int64, transit time.Duration) bool {
 	return last.n > 0 && seq == last.seq+1 && d < b.opt.Max && d > -b.opt.Max
 }
 
-// keep stores the packet unless its time has passed.
-func (b *Buffer) keep(seq, ts int64, p Packet) Verdict {
+// putIn stores the packet unless its time has passed.
+func (b *Buffer) putIn(seq, ts int64, p Packet) Verdict {
 	o := &b.out
 	if seq >= o.seq+slots {
 		b.passTo(seq - slots + 1)

@@ -15,20 +15,20 @@ func TestReceptionReportsWhatThePlayoutCounted(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		seqs    []uint16
-		counted unheard
+		counted unplayed
 		want    block
 	}{
-		{"in order", []uint16{1, 2, 3, 4}, unheard{}, block{highest: 4}},
-		{"over the wrap", []uint16{65534, 65535, 0, 1}, unheard{}, block{highest: 1<<16 + 1}},
-		{"two of four lost", []uint16{10, 13}, unheard{lost: 2}, block{loss: 128, lost: 2, highest: 13}},
-		{"two of four late", []uint16{10, 13, 11, 12}, unheard{discarded: 2}, block{discard: 128, highest: 13}},
-		{"reordered", []uint16{1, 3, 2, 4}, unheard{}, block{highest: 4}},
-		{"a jump starts anew", []uint16{1, 2, 30000, 30001}, unheard{}, block{highest: 30001}},
-		{"a stretch of two minutes is a loss", []uint16{1, 2001}, unheard{lost: 1999}, block{loss: 255, lost: 1999, highest: 2001}},
+		{"in order", []uint16{1, 2, 3, 4}, unplayed{}, block{highest: 4}},
+		{"over the wrap", []uint16{65534, 65535, 0, 1}, unplayed{}, block{highest: 1<<16 + 1}},
+		{"two of four lost", []uint16{10, 13}, unplayed{lost: 2}, block{loss: 128, lost: 2, highest: 13}},
+		{"two of four late", []uint16{10, 13, 11, 12}, unplayed{discarded: 2}, block{discard: 128, highest: 13}},
+		{"reordered", []uint16{1, 3, 2, 4}, unplayed{}, block{highest: 4}},
+		{"a jump starts anew", []uint16{1, 2, 30000, 30001}, unplayed{}, block{highest: 30001}},
+		{"a stretch of two minutes is a loss", []uint16{1, 2001}, unplayed{lost: 1999}, block{loss: 255, lost: 1999, highest: 2001}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var r reception
-			r.source(now, 1, unheard{})
+			r.source(now, 1, unplayed{})
 			for _, seq := range tc.seqs {
 				r.packet(now, seq)
 			}
@@ -53,7 +53,7 @@ func TestTwoSourcesAtOnceAreNotMixed(t *testing.T) {
 	taken := map[uint32]int{}
 	for range 50 {
 		for _, ssrc := range []uint32{1, 2} {
-			if take, _ := r.source(now, ssrc, unheard{}); take {
+			if take, _ := r.source(now, ssrc, unplayed{}); take {
 				r.packet(now, 0)
 				taken[ssrc]++
 			}
@@ -63,7 +63,7 @@ func TestTwoSourcesAtOnceAreNotMixed(t *testing.T) {
 	if taken[1] != 50 || taken[2] != 0 {
 		t.Fatalf("%v", taken)
 	}
-	if take, fresh := r.source(now.Add(ssrcSilence), 2, unheard{}); !take || !fresh {
+	if take, fresh := r.source(now.Add(ssrcSilence), 2, unplayed{}); !take || !fresh {
 		t.Fatal("the second is not believed when the first is silent")
 	}
 }

@@ -18,7 +18,7 @@ func (s *Stream) Play(dst []int16) {
 	st := s.rx.stats()
 	real := st.Played > s.count.quality.played
 	s.count.quality.hear(st)
-	if !s.rx.buffer.Heard() && within(s.count.foreignAt, now, ssrcSilence*2) {
+	if !s.rx.buffer.Played() && within(s.count.foreignAt, now, ssrcSilence*2) {
 		s.count.quality.add(0, time.Duration(len(dst))*time.Second/time.Duration(s.playRate()))
 	}
 	if real { // a level is that of the other side's sound

@@ -147,7 +147,7 @@ func (s *Stream) packet(now time.Time, l *leg, p *rtp.Packet, src netip.AddrPort
 	if l == s.paths.newest() {
 		s.gate.thaw()
 	}
-	take, fresh := s.rx.from.source(now, p.SSRC, s.unheard())
+	take, fresh := s.rx.from.source(now, p.SSRC, s.unplayed())
 	if !take {
 		s.count.strange++
 		return o

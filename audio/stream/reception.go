@@ -23,9 +23,9 @@ type reception struct {
 	base, max    uint32 // extended by cycles
 	received     uint32
 	expectedThen uint32 // at the last report
-	heardThen    unheard
-	before       unheard // what earlier sources cost
-	sr           uint32  // middle of the NTP time of the last SR
+	heardThen    unplayed
+	before       unplayed // what earlier sources cost
+	sr           uint32   // middle of the NTP time of the last SR
 	srAt         time.Time
 	totalPackets uint64 // over all SSRCs
 }
@@ -33,7 +33,7 @@ type reception struct {
 // source tells whether a packet of ssrc is to be taken, and whether it begins
 // a new stream.
 // soFar is what the playout has counted until now.
-func (r *reception) source(now time.Time, ssrc uint32, soFar unheard) (take, fresh bool) {
+func (r *reception) source(now time.Time, ssrc uint32, soFar unplayed) (take, fresh bool) {
 	if r.known && ssrc == r.ssrc {
 		r.nextSeen = false
 		return true, false
@@ -73,14 +73,14 @@ func (r *reception) restart(seq uint16) {
 	r.received, r.expectedThen = 1, 0
 }
 
-// unheard counts packets that were not heard in time, by what became of them.
-type unheard struct {
+// unplayed counts packets that were not played, by what became of them.
+type unplayed struct {
 	lost      uint64 // they never came
 	discarded uint64 // they came too late, or could not be played
 }
 
-func (u unheard) since(then unheard) unheard {
-	return unheard{sub(u.lost, then.lost), sub(u.discarded, then.discarded)}
+func (u unplayed) since(then unplayed) unplayed {
+	return unplayed{sub(u.lost, then.lost), sub(u.discarded, then.discarded)}
 }
 
 // sub is a less b, and 0 where b is more.
@@ -94,7 +94,7 @@ type block struct {
 	highest       uint32
 }
 
-func (r *reception) block(now unheard) (b block) {
+func (r *reception) block(now unplayed) (b block) {
 	expected := r.max - r.base + 1
 	due := uint64(expected - min(expected, r.expectedThen))
 	fresh := now.since(r.heardThen)

@@ -93,7 +93,7 @@ func (s *Stream) compose(now time.Time, bye bool) []rtcp.Packet {
 	var blocks []rtcp.ReceptionReport
 	var extended []rtcp.Packet
 	if r := &s.rx.from; r.received > 0 {
-		said := r.block(s.unheard())
+		said := r.block(s.unplayed())
 		b := rtcp.ReceptionReport{
 			SSRC: r.ssrc, FractionLost: said.loss, TotalLost: said.lost, LastSequenceNumber: said.highest,
 			Jitter: uint32(samples(s.media.Format.ClockRate, s.rx.stats().Jitter)),

@@ -105,9 +105,9 @@ func (s *Stream) packets() Packets {
 	}
 }
 
-func (s *Stream) unheard() unheard {
+func (s *Stream) unplayed() unplayed {
 	p := s.packets()
-	return unheard{lost: p.Lost, discarded: p.Late + p.Refused}
+	return unplayed{lost: p.Lost, discarded: p.Late + p.Refused}
 }
 
 // delay estimates how long a sound is on its way from the other side's microphone

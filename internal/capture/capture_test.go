@@ -144,8 +144,8 @@ func TestRing(t *testing.T) {
 			m.At = at(0)
 			r.Add(m)
 		}
-		if len(r.seen) > KeptMessages {
-			t.Fatalf("%d are remembered", len(r.seen))
+		if len(r.went) > KeptMessages {
+			t.Fatalf("%d are remembered", len(r.went))
 		}
 	})
 }

@@ -41,12 +41,12 @@ type Ring struct {
 	last     uint64
 	more     chan struct{} // closed by the next message; nil: nobody asked
 	seed     maphash.Seed
-	seen     map[uint64]time.Time // when these bytes went this way last
+	went     map[uint64]time.Time // when these bytes went this way last
 }
 
 // NewRing is empty.
 func NewRing() *Ring {
-	return &Ring{seed: maphash.MakeSeed(), seen: map[uint64]time.Time{}}
+	return &Ring{seed: maphash.MakeSeed(), went: map[uint64]time.Time{}}
 }
 
 // Add takes a message over with its secrets hidden, numbers it, finds its
@@ -60,7 +60,7 @@ func (r *Ring) Add(m Message) {
 	m.CallID, m.Text = callID(m.Text), Hide(m.Text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before, known := r.seen[key]
+	before, known := r.went[key]
 	m.Again = known && m.At.Sub(before) <= again
 	r.note(key, m.At)
 	r.last++
@@ -80,17 +80,17 @@ func (r *Ring) Add(m Message) {
 
 // note remembers bytes, and forgets those that are too old to be repeated.
 func (r *Ring) note(key uint64, at time.Time) {
-	r.seen[key] = at
-	if len(r.seen) <= KeptMessages {
+	r.went[key] = at
+	if len(r.went) <= KeptMessages {
 		return
 	}
-	for k, t := range r.seen {
+	for k, t := range r.went {
 		if at.Sub(t) > again {
-			delete(r.seen, k)
+			delete(r.went, k)
 		}
 	}
-	if len(r.seen) > KeptMessages { // a flood of different ones
-		clear(r.seen)
+	if len(r.went) > KeptMessages { // a flood of different ones
+		clear(r.went)
 	}
 }
 

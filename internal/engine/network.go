@@ -14,7 +14,7 @@ func (e *Engine) networkChanged(c netwatch.Change) {
 		return
 	}
 	why := signs(c.Reasons)
-	e.networkSeen(c.New)
+	e.takeNetwork(c.New)
 	if len(why) > 0 {
 		e.network.Why, e.network.Changed = why, c.At
 		e.parts.Log.Info("network changed", "reasons", c.String())

@@ -165,7 +165,7 @@ const readyAtLast = time.Second
 // start brings every enabled account to the point where the watcher decides.
 func (e *Engine) start() {
 	e.readyBy = time.Now().Add(readyAtLast)
-	e.networkSeen(e.watcher.State())
+	e.takeNetwork(e.watcher.State())
 	for _, a := range e.accounts {
 		a.start()
 	}

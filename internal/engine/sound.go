@@ -22,7 +22,7 @@ func (e *Engine) doSound(cmd phone.Command) (r phone.Reply, mine bool, err error
 			return r, true, &phone.Error{Why: phone.NoOtherSound}
 		}
 		if err = e.parts.Sound.Use(cmd.Output, cmd.Name); err == nil {
-			e.post(e.soundSeen)
+			e.post(e.tellSound)
 		}
 	default:
 		return r, false, nil
@@ -45,7 +45,7 @@ func (e *Engine) soundChanged(c desk.Change) {
 	if e.soundless != "" {
 		e.soundless, e.audio = "", phone.Audio{} // tell of it although it is the same
 	}
-	e.soundSeen()
+	e.tellSound()
 }
 
 // sit puts a call's stream on the desk: by the sound of that name, or by the desk's
@@ -70,9 +70,9 @@ func (e *Engine) ownSoundFailed(id phone.CallID, err error) {
 	e.say(phone.Failure, phone.News{Kind: phone.OwnSoundLost, Call: id, Text: err.Error()})
 }
 
-// soundSeen tells which microphone and loudspeaker are in use, if these are
+// tellSound tells which microphone and loudspeaker are in use, if these are
 // others than was told last.
-func (e *Engine) soundSeen() {
+func (e *Engine) tellSound() {
 	if e.parts.Sound == nil || e.soundless != "" {
 		return
 	}

@@ -105,7 +105,7 @@ func (c *call) hear(s *sip.Call, act dialog.Action) {
 	case dialog.Established:
 		c.established()
 	case dialog.Outcome:
-		c.heardOutcome(act)
+		c.offerDone(act)
 	case dialog.Ended:
 		c.hungUp(act)
 	case dialog.Retargeted:

@@ -102,7 +102,7 @@ func (e *Engine) interfaces(s netwatch.State) []phone.Interface {
 
 // tellNetwork tells of the network as it is now, with who uses what.
 func (e *Engine) tellNetwork(s netwatch.State) {
-	e.networkSeen(s)
+	e.takeNetwork(s)
 	n := e.network
 	n.Paths = e.paths()
 	e.tell(phone.NetworkChanged{Network: n})
@@ -129,8 +129,8 @@ func hasAddr(list []netip.Addr, a netip.Addr) bool {
 	return false
 }
 
-// networkSeen takes over the interface list.
-func (e *Engine) networkSeen(s netwatch.State) {
+// takeNetwork takes over the interface list.
+func (e *Engine) takeNetwork(s netwatch.State) {
 	e.network.Interfaces = e.interfaces(s)
 	e.dirty = true
 }

@@ -37,14 +37,14 @@ func (c *call) sync() {
 	}
 }
 
-// heardOutcome hears the end of an offer that was asked for.
-func (c *call) heardOutcome(o dialog.Outcome) {
+// offerDone hears the end of an offer that was asked for.
+func (c *call) offerDone(o dialog.Outcome) {
 	if o.Result.Answered && o.Result.Code == 404 { // to where the dialog has the peer
 		c.acct.forgotten()
 	}
 	switch o.Urgency {
 	case dialog.Now:
-		c.heardRepair(o)
+		c.refreshDone(o)
 	case dialog.Once:
 		if o.Result.OK {
 			c.say(phone.Info, phone.News{Kind: phone.RefreshAnswered, Method: o.Method.String()})
@@ -63,8 +63,8 @@ func (c *call) heardOutcome(o dialog.Outcome) {
 	}
 }
 
-// heardRepair hears the end of a refresh that the policy asked for.
-func (c *call) heardRepair(o dialog.Outcome) {
+// refreshDone hears the end of a refresh that the policy asked for.
+func (c *call) refreshDone(o dialog.Outcome) {
 	act := c.act
 	if act == nil || act.How == roam.ByNewInvite || act.How == roam.ByReplaces {
 		return

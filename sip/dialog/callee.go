@@ -220,11 +220,11 @@ func (m *Machine) acknowledged(r Request) {
 		return
 	}
 	if g.ok && g.delayed && m.state != Leaving {
-		m.heard(g)
+		m.confirmed(g)
 		m.answeredByACK(r)
 		return
 	}
-	m.heard(g)
+	m.confirmed(g)
 }
 
 // answeredByACK takes the answer to an offer of ours in a 2xx.
@@ -244,9 +244,9 @@ func (m *Machine) answeredByACK(r Request) {
 	m.do(Apply{Negotiated: n})
 }
 
-// heard: they have our final response, by their ACK or by what only one who has
+// confirmed: they have our final response, by their ACK or by what only one who has
 // it can say.
-func (m *Machine) heard(g *got) {
+func (m *Machine) confirmed(g *got) {
 	if !g.final || g.acked {
 		return
 	}

@@ -126,6 +126,6 @@ func (m *Machine) updated(f *fork, r Request) {
 // whose ACK was lost.
 func (m *Machine) proves() {
 	if g := m.got; g != nil && g.waits() && !g.delayed {
-		m.heard(g)
+		m.confirmed(g)
 	}
 }

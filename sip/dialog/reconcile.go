@@ -170,7 +170,7 @@ func (m *Machine) changed(f *flight, r Response) {
 	res := Result{OK: true, Answered: true, Code: r.Code}
 	m.heed(r.Header)
 	if g := m.got; g != nil && g.waits() {
-		m.heard(g) // a lost ACK: it would not take ours before its own was over
+		m.confirmed(g) // a lost ACK: it would not take ours before its own was over
 	}
 	m.retarget(f.fork, r.Contact, false)
 	if f.by == Reinvite {

@@ -67,7 +67,7 @@ func Run(ctx context.Context, s Scenario, o Options) (Result, error) {
 	p.stage, p.traveller = stage, ground.NewTraveller(stage.World.Ground(), demo.Spots())
 	var following sync.WaitGroup
 	following.Add(1)
-	o.Guard.Go("drill", func() { defer following.Done(); p.follow() })
+	o.Guard.Go("drill", func() { defer following.Done(); p.watch() })
 	r.Real = stage.World.Ground().Real()
 	r.Failed = p.all(s.Steps)
 	p.measure(&r)
@@ -77,8 +77,8 @@ func Run(ctx context.Context, s Scenario, o Options) (Result, error) {
 	return r, ctx.Err()
 }
 
-// follow keeps what the phone tells, until it has stopped.
-func (p *play) follow() {
+// watch keeps what the phone tells, until it has stopped.
+func (p *play) watch() {
 	for u := range p.stage.Updates {
 		p.mu.Lock()
 		p.state = u.State

@@ -15,7 +15,7 @@ func (p Path) fact(k phone.FactKind) phone.Fact {
 }
 
 // then adds what follows.
-func then(f phone.Fact, what phone.FollowUp) phone.Fact {
+func then(f phone.Fact, what phone.Sequel) phone.Fact {
 	f.Then = what
 	return f
 }

@@ -93,7 +93,7 @@ const (
 // media sockets, on which we send at once or only after the 2xx.
 func (m *Machine) prepare(c *call, move, atOnce bool) {
 	c.part, c.gap, c.quiet.tried = true, Gap{Call: c.ID}, true
-	c.quiet.seen = false
+	c.quiet.answered = false
 	c.tries, c.why, c.due, c.media.due = tries{}, phone.Fact{}, time.Time{}, time.Time{}
 	c.deadline = m.graceEnds()
 	if !m.live(c.flight) {
@@ -285,8 +285,8 @@ func (m *Machine) earlyMoved(c *call, ok bool) {
 func (m *Machine) refreshed(c *call) {
 	c.due = time.Time{}
 	m.switchMedia(c)
-	if c.media.heard || !c.AudioDue || !c.up() || c.quiet.seen {
-		if c.quiet.seen && !c.media.heard {
+	if c.media.heard || !c.AudioDue || !c.up() || c.quiet.answered {
+		if c.quiet.answered && !c.media.heard {
 			m.step("media", c.ID, true, fact(phone.AudioMayBeOff))
 		}
 		c.stage = whole

@@ -8,10 +8,10 @@ import (
 
 // quiet is audio that stopped although it should flow.
 type quiet struct {
-	since time.Time     // told by AudioStopped; zero: it flows
-	long  time.Duration // it had not flowed for that long then
-	tried bool          // it was acted upon; that is done once for each silence
-	seen  bool          // the server answers all the same
+	since    time.Time     // told by AudioStopped; zero: it flows
+	long     time.Duration // it had not flowed for that long then
+	tried    bool          // it was acted upon; that is done once for each silence
+	answered bool          // the server answers all the same
 }
 
 // What is done about a silence is not done again and again where audio comes
@@ -87,7 +87,7 @@ func (m *Machine) probeAnswered(e ProbeAnswered) {
 		}
 		m.resume(phone.Fact{Kind: phone.SilentServerThere, For: c.quiet.long, Text: e.Detail}, c.ID)
 		m.prepare(c, true, false)
-		c.quiet.seen = true
+		c.quiet.answered = true
 		c.hush.acted(m.now)
 		return // of several each has its turn
 	}

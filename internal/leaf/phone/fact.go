@@ -17,7 +17,7 @@ type Fact struct {
 	Fault  Fault          // why that came to nothing
 	For    time.Duration  // how long it lasted
 	Tries  int            // which try it was, or how many there were
-	Then   FollowUp       // what follows
+	Then   Sequel         // what follows
 	Wait   time.Duration  // until that
 	At     netip.AddrPort // where somebody is seen
 	Was    netip.AddrPort // and was seen before
@@ -113,20 +113,20 @@ const (
 	ProvenOn                       // Iface, Addr
 )
 
-// FollowUp is what follows a Fact by itself.
-type FollowUp int
+// Sequel is what follows a Fact by itself.
+type Sequel int
 
 // What follows.
 const (
-	NothingMore    FollowUp = iota
-	TryAgain                // after Wait; at once when that is 0
-	TryAsAsked              // the user asked for another
-	TryWithoutOld           // without the old binding
-	TryOwnAddress           // under the phone's own address
-	AfterRegister           // after the REGISTER
-	StaysOnOldPath          // the early media do
-	LookElsewhere           // the peer may have moved: it is looked for by its address of record
-	RefreshOnce             // the call is refreshed once more
-	NotFollowed             // the address moves all the time
-	TriesGoOn               // by themselves
+	NothingMore    Sequel = iota
+	TryAgain              // after Wait; at once when that is 0
+	TryAsAsked            // the user asked for another
+	TryWithoutOld         // without the old binding
+	TryOwnAddress         // under the phone's own address
+	AfterRegister         // after the REGISTER
+	StaysOnOldPath        // the early media do
+	LookElsewhere         // the peer may have moved: it is looked for by its address of record
+	RefreshOnce           // the call is refreshed once more
+	NotFollowed           // the address moves all the time
+	TriesGoOn             // by themselves
 )

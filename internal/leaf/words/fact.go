@@ -27,7 +27,7 @@ func Fact(f phone.Fact) string {
 	default:
 		text = failure(f)
 	}
-	return text + follows(f)
+	return text + afterwards(f)
 }
 
 // reason is what made a roam begin.
@@ -236,8 +236,8 @@ func request(f phone.Fact) string {
 	return text
 }
 
-// follows is what comes after a fact by itself.
-func follows(f phone.Fact) string {
+// afterwards is what comes after a fact by itself.
+func afterwards(f phone.Fact) string {
 	switch f.Then {
 	case phone.TryAgain:
 		if f.Wait <= 0 {
