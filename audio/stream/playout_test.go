@@ -56,14 +56,14 @@ type bound struct {
 	lag       time.Duration // in the last window
 }
 
-// TestEveryPacketTimeUnderImpairments: all packet times at six phases.
+// TestEveryPacketTimeUnderImpairments: all packet times at all phases.
 func TestEveryPacketTimeUnderImpairments(t *testing.T) {
 	const ms = time.Millisecond
 	for _, b := range []bound{
 		// These are four sigma behind the sender to begin with.
-		{"sigma 15 ms", gaussian(15 * ms), 0, 0.02, 0.02, 0.92, (60 + 70) * ms},
-		{"sigma 30 ms", gaussian(30 * ms), 0, 0.04, 0.04, 0.88, (120 + 105) * ms},
-		{"3 % loss", random(0.03), 0, 0, 0.06, 0.94, 60 * ms},
+		{"sigma 15 ms", gaussian(15 * ms), 0, 0.02, 0.02, 0.92, (60 + 80) * ms},
+		{"sigma 30 ms", gaussian(30 * ms), 0, 0.04, 0.04, 0.88, (120 + 115) * ms},
+		{"3 % loss", random(0.03), 0, 0, 0.07, 0.91, 60 * ms},
 		{"10 % loss", random(0.10), 0, 0, 0.16, 0.85, 60 * ms},
 		{"bursts", bursts, 0, 0, 0.22, 0.85, 60 * ms},
 		{"held-back bursts", heldBack, 0, 0.02, 0.10, 0.60, 330 * ms}, // a window spans a change of speed
@@ -75,7 +75,7 @@ func TestEveryPacketTimeUnderImpairments(t *testing.T) {
 				worst := verdict{alike: 1}
 				var late, concealed float64
 				var lag time.Duration
-				for k := 0; k < phases; k += 4 {
+				for k := range phases {
 					w := world{ptime: ptime, phase: phaseOf(k), length: 8 * time.Second, network: b.network, drift: b.drift, seed: uint64(k)}
 					v := w.play(t)
 					late = max(late, float64(v.late)/float64((w.length-time.Second)/ptime))
@@ -85,7 +85,7 @@ func TestEveryPacketTimeUnderImpairments(t *testing.T) {
 						lag = max(lag, v.lags[len(v.lags)-1])
 					}
 				}
-				t.Logf("ptime %v: late %.3f, made up %.3f, correlation %.3f, lag %v", ptime, late, concealed, worst.alike, lag)
+				t.Logf("ptime %v, %d phases: late %.3f, made up %.3f, correlation %.3f, lag %v", ptime, phases, late, concealed, worst.alike, lag)
 				if late > b.late || concealed > b.concealed || worst.alike < b.alike || lag > b.lag {
 					t.Errorf("ptime %v: late %.3f (%.3f), made up %.3f (%.3f), correlation %.3f (%.3f), lag %v (%v)",
 						ptime, late, b.late, concealed, b.concealed, worst.alike, b.alike, lag, b.lag)

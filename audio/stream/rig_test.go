@@ -66,6 +66,7 @@ type end struct {
 	pkt    rtp.Packet
 	phase  float64
 	tone   float64 // Hz; 0: silence
+	say    []int16 // in place of the tone, from its start
 	frame  []int16
 	out    []int16
 	heard  []int16 // all that was played
@@ -135,6 +136,7 @@ func (e *end) speak() int {
 			e.phase += 2 * math.Pi * e.tone / 8000
 		}
 	}
+	e.say = e.say[copy(e.frame, e.say):]
 	before := e.tx.packets
 	e.Capture(e.frame)
 	return int(e.tx.packets - before)
