@@ -9,12 +9,18 @@ import (
 	"ramble/internal/leaf/words"
 )
 
+// underWay says whether a registration is sought: in a roam until there is one, not
+// until its calls are repaired.
+func underWay(a phone.Account) bool {
+	return a.State == phone.Registering || a.Roaming && a.State != phone.Registered
+}
+
 // registrationMark is the mark and role of an account's state.
 func (l *look) registrationMark(a phone.Account) (string, role) {
 	switch {
 	case !a.Enabled:
 		return l.off, faint
-	case a.Roaming || a.State == phone.Registering:
+	case underWay(a):
 		return l.trying, busy
 	}
 	switch a.State {
@@ -39,7 +45,7 @@ func registrationWord(a phone.Account, now time.Time) string {
 		return "no network"
 	case search != "" && (a.State != phone.RegistrationFailed || a.Fault.Kind == phone.FaultTimeout):
 		return search
-	case a.Roaming || a.State == phone.Registering && !a.Until.IsZero():
+	case underWay(a) && (a.Roaming || !a.Until.IsZero()):
 		return "re-registering"
 	}
 	switch a.State {
@@ -63,7 +69,7 @@ func registrationShort(a phone.Account, now time.Time) string {
 		return "off"
 	case a.State == phone.NoNetwork:
 		return "no net"
-	case a.Roaming || a.State == phone.Registering:
+	case underWay(a):
 		return "..."
 	}
 	switch a.State {

@@ -28,3 +28,15 @@ func TestPacketsThatDidNotLeaveAreShown(t *testing.T) {
 		d.sees(want)
 	}
 }
+
+// TestARegistrationIsShownAsItIs: a roam whose REGISTER was answered shows the account
+// as registered, though a call is not repaired yet.
+func TestARegistrationIsShownAsItIs(t *testing.T) {
+	for state, want := range map[phone.RegistrationState]string{phone.Registered: "● registered", phone.Registering: "re-registering"} {
+		s := recovering()
+		s.Accounts[0].Roaming, s.Accounts[0].State = true, state
+		d := newHand(t, 120, 36, nil)
+		d.show(s)
+		d.sees(want)
+	}
+}

@@ -379,3 +379,20 @@ func hangUp(t *testing.T, r *rig, id phone.CallID, peerEnds bool) {
 		t.Fatalf("the peer never heard of the end: %v", err)
 	}
 }
+
+// TestACallWithANetworkIsNotShownWithoutOne: from the moment that there is a network
+// again nothing says that there is none, also where the repair takes a while.
+func TestACallWithANetworkIsNotShownWithoutOne(t *testing.T) {
+	bubbles(t, func(t *testing.T, transport locate.Transport) {
+		r := script{world: demo.Options{Peer: answers(siptest.Reply{Code: 491})}}.run(t, transport)
+		id := r.call("melody")
+		r.world.Phone.Unplug("wlan0")
+		r.until("the call is kept", func(s phone.State) bool { return !find(s, id).KeepUntil.IsZero() })
+		r.world.Phone.Plug("wlan0", "home", home())
+		r.until("there is a network", func(s phone.State) bool { return s.Accounts[0].State == phone.Registered })
+		if c := find(r.state1(), id); !c.KeepUntil.IsZero() || !c.Recovering {
+			t.Errorf("kept until %v, recovering %v", c.KeepUntil, c.Recovering)
+		}
+		r.until("it is repaired", func(s phone.State) bool { return !find(s, id).Recovering })
+	})
+}

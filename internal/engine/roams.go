@@ -130,6 +130,7 @@ func (e *Engine) roamRouted(a *account, act roam.Routed) {
 		a.roam.of.To = part.To
 	}
 	e.tell(phone.RoamChanged{Roam: a.roam.told()})
+	e.keepCalls(a, time.Time{}) // there is a network: what they wait for now is their repair
 }
 
 func (e *Engine) roamStepped(a *account, act roam.Stepped) {
