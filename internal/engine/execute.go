@@ -105,13 +105,3 @@ func (e *Engine) execute(a *account, act roam.Action) {
 		e.roamFinished(a, act)
 	}
 }
-
-// keepCalls shows the time left to calls without a network.
-func (e *Engine) keepCalls(a *account, until time.Time) {
-	for _, c := range e.liveCalls() {
-		if c.acct == a {
-			c.view.KeepUntil = until
-			c.changed()
-		}
-	}
-}

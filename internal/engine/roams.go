@@ -119,6 +119,16 @@ func (e *Engine) recovering(a *account, one phone.CallID) {
 	}
 }
 
+// keepCalls shows the time left to calls without a network.
+func (e *Engine) keepCalls(a *account, until time.Time) {
+	for _, c := range e.liveCalls() {
+		if c.acct == a {
+			c.view.KeepUntil = until
+			c.changed()
+		}
+	}
+}
+
 // roamRouted: the roam, begun without a path, now has one.
 func (e *Engine) roamRouted(a *account, act roam.Routed) {
 	if a.roam == nil {

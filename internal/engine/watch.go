@@ -100,9 +100,14 @@ func (c *call) lookAtPlace(since time.Time) {
 	c.mediaPath, c.settledOn = way, way
 	c.e.parts.Log.Info("the audio is moved to where it reaches the other side", "call", c.view.ID, "from", at, "peer", remote, "by", way.Interface)
 	c.e.step(c.acct, roam.MediaPathChanged{
-		Call: roam.CallID(c.view.ID), Path: roam.Path(way), OldAlive: c.e.alive(old), Since: since,
+		Call: roam.CallID(c.view.ID), Path: roam.Path(way), From: roam.Path(c.stands()), OldAlive: c.e.alive(old), Since: since,
 		Why: []phone.Fact{{Kind: phone.PeerMovedTo, At: c.view.RemoteMedia}},
 	})
+}
+
+// stands is where the call's sockets are, as far as they tell.
+func (c *call) stands() netwatch.Path {
+	return netwatch.Path{Source: c.sock.RTP().Addr().Unmap(), Interface: c.sock.Interface()}
 }
 
 // placed looks at the place of a call's audio once it is up, and when its peer is
@@ -135,6 +140,6 @@ func (c *call) lookAtMediaPath(why []phone.Fact, since time.Time) {
 		return // the account's own roam takes the call along
 	}
 	c.e.step(c.acct, roam.MediaPathChanged{
-		Call: roam.CallID(c.view.ID), Path: roam.Path(now), OldAlive: c.e.alive(old), Since: since, Why: why,
+		Call: roam.CallID(c.view.ID), Path: roam.Path(now), From: roam.Path(old), OldAlive: c.e.alive(old), Since: since, Why: why,
 	})
 }

@@ -55,6 +55,7 @@ type (
 	MediaPathChanged struct {
 		Call     CallID
 		Path     Path
+		From     Path // where the audio is, which may be elsewhere than was asked for; zero: there
 		OldAlive bool
 		Since    time.Time
 		Why      []phone.Fact

@@ -165,6 +165,9 @@ func (m *Machine) mediaPathChanged(e MediaPathChanged) {
 	if !c.media.own {
 		from = m.path
 	}
+	if e.From.Valid() {
+		from = e.From
+	}
 	if e.Path == from {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -161,4 +162,52 @@ func (at local) ring(ctx context.Context, alice *Ramble, outside *Baresip) error
 	}
 	_, _, err = alice.CallState(ctx, next, e.Call, "up")
 	return err
+}
+
+// TestAPeerOnTheNetworkThatIsLeft: the audio of a peer on the old network stays there
+// as long as that is up beside the new one. When it goes, the audio follows at once,
+// though nothing changes for the server.
+func TestAPeerOnTheNetworkThatIsLeft(t *testing.T) {
+	for _, transport := range []string{"udp", "tcp"} {
+		t.Run(transport, func(t *testing.T) {
+			ramble(t) // is built before the time runs
+			l := open(t, Options{})
+			ctx := within(t, 40*time.Second)
+			k, err := l.Kamailio(ctx, "alice", "bob")
+			possible(t, err)
+			says, answers := tonesFor(t, l)
+			phone := func(host, user, says, account string) *Ramble {
+				r := must[*Ramble](t)(l.Ramble(ctx, RambleOptions{Binary: ramble(t), Host: host, User: user, Says: says, Transport: transport, CA: k.CA,
+					Stats: "100ms", Account: account}))
+				must[Event](t)(r.Registered(ctx, 0, ""))
+				return r
+			}
+			alice, bob := phone(Phone, "alice", says, ""), phone(Core, "bob", answers, "auto_answer = \"always\"\nallow_from = [\"any\"]")
+			if err := alice.call(ctx, "bob"); err != nil {
+				t.Fatal(err)
+			}
+			hear(t, ctx, alice, bob)
+			done := func(e Event) bool { return e.Type == "roam" && e.Phase == "done" }
+			from := alice.Output.Len()
+			if err := l.Plug(WWAN, l.uplinks[WWAN].CoreIface, networks(ipv4(2, 2), ipv6(2, 2))...); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := alice.Expect(ctx, from, "the end of the roam", done); err != nil {
+				t.Fatal(err)
+			}
+			hear(t, ctx, alice, bob)
+			from = alice.Output.Len()
+			if err := l.Unplug(WLAN); err != nil {
+				t.Fatal(err)
+			}
+			end, _, err := alice.Expect(ctx, from, "the end of the roam", done)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gap := gapIn(t, end); gap > time.Second || strings.Contains(end.Line, "no audio for") {
+				t.Errorf("it was noticed by silence alone: %s", end.Line)
+			}
+			hear(t, ctx, alice, bob)
+		})
+	}
 }
