@@ -61,28 +61,43 @@ func (b *Buffer) rescale() {
 	o.inserted += uint64(lag)
 }
 
+// pitchPoints is how many samples two of the longest periods have at 8 kHz, the
+// rate at which periods are looked for.
+const pitchPoints = 2 * 120
+
 // period is the lag from least to most, in samples, at which the head of x
-// resembles what follows most, and how much; 0 where there is too little.
+// resembles what follows most, and how much; 0 where there is too little. It is
+// the dearest step of the playout: sums of squares go along, products are of integers.
 func period(x []int16, least, most, rate int) (lag int, like float64) {
-	if most < least {
+	stride := max(1, rate/8000)
+	first, last := (least+stride-1)/stride, min(most/stride, pitchPoints/2)
+	if last < first || len(x) < 2*last*stride {
 		return 0, 0
 	}
-	stride := max(1, rate/8000)
+	var points [pitchPoints]int64
+	var squares [pitchPoints + 1]int64 // of all points before
+	for i := range 2 * last {
+		v := int64(x[i*stride])
+		points[i], squares[i+1] = v, squares[i]+v*v
+	}
 	best := -1.0
-	for l := least; l <= most; l += stride {
-		var ab, aa, bb float64
-		for i := 0; i < l; i += stride {
-			u, v := float64(x[i]), float64(x[i+l])
-			ab += u * v
-			aa += u * u
-			bb += v * v
+	for l := first; l <= last; l++ {
+		head, next := points[:l], points[l:2*l]
+		var even, odd int64 // neither waits for the other
+		i := 0
+		for ; i+1 < len(head) && i+1 < len(next); i += 2 {
+			even += head[i] * next[i]
+			odd += head[i+1] * next[i+1]
+		}
+		if i < l {
+			even += head[i] * next[i]
 		}
 		c := 0.0
-		if aa > 0 && bb > 0 {
-			c = ab / math.Sqrt(aa*bb)
+		if aa, bb := squares[l], squares[2*l]-squares[l]; aa > 0 && bb > 0 {
+			c = float64(even+odd) / math.Sqrt(float64(aa)*float64(bb))
 		}
 		if c > best {
-			best, lag = c, l
+			best, lag = c, l*stride
 		}
 	}
 	return lag, best
