@@ -155,6 +155,23 @@ func (m *Machine) giveUp(c *call, why phone.Fact) {
 	}
 	why.Call = phone.CallID(c.ID)
 	c.stage, c.why, c.due, c.media.due = failed, why, time.Time{}, time.Time{}
+	c.later.at = time.Time{}
+	if waits := lookLater(); c.later.looks < len(waits) && why.Kind != phone.CallNoAudio && c.last.mayPass() {
+		c.later.at = m.now.Add(waits[c.later.looks])
+	}
+}
+
+// lookLater is how long after a repair was given up the call is looked at again, each
+// time that this fails.
+func lookLater() []time.Duration {
+	return []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+}
+
+// mayPass reports whether the same request may get another answer later: nobody has
+// answered, the server was in trouble, or it could not place us or the peer.
+func (f Failure) mayPass() bool {
+	v := f.verdict()
+	return v == silence || v == unknownHere || f.Kind == Answered && f.Code == 0
 }
 
 // unreached: nobody is where the dialog has the peer, or nobody answers there.

@@ -102,6 +102,7 @@ func (m *Machine) Next() time.Time {
 	for _, c := range m.calls {
 		want(c.due)
 		want(c.media.due)
+		want(c.later.at)
 		if c.silent() && c.hush.until.After(m.now) {
 			want(c.hush.until)
 		}
@@ -216,6 +217,7 @@ func (m *Machine) tick() {
 	if m.epoch == epoch && m.roam != nil && m.due(m.roam.deadline) {
 		m.overdue()
 	}
+	m.lookAgain()
 }
 
 // forced does what the user asked for.

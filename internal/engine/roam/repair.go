@@ -33,6 +33,13 @@ type repairing struct {
 	tries    tries
 	last     Failure
 	why      phone.Fact // it was given up
+	later    later      // and is looked at again
+}
+
+// later is when a call that was given up is looked at again, and how often that was.
+type later struct {
+	at    time.Time // zero: it is not
+	looks int
 }
 
 // stage is how far the repair of a call has come.
@@ -95,6 +102,7 @@ func (m *Machine) prepare(c *call, move, atOnce bool) {
 	c.part, c.gap, c.quiet.tried = true, Gap{Call: c.ID}, true
 	c.quiet.answered = false
 	c.tries, c.why, c.due, c.media.due = tries{}, phone.Fact{}, time.Time{}, time.Time{}
+	c.later = later{}
 	c.deadline = m.graceEnds()
 	if !m.live(c.flight) {
 		c.flight = 0
@@ -137,6 +145,7 @@ func (c *call) pause() {
 // tryAgain starts a repair that had to wait from the beginning.
 func (m *Machine) tryAgain(c *call) {
 	c.stage, c.part, c.due, c.why = blocked, true, time.Time{}, phone.Fact{}
+	c.later.at = time.Time{}
 	c.deadline = m.graceEnds()
 	c.tries = tries{attempts: c.tries.attempts, plain: c.tries.plain, noUpdate: c.tries.noUpdate}
 	if c.media.state != settled {
@@ -315,6 +324,31 @@ func (m *Machine) repairFailed(e RepairFailed) {
 		m.tryRepair(c)
 	case c.stage == inFlight: // else it was given up or proven meanwhile
 		m.judge(c, e.Failure)
+	}
+}
+
+// lookAgain: calls that were given up may be over at the other side, or be heard
+// there again, and nobody else would find out.
+func (m *Machine) lookAgain() {
+	var list []*call
+	for _, c := range m.calls {
+		switch {
+		case !m.due(c.later.at):
+		case c.stage != failed:
+			c.later = later{}
+		case m.roam != nil || m.stack.state != open: // their turn comes after the roam, and when the server is there
+			c.later.at = m.now.Add(lookLater()[0])
+		default:
+			list = append(list, c)
+		}
+	}
+	for i, c := range list {
+		if i == 0 {
+			m.resume(fact(phone.OneMoreTry), c.ID)
+			m.answered() // one silent peer says nothing about the path: no last resort
+		}
+		c.later.looks++
+		m.tryAgain(c)
 	}
 }
 

@@ -27,7 +27,7 @@ var (
 // fixed are the seeds that are always played, the first three in make test. They
 // pass. A seed that failed joins them with its mending.
 func fixed() []uint64 {
-	return []uint64{1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 3, 4, 29, 30, 31, 1066, 1098, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44}
+	return []uint64{1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 3, 4, 29, 30, 31, 1031, 1066, 1098, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44}
 }
 
 // number of worlds to play.
