@@ -56,7 +56,8 @@ func PlainRoam(r phone.Roam, steps bool) string {
 			if s.Duration > 0 {
 				took = lasting(s.Duration)
 			}
-			line("    %8s %8s  %-4s %-8s  %s", "+"+lasting(s.Offset), took, either(s.OK, "ok", either(s.Name == phone.StepSign, "", "FAIL")), s.Name, stepDetail(s))
+			line("    %8s %8s  %-4s %-8s  %s", "+"+lasting(s.Offset), took, either(s.OK, "ok", either(s.Name == phone.StepSign, "", "FAIL")), s.Name,
+				strings.TrimSpace(either(len(r.Parts) > 1, s.Account, "")+" "+stepDetail(s)))
 		}
 	}
 	if text := words.RoamEnd(r); text != "" {

@@ -231,3 +231,31 @@ func TestTheListHasTheKeys(t *testing.T) {
 		t.Errorf("the list let through %v", asked)
 	}
 }
+
+// TestStepsOfTwoAccountsAreNamed: each account of a change registers, and says which it is.
+func TestStepsOfTwoAccountsAreNamed(t *testing.T) {
+	ok := []phone.Fact{{Kind: phone.Accepted, Method: "REGISTER", Text: "200 OK"}}
+	r := phone.Roam{ID: 1, Phase: phone.RoamDone, Started: noon, From: "wlan0 192.0.2.1", To: "usb0 192.0.2.2",
+		Parts: []phone.RoamPart{{Account: "work"}, {Account: "home"}},
+		Steps: []phone.RoamStep{{Name: phone.StepRegister, Account: "work", OK: true, Facts: ok}, {Name: phone.StepRegister, Account: "home", OK: true, Facts: ok}}}
+	d := newHand(t, 120, 36, nil)
+	for n, want := range []string{"work", "home"} {
+		if got := text(d.m.stepRow(r, r.Steps[n], 80)); !strings.Contains(got, "register "+want+" ") {
+			t.Errorf("the row is %q", got)
+		}
+		if got := PlainRoam(r, true); !strings.Contains(got, "register  "+want+" ") {
+			t.Errorf("in plain:\n%s", got)
+		}
+	}
+	r.Parts = nil
+	if got := text(d.m.stepRow(r, r.Steps[0], 80)); strings.Contains(got, "work") {
+		t.Errorf("one account is named: %q", got)
+	}
+}
+
+func text(r row) (s string) {
+	for _, span := range r.left {
+		s += span.text
+	}
+	return s
+}

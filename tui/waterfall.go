@@ -31,7 +31,7 @@ func (m *model) stepRow(r phone.Roam, s phone.RoamStep, w int) row {
 		tookText = either(took < time.Millisecond/2, "<1ms", lasting(took)) // no wider than 0 ms would be
 	}
 	detail := stepDetail(s)
-	if name := m.callOf(r, s.Call); name != "" {
+	if name := m.whose(r, s); name != "" {
 		detail = strings.TrimSpace(name + " " + detail)
 	}
 	spans := []span{
@@ -118,6 +118,14 @@ func (l *look) stepMark(s phone.RoamStep) (string, role) {
 		return l.dot, info
 	}
 	return l.check, good
+}
+
+// whose names the call or the account of a step where there is more than one to mean.
+func (m *model) whose(r phone.Roam, s phone.RoamStep) string {
+	if s.Call == 0 && len(r.Parts) > 1 {
+		return s.Account
+	}
+	return m.callOf(r, s.Call)
 }
 
 // callOf names the call of a step where there is more than one to mean.
